@@ -1,0 +1,312 @@
+//! `customData.shipslog`: what a deployment record needs and CDEvents has no place for.
+//!
+//! Unknown members are refused with their path, so that a typing error is never silently dropped.
+//! The JSON Schema of this object is generated into `openapi/openapi.json`.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::id::{DeploymentId, ServiceName};
+use super::instant::Instant;
+
+/// The members of `customData.shipslog`. All are optional.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Extension {
+    /// Version that people use for what was deployed, such as `4.12.0`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// Service, for events whose CDEvents form names none (`deployment.*`, approvals, tests).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub service: Option<ServiceName>,
+    /// Deployment that this event belongs to or speaks about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub deployment_id: Option<DeploymentId>,
+    /// Artifact that an approval or test is bound to: a purl or `algorithm:hex`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifact: Option<String>,
+    /// Commit that this event is bound to (deployed, tested, approved, built).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+    /// Repository the commits are in, as a URL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repository: Option<String>,
+    /// Who or what acted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor: Option<Actor>,
+    /// Commits brought in since what ran there before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub commits: Vec<Commit>,
+    /// Pull requests brought in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pull_requests: Vec<PullRequest>,
+    /// Tickets that this is about.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tickets: Vec<TicketRef>,
+    /// Why it was done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// What kind of deployment it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<DeploymentKind>,
+    /// Whether it was planned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub planned: Option<bool>,
+    /// Expected effect on users, as assessed before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub impact: Option<String>,
+    /// How to go back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollback_plan: Option<RollbackPlan>,
+    /// Page of the pipeline run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_url: Option<String>,
+    /// On an incident: the deployment (id or `#index`) or change that is said to have caused it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caused_by: Option<String>,
+    /// On a deployment: the deployment or incident that it repairs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remediates: Option<String>,
+    /// On an incident: how bad it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub severity: Option<String>,
+    /// On an incident: when users began to feel it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub impact_start: Option<Instant>,
+    /// On an incident: what kind of cause it had.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause_class: Option<CauseClass>,
+    /// On a test run: what was tested and how much of it passed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test: Option<TestDetail>,
+    /// On `change.reviewed`: the verdict.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review: Option<ReviewVerdict>,
+    /// On an approval: the role in which it was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    /// On an environment: its tier.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tier: Option<Tier>,
+    /// Human text to put at the top of the release notes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub highlights: Option<String>,
+    /// Set by the service alone: the delivery this record was made from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub received: Option<Received>,
+    /// Set by the service alone: a producer that was registered or revoked, a token that was issued or revoked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub administration: Option<serde_json::Value>,
+}
+
+/// Who or what acted.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Actor {
+    /// Login, e-mail or workload identity.
+    pub id: String,
+    /// Person or machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<ActorKind>,
+    /// Name to show.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+/// Person or machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ActorKind {
+    /// A person.
+    Human,
+    /// A pipeline or another workload identity.
+    Pipeline,
+}
+
+/// A commit that a deployment brought in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Commit {
+    /// Object id in hex.
+    pub id: String,
+    /// The whole message; its first line is the title.
+    pub message: String,
+    /// Who wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author: Option<String>,
+    /// When it was committed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub committed_at: Option<Instant>,
+    /// Whether it has more than one parent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merge: Option<bool>,
+}
+
+/// A pull or merge request that a deployment brought in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PullRequest {
+    /// Number or id in its forge.
+    pub id: String,
+    /// Its title when it was recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// Its page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// Who proposed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author: Option<String>,
+    /// Who approved it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub approved_by: Vec<String>,
+    /// Who merged it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merged_by: Option<String>,
+    /// The commit it became.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merge_commit: Option<String>,
+}
+
+/// A ticket that something is about.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TicketRef {
+    /// Its key, such as `PAY-12`.
+    pub id: String,
+    /// Its title when it was recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// Its page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+}
+
+/// How to go back from a deployment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RollbackPlan {
+    /// Where the plan is written down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    /// Version to go back to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_version: Option<String>,
+}
+
+/// What kind of deployment it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum DeploymentKind {
+    /// A pre-authorised, low-risk change.
+    Standard,
+    /// A change that goes through the usual approval.
+    Normal,
+    /// A change that could not wait for the usual approval.
+    Emergency,
+    /// A repair of what an earlier deployment broke.
+    Hotfix,
+    /// Back to what ran before.
+    Rollback,
+    /// The same artifact again.
+    Redeploy,
+    /// The first record of what already ran.
+    Baseline,
+}
+
+impl DeploymentKind {
+    /// The word used in JSON, in the database and on pages.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Standard => "standard",
+            Self::Normal => "normal",
+            Self::Emergency => "emergency",
+            Self::Hotfix => "hotfix",
+            Self::Rollback => "rollback",
+            Self::Redeploy => "redeploy",
+            Self::Baseline => "baseline",
+        }
+    }
+}
+
+/// What kind of cause an incident had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum CauseClass {
+    /// A change of ours.
+    Change,
+    /// Not enough of something.
+    Capacity,
+    /// Something we depend on.
+    Dependency,
+    /// Something outside.
+    External,
+    /// Not known.
+    Unknown,
+}
+
+/// What was tested and how much of it passed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TestDetail {
+    /// unit, integration, e2e, performance, security, …
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// Tests that passed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passed: Option<u64>,
+    /// Tests that failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed: Option<u64>,
+    /// Tests that were skipped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skipped: Option<u64>,
+    /// Where to read the results.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+}
+
+/// The verdict of a review.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ReviewVerdict {
+    /// Fit to go in.
+    Approved,
+    /// Not yet.
+    ChangesRequested,
+    /// Remarks only.
+    Commented,
+}
+
+/// How close an environment is to users.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Tier {
+    /// Users depend on it.
+    Production,
+    /// The rehearsal for production.
+    Staging,
+    /// Where tests run.
+    Testing,
+    /// Where people try things.
+    Development,
+}
+
+/// The delivery that the service made a record from, over a shared secret instead of a signature.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Received {
+    /// Who sent it: `github`.
+    pub from: String,
+    /// The sender's name for what happened, such as `deployment_status`.
+    pub event: String,
+    /// The sender's id of the delivery.
+    pub delivery: String,
+    /// The body as received, in base64.
+    pub body: String,
+}

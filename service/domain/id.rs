@@ -1,0 +1,121 @@
+//! The names people and pipelines give to things, parsed once at the border.
+//!
+//! A name is what the outside calls a thing, so its alphabet is wide; what it may never hold is a control character,
+//! surrounding space, or more than 256 bytes.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// The longest name accepted, in bytes of UTF-8.
+pub const MAX_NAME_BYTES: usize = 256;
+
+/// Why a text is not a name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NameError {
+    /// Nothing, or only white space.
+    #[error("must not be empty")]
+    Empty,
+    /// More than [`MAX_NAME_BYTES`].
+    #[error("must not be longer than {MAX_NAME_BYTES} bytes")]
+    TooLong,
+    /// Leading or trailing white space.
+    #[error("must not begin or end with white space")]
+    Padded,
+    /// A control character or a bidirectional override, which could make two names look alike.
+    #[error("must not contain control or text-direction characters")]
+    Control,
+}
+
+fn check(text: &str) -> Result<(), NameError> {
+    if text.trim().is_empty() {
+        Err(NameError::Empty)
+    } else if text.len() > MAX_NAME_BYTES {
+        Err(NameError::TooLong)
+    } else if text.trim() != text {
+        Err(NameError::Padded)
+    } else if text.chars().any(is_hidden) {
+        Err(NameError::Control)
+    } else {
+        Ok(())
+    }
+}
+
+/// Whether a character is invisible or changes the direction of the text around it.
+pub fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+macro_rules! name {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// The name as it was given.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = NameError;
+            fn from_str(text: &str) -> Result<Self, NameError> {
+                check(text)?;
+                Ok(Self(text.to_owned()))
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = NameError;
+            fn try_from(text: String) -> Result<Self, NameError> {
+                check(&text)?;
+                Ok(Self(text))
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(name: $name) -> String {
+                name.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+    };
+}
+
+name! {
+    /// A service: the unit that is deployed.
+    ServiceName
+}
+name! {
+    /// An environment that services are deployed to.
+    EnvironmentName
+}
+name! {
+    /// A registered producer of events.
+    ProducerName
+}
+name! {
+    /// One attempt to change what runs in a (service, environment).
+    DeploymentId
+}
+name! {
+    /// Something that hurt a live environment.
+    IncidentId
+}

@@ -1,0 +1,14 @@
+//! What the business says: events, producers, deployments, incidents, evidence.
+//!
+//! Pure: no IO, no clock, no database, no HTTP. Everything here is made by parsing verified bytes or by folding
+//! facts that were, and says so in its type.
+
+pub mod event;
+pub mod extension;
+pub mod id;
+pub mod instant;
+
+pub use event::{Body, Event, EventType, Outcome, Recorded};
+pub use extension::Extension;
+pub use id::{DeploymentId, EnvironmentName, IncidentId, ProducerName, ServiceName};
+pub use instant::Instant;

@@ -1,0 +1,5 @@
+//! Shipslog: a deployment audit ledger and documentation service.
+//!
+//! `service/README.md` is the map: what each module is for and which may use which.
+
+pub mod domain;

@@ -1,0 +1,3 @@
+//! The `shipslog` binary.
+
+fn main() {}
