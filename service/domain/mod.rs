@@ -3,10 +3,17 @@
 //! Pure: no IO, no clock, no database, no HTTP. Everything here is made by parsing verified bytes or by folding
 //! facts that were, and says so in its type.
 
+pub mod artifact;
+pub mod catalogue;
 pub mod event;
 pub mod extension;
 pub mod id;
 pub mod instant;
+pub mod keyring;
+pub mod parse;
+pub mod pointer;
+pub mod producer;
+pub mod reference;
 
 pub use event::{Body, Event, EventType, Outcome, Recorded};
 pub use extension::Extension;
