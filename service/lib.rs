@@ -2,4 +2,6 @@
 //!
 //! `service/README.md` is the map: what each module is for and which may use which.
 
+pub mod config;
 pub mod domain;
+pub mod telemetry;
