@@ -3,5 +3,6 @@
 //! `service/README.md` is the map: what each module is for and which may use which.
 
 pub mod config;
+pub mod correlate;
 pub mod domain;
 pub mod telemetry;
