@@ -4,6 +4,8 @@
 //! facts that were, and says so in its type.
 
 pub mod deployment;
+pub mod artifact;
+pub mod catalogue;
 pub mod event;
 pub mod evidence;
 pub mod extension;
@@ -14,6 +16,11 @@ pub mod id;
 pub mod incident;
 pub mod instant;
 mod lineage;
+pub mod keyring;
+pub mod parse;
+pub mod pointer;
+pub mod producer;
+pub mod reference;
 
 pub use event::{Body, Event, EventType, Outcome, Recorded};
 pub use extension::Extension;
