@@ -3,6 +3,9 @@
 //! `service/README.md` is the map: what each module is for and which may use which.
 
 pub mod adapter;
+pub mod audit;
+pub mod cli;
+pub mod clock;
 pub mod config;
 pub mod correlate;
 pub mod domain;
