@@ -33,7 +33,11 @@ pub(super) struct Record {
 impl Delivery<'_> {
     /// Writes the events of this delivery. The same delivery gives the same bytes, so that a repeated one is the same record.
     pub(super) fn write(&self, records: Vec<Record>) -> Result<Vec<Vec<u8>>, AdapterError> {
-        records.into_iter().enumerate().map(|(ordinal, record)| self.payload(ordinal, record)).collect()
+        records
+            .into_iter()
+            .enumerate()
+            .map(|(ordinal, record)| self.payload(ordinal, record))
+            .collect()
     }
 
     fn payload(&self, ordinal: usize, record: Record) -> Result<Vec<u8>, AdapterError> {

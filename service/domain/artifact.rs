@@ -85,7 +85,10 @@ fn take_apart(purl: &str) -> Parts<'_> {
         _ => (rest, None),
     };
     // Without a slash there is a type and no name.
-    let name = path.trim_end_matches('/').rsplit_once('/').map(|(_, name)| decode(name));
+    let name = path
+        .trim_end_matches('/')
+        .rsplit_once('/')
+        .map(|(_, name)| decode(name));
     let tag = qualifiers.and_then(|all| all.split('&').find_map(|one| one.strip_prefix("tag=")).map(decode));
     (name, version, tag)
 }
@@ -121,8 +124,14 @@ mod tests {
     #[test]
     fn reads_purls() {
         let digest = format!("sha256:{SHA256}");
-        assert_eq!(parts(&format!("pkg:oci/myapp@sha256%3A{SHA256}")), (some("myapp"), None, some(&digest)));
-        assert_eq!(parts(&format!("pkg:oci/myapp@sha256:{SHA256}")), (some("myapp"), None, some(&digest)));
+        assert_eq!(
+            parts(&format!("pkg:oci/myapp@sha256%3A{SHA256}")),
+            (some("myapp"), None, some(&digest))
+        );
+        assert_eq!(
+            parts(&format!("pkg:oci/myapp@sha256:{SHA256}")),
+            (some("myapp"), None, some(&digest))
+        );
         assert_eq!(
             parts(&format!(
                 "pkg:oci/myapp@sha256%3A{}?repository_url=ghcr.io/acme/myapp&tag=1.2.3",
@@ -130,7 +139,10 @@ mod tests {
             )),
             (some("myapp"), some("1.2.3"), some(&digest))
         );
-        assert_eq!(parts("pkg:npm/%40scope/pad@1.0.0#dist/x@2"), (some("pad"), some("1.0.0"), None));
+        assert_eq!(
+            parts("pkg:npm/%40scope/pad@1.0.0#dist/x@2"),
+            (some("pad"), some("1.0.0"), None)
+        );
         assert_eq!(parts("pkg:npm/@scope/pad"), (some("pad"), None, None));
         assert_eq!(parts("pkg:generic/a%20b@"), (some("a b"), None, None));
         assert_eq!(parts("pkg:generic/a@%00"), (some("a"), some("%00"), None));

@@ -78,14 +78,9 @@ pub fn kinds() -> &'static [Kind] {
 /// The members of a link embedded in `context.links`, by its `linkType`.
 pub fn link(link_type: &str) -> Option<&'static [Member]> {
     match link_type {
-        "END" => Some(&[must("linkType", Shape::Id), may("from", NODE), may("tags", Shape::Open(&[]))]),
-        "PATH" => Some(&[must("linkType", Shape::Id), must("from", NODE), may("tags", Shape::Open(&[]))]),
-        "RELATION" => Some(&[
-            must("linkType", Shape::Id),
-            must("linkKind", Shape::Id),
-            must("target", NODE),
-            may("tags", Shape::Open(&[])),
-        ]),
+        "END" => Some(LINK_END),
+        "PATH" => Some(LINK_PATH),
+        "RELATION" => Some(LINK_RELATION),
         _ => None,
     }
 }
@@ -131,6 +126,14 @@ const fn kind_of(subject: &'static str, predicate: &'static str, newest: Version
 const REFERENCE: Shape = Shape::Object(&[must("id", Shape::Id), may("source", Shape::IdOrEmpty)]);
 /// Reference to an event or, since 0.6, to a resource of another system.
 const NODE: Shape = Shape::Open(&[may("contextId", Shape::Id), may("domainId", Shape::Id)]);
+const LINK_END: &[Member] = &[must("linkType", Shape::Id), may("from", NODE), may("tags", Shape::Open(&[]))];
+const LINK_PATH: &[Member] = &[must("linkType", Shape::Id), must("from", NODE), may("tags", Shape::Open(&[]))];
+const LINK_RELATION: &[Member] = &[
+    must("linkType", Shape::Id),
+    must("linkKind", Shape::Id),
+    must("target", NODE),
+    may("tags", Shape::Open(&[])),
+];
 const SBOM: Shape = Shape::Object(&[must("uri", Shape::Id)]);
 const OUTCOME: Shape = Shape::Outcome { before: &[] };
 const TEST_OUTCOME: Shape = Shape::Outcome {
@@ -138,7 +141,10 @@ const TEST_OUTCOME: Shape = Shape::Outcome {
 };
 const SEVERITY: Shape = Shape::Word(&["low", "medium", "high", "critical"]);
 const TRIGGER: Shape = Shape::Open(&[
-    may("type", Shape::Word(&["manual", "pipeline", "event", "schedule", "other"])),
+    may(
+        "type",
+        Shape::Word(&["manual", "pipeline", "event", "schedule", "other"]),
+    ),
     may("uri", Shape::Uri),
 ]);
 const TEST_CASE: Shape = Shape::Object(&[
@@ -147,7 +153,16 @@ const TEST_CASE: Shape = Shape::Object(&[
     may("name", Shape::Line),
     may(
         "type",
-        Shape::Word(&["performance", "functional", "unit", "security", "compliance", "integration", "e2e", "other"]),
+        Shape::Word(&[
+            "performance",
+            "functional",
+            "unit",
+            "security",
+            "compliance",
+            "integration",
+            "e2e",
+            "other",
+        ]),
     ),
     may("uri", Shape::Uri),
 ]);
@@ -157,12 +172,23 @@ const TEST_SUITE: Shape = Shape::Object(&[
     may("name", Shape::Line),
     uri(false),
 ]);
-const DECISION: Shape = Shape::Word(&["escalated", "delegate", "deferred", "requestChanges", "approved", "rejected"]);
+const DECISION: Shape = Shape::Word(&[
+    "escalated",
+    "delegate",
+    "deferred",
+    "requestChanges",
+    "approved",
+    "rejected",
+]);
 
 const USER: &[Member] = &[may("user", Shape::Filled)];
 const REPOSITORY: &[Member] = &[may("repository", REFERENCE)];
-const REPOSITORY_DETAILS: &[Member] =
-    &[may("name", Shape::Line), may("owner", Shape::Line), uri(false), may("viewUrl", Shape::Uri)];
+const REPOSITORY_DETAILS: &[Member] = &[
+    may("name", Shape::Line),
+    may("owner", Shape::Line),
+    uri(false),
+    may("viewUrl", Shape::Uri),
+];
 const ENVIRONMENT: &[Member] = &[may("name", Shape::Line), uri(false)];
 const DEPLOYMENT: &[Member] = &[must("artifactId", Shape::Id), must("environment", REFERENCE)];
 const SERVICE: &[Member] = &[must("environment", REFERENCE), must("artifactId", Shape::Id)];
@@ -179,8 +205,11 @@ const TEST_CASE_BEGUN: &[Member] = &[
     may("testSuiteRun", REFERENCE),
     may("testCase", TEST_CASE),
 ];
-const TEST_SUITE_BEGUN: &[Member] =
-    &[may("trigger", TRIGGER), must("environment", REFERENCE), may("testSuite", TEST_SUITE)];
+const TEST_SUITE_BEGUN: &[Member] = &[
+    may("trigger", TRIGGER),
+    must("environment", REFERENCE),
+    may("testSuite", TEST_SUITE),
+];
 
 const KINDS: &[Kind] = &[
     // Approvals exist in 0.6-draft only.
@@ -219,8 +248,18 @@ const KINDS: &[Kind] = &[
     ),
     kind_of("artifact", "deleted", [0, 2, 0], USER),
     kind_of("artifact", "downloaded", [0, 2, 0], USER),
-    kind_of("artifact", "packaged", [0, 3, 0], &[must("change", REFERENCE), may("sbom", SBOM)]),
-    kind_of("artifact", "published", [0, 3, 0], &[may("sbom", SBOM), may("user", Shape::Filled)]),
+    kind_of(
+        "artifact",
+        "packaged",
+        [0, 3, 0],
+        &[must("change", REFERENCE), may("sbom", SBOM)],
+    ),
+    kind_of(
+        "artifact",
+        "published",
+        [0, 3, 0],
+        &[may("sbom", SBOM), may("user", Shape::Filled)],
+    ),
     kind_of("artifact", "signed", [0, 3, 0], &[must("signature", Shape::Filled)]),
     kind_of("branch", "created", [0, 3, 0], REPOSITORY),
     kind_of("branch", "deleted", [0, 3, 0], REPOSITORY),
@@ -242,7 +281,11 @@ const KINDS: &[Kind] = &[
         "deployment",
         "finished",
         [0, 1, 0],
-        &[must("artifactId", Shape::Id), must("environment", REFERENCE), must("outcome", OUTCOME)],
+        &[
+            must("artifactId", Shape::Id),
+            must("environment", REFERENCE),
+            must("outcome", OUTCOME),
+        ],
     ),
     kind_of("deployment", "queued", [0, 1, 0], DEPLOYMENT),
     kind_of("deployment", "started", [0, 1, 0], DEPLOYMENT),
@@ -274,13 +317,28 @@ const KINDS: &[Kind] = &[
             may("errors", Shape::Text),
         ],
     ),
-    kind_of("pipelinerun", "queued", [0, 3, 0], &[may("pipelineName", Shape::Line), uri(false)]),
-    kind_of("pipelinerun", "started", [0, 3, 0], &[must("pipelineName", Shape::Line), uri(true)]),
+    kind_of(
+        "pipelinerun",
+        "queued",
+        [0, 3, 0],
+        &[may("pipelineName", Shape::Line), uri(false)],
+    ),
+    kind_of(
+        "pipelinerun",
+        "started",
+        [0, 3, 0],
+        &[must("pipelineName", Shape::Line), uri(true)],
+    ),
     kind_of(
         "repository",
         "created",
         [0, 3, 0],
-        &[must("name", Shape::Id), may("owner", Shape::Line), uri(true), may("viewUrl", Shape::Uri)],
+        &[
+            must("name", Shape::Id),
+            may("owner", Shape::Line),
+            uri(true),
+            may("viewUrl", Shape::Uri),
+        ],
     ),
     kind_of("repository", "deleted", [0, 3, 0], REPOSITORY_DETAILS),
     kind_of("repository", "modified", [0, 3, 0], REPOSITORY_DETAILS),

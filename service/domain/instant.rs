@@ -92,7 +92,10 @@ mod tests {
         let instant = Instant::parse("2023-03-20T15:27:05.315384+01:00").unwrap();
         assert_eq!(instant.to_string(), "2023-03-20T14:27:05.315Z");
         assert_eq!(Instant::parse(&instant.to_string()).unwrap(), instant);
-        assert_eq!(Instant::parse("9999-12-31T23:59:59.999Z").unwrap().as_millis(), LAST_MILLIS);
+        assert_eq!(
+            Instant::parse("9999-12-31T23:59:59.999Z").unwrap().as_millis(),
+            LAST_MILLIS
+        );
         assert_eq!(Instant::parse("1970-01-01T00:00:00Z").unwrap().as_millis(), 0);
     }
 

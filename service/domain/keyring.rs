@@ -80,7 +80,12 @@ pub enum PermissionError {
 
 impl Keyring {
     /// Takes in what the administration event at `index` decided.
-    pub fn apply(&mut self, index: u64, recorded_at: Instant, administration: &Administration) -> Result<(), KeyringError> {
+    pub fn apply(
+        &mut self,
+        index: u64,
+        recorded_at: Instant,
+        administration: &Administration,
+    ) -> Result<(), KeyringError> {
         match administration {
             Administration::LogCreated { origin, public_key } => {
                 if index != 0 || self.origin.is_some() {
@@ -148,11 +153,22 @@ impl Keyring {
         match keyid {
             Some(keyid) => {
                 let by_key = keyid.parse().ok().and_then(|key: KeyId| self.producer(&key));
-                by_key.or_else(|| self.named(keyid)).map(|producer| producer.key).into_iter().collect()
+                by_key
+                    .or_else(|| self.named(keyid))
+                    .map(|producer| producer.key)
+                    .into_iter()
+                    .collect()
             }
             None => {
-                let mut keys = self.producers.iter().filter(|producer| producer.revoked_at_index.is_none());
-                let first: Vec<_> = keys.by_ref().take(MAX_CANDIDATES).map(|producer| producer.key).collect();
+                let mut keys = self
+                    .producers
+                    .iter()
+                    .filter(|producer| producer.revoked_at_index.is_none());
+                let first: Vec<_> = keys
+                    .by_ref()
+                    .take(MAX_CANDIDATES)
+                    .map(|producer| producer.key)
+                    .collect();
                 // Trying more would let anyone buy a lot of work with one request.
                 if keys.next().is_some() { Vec::new() } else { first }
             }
@@ -218,7 +234,10 @@ impl Keyring {
             return Err(KeyringError::KeyTaken(other.name.clone()));
         }
         // A name can be given again after its key was revoked: that is how a producer changes its key.
-        if self.named(producer.name.as_str()).is_some_and(|other| other.revoked_at_index.is_none()) {
+        if self
+            .named(producer.name.as_str())
+            .is_some_and(|other| other.revoked_at_index.is_none())
+        {
             return Err(KeyringError::NameTaken(producer.name));
         }
         let at = self.producers.len();

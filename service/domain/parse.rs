@@ -108,9 +108,10 @@ fn without_nul(value: &Value, at: &Path<'_>) -> Result<(), EventError> {
     };
     match value {
         Value::String(text) => refuse(text, at),
-        Value::Array(items) => {
-            items.iter().enumerate().try_for_each(|(index, item)| without_nul(item, &at.item(index)))
-        }
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .try_for_each(|(index, item)| without_nul(item, &at.item(index))),
         Value::Object(members) => members.iter().try_for_each(|(name, value)| {
             let at = at.member(name);
             refuse(name, &at)?;
@@ -141,7 +142,12 @@ fn cdevent(value: Value, at: &Path<'_>) -> Result<Event, EventError> {
     };
     match document.remove("customDataContentType") {
         None | Some(Value::String(_)) => {}
-        Some(_) => return Err(EventError::invalid(&at.member("customDataContentType"), "must be a string")),
+        Some(_) => {
+            return Err(EventError::invalid(
+                &at.member("customDataContentType"),
+                "must be a string",
+            ));
+        }
     }
     if let Some(name) = document.keys().next()
         && !context.is_newer()
@@ -162,7 +168,11 @@ fn assemble(context: Context, subject: Subject, extension: Extension, at: &Path<
 
     let ours = ours_at.member("service");
     let reference_at = content_at.member("service");
-    let given_at = if context.is_about("service") { subject_at.member("id") } else { reference_at.member("id") };
+    let given_at = if context.is_about("service") {
+        subject_at.member("id")
+    } else {
+        reference_at.member("id")
+    };
     let mut service = one_name(content.service, &given_at, &extension.service, &ours)?;
     if let (None, Body::Deployment { artifact, .. }) = (&service, &content.body) {
         service = Some(service_of(artifact, &ours)?);
@@ -170,7 +180,11 @@ fn assemble(context: Context, subject: Subject, extension: Extension, at: &Path<
 
     let ours = ours_at.member("environment");
     let reference_at = content_at.member("environment");
-    let given_at = if context.is_about("environment") { subject_at.member("id") } else { reference_at.member("id") };
+    let given_at = if context.is_about("environment") {
+        subject_at.member("id")
+    } else {
+        reference_at.member("id")
+    };
     let environment = one_name(content.environment, &given_at, &extension.environment, &ours)?;
 
     if let Some(administration) = &extension.administration
@@ -202,11 +216,17 @@ fn service_of(artifact: &Artifact, at: &Path<'_>) -> Result<ServiceName, EventEr
     let name = artifact.name.clone().filter(|_| artifact.id.starts_with("pkg:"));
     let name = name
         .ok_or_else(|| EventError::invalid(at, "is required, because the artifact is not a package URL with a name"))?;
-    ServiceName::try_from(name).map_err(|error| EventError::invalid(at, format!("is required: the package name {error}")))
+    ServiceName::try_from(name)
+        .map_err(|error| EventError::invalid(at, format!("is required: the package name {error}")))
 }
 
 /// The name that CDEvents gives, or else the one that the extension gives; both must agree.
-fn one_name<N>(given: Option<String>, at: &Path<'_>, ours: &Option<N>, ours_at: &Path<'_>) -> Result<Option<N>, EventError>
+fn one_name<N>(
+    given: Option<String>,
+    at: &Path<'_>,
+    ours: &Option<N>,
+    ours_at: &Path<'_>,
+) -> Result<Option<N>, EventError>
 where
     N: TryFrom<String, Error = NameError> + PartialEq + Clone,
 {
@@ -248,7 +268,10 @@ fn cloudevent(value: Value) -> Result<Event, EventError> {
     }
     let at = root.member("data_base64");
     if outer.contains_key("data_base64") {
-        return Err(EventError::invalid(&at, "is not accepted; put the CDEvent into data as JSON"));
+        return Err(EventError::invalid(
+            &at,
+            "is not accepted; put the CDEvent into data as JSON",
+        ));
     }
     let at = root.member("data");
     let data = take(&mut outer, "data", &at)?;
@@ -264,7 +287,10 @@ fn cloudevent(value: Value) -> Result<Event, EventError> {
             None => {}
             Some(Value::String(outer)) if outer == inner => {}
             Some(Value::String(_)) => {
-                return Err(EventError::invalid(&root.member(name), "is not the same as in the event in data"));
+                return Err(EventError::invalid(
+                    &root.member(name),
+                    "is not the same as in the event in data",
+                ));
             }
             Some(_) => return Err(EventError::invalid(&root.member(name), "must be a string")),
         }

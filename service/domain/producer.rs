@@ -104,11 +104,16 @@ fn matches_type(pattern: &str, event: &Event) -> bool {
     if pattern == of.text {
         return true;
     }
-    let pattern = pattern.strip_prefix("dev.cdevents.").or_else(|| pattern.strip_prefix("dev.cdeventsx.")).unwrap_or(pattern);
+    let pattern = pattern
+        .strip_prefix("dev.cdevents.")
+        .or_else(|| pattern.strip_prefix("dev.cdeventsx."))
+        .unwrap_or(pattern);
     let pattern = pattern.strip_suffix(".*").unwrap_or(pattern);
     match pattern.strip_prefix(of.subject.as_str()) {
         Some("") => true,
-        Some(rest) => rest.strip_prefix('.').is_some_and(|predicate| predicate == of.predicate),
+        Some(rest) => rest
+            .strip_prefix('.')
+            .is_some_and(|predicate| predicate == of.predicate),
         None => false,
     }
 }
@@ -207,7 +212,13 @@ impl Administration {
     }
 
     /// The payload of the event that carries it: a CDEvent, to be signed by the service's key.
-    pub fn to_payload(&self, id: &str, source: &str, at: Instant, actor: Option<&Actor>) -> Result<Vec<u8>, serde_json::Error> {
+    pub fn to_payload(
+        &self,
+        id: &str,
+        source: &str,
+        at: Instant,
+        actor: Option<&Actor>,
+    ) -> Result<Vec<u8>, serde_json::Error> {
         let extension = Extension {
             actor: actor.cloned(),
             administration: Some(Box::new(self.clone())),

@@ -125,7 +125,10 @@ impl Event {
     fn extension_references(&self, found: &mut References) {
         let extension = &self.extension;
         found.add_some(ReferenceKind::Version, extension.version.as_deref());
-        found.add_some(ReferenceKind::Deployment, extension.deployment_id.as_ref().map(|id| id.as_str()));
+        found.add_some(
+            ReferenceKind::Deployment,
+            extension.deployment_id.as_ref().map(|id| id.as_str()),
+        );
         found.add_some(ReferenceKind::Run, extension.run_url.as_deref());
         found.add_some(ReferenceKind::Commit, extension.commit.as_deref());
         if let Some(artifact) = &extension.artifact {

@@ -207,7 +207,9 @@ impl User {
 impl PushedAt {
     pub(super) fn instant(&self) -> Option<Instant> {
         match self {
-            Self::Seconds(seconds) => Instant::parse(&Instant::from_millis(seconds.checked_mul(1000)?).to_string()).ok(),
+            Self::Seconds(seconds) => {
+                Instant::parse(&Instant::from_millis(seconds.checked_mul(1000)?).to_string()).ok()
+            }
             Self::Text(text) => Instant::parse(text).ok(),
         }
     }

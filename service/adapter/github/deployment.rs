@@ -25,11 +25,19 @@ pub(super) fn created(delivery: &DeploymentDelivery) -> Result<Made, AdapterErro
 
 /// `deployment_status`: how far it is. `inactive` means that a later one took its place, which that one's record says already.
 pub(super) fn status(delivery: &DeploymentDelivery) -> Result<Made, AdapterError> {
-    let status = delivery.deployment_status.as_ref().ok_or_else(|| missing("/deployment_status"))?;
+    let status = delivery
+        .deployment_status
+        .as_ref()
+        .ok_or_else(|| missing("/deployment_status"))?;
     let records = match status.state.as_str() {
-        "queued" | "waiting" | "pending" => vec![phase(delivery, status, "dev.cdevents.deployment.queued.0.1.0", None)?],
+        "queued" | "waiting" | "pending" => {
+            vec![phase(delivery, status, "dev.cdevents.deployment.queued.0.1.0", None)?]
+        }
         "in_progress" => vec![phase(delivery, status, "dev.cdevents.deployment.started.0.1.0", None)?],
-        "success" => vec![finished(delivery, status, Outcome::Success)?, deployed(delivery, status)?],
+        "success" => vec![
+            finished(delivery, status, Outcome::Success)?,
+            deployed(delivery, status)?,
+        ],
         "failure" => vec![finished(delivery, status, Outcome::Failure)?],
         "error" => vec![finished(delivery, status, Outcome::Error)?],
         _ => Vec::new(),
@@ -37,8 +45,17 @@ pub(super) fn status(delivery: &DeploymentDelivery) -> Result<Made, AdapterError
     Ok(made(&delivery.common, records))
 }
 
-fn finished(delivery: &DeploymentDelivery, status: &DeploymentStatus, outcome: Outcome) -> Result<Record, AdapterError> {
-    phase(delivery, status, "dev.cdevents.deployment.finished.0.1.0", Some(outcome))
+fn finished(
+    delivery: &DeploymentDelivery,
+    status: &DeploymentStatus,
+    outcome: Outcome,
+) -> Result<Record, AdapterError> {
+    phase(
+        delivery,
+        status,
+        "dev.cdevents.deployment.finished.0.1.0",
+        Some(outcome),
+    )
 }
 
 fn phase(
@@ -94,7 +111,11 @@ fn artifact(delivery: &DeploymentDelivery) -> String {
     }
     match payload_text(delivery, "digest") {
         Some(digest) => {
-            format!("pkg:oci/{}@{}", delivery.common.repository.name.to_ascii_lowercase(), digest.replace(':', "%3A"))
+            format!(
+                "pkg:oci/{}@{}",
+                delivery.common.repository.name.to_ascii_lowercase(),
+                digest.replace(':', "%3A")
+            )
         }
         None => super::purl(&delivery.common, &delivery.deployment.sha),
     }
@@ -104,7 +125,11 @@ fn status_extension(delivery: &DeploymentDelivery, status: &DeploymentStatus) ->
     let page = filled(status.log_url.as_ref()).or_else(|| filled(status.target_url.as_ref()));
     let extension = extension(delivery)?;
     Ok(Extension {
-        actor: status.creator.as_ref().map(|creator| creator.actor()).or(extension.actor),
+        actor: status
+            .creator
+            .as_ref()
+            .map(|creator| creator.actor())
+            .or(extension.actor),
         reason: filled(status.description.as_ref()).or(extension.reason),
         run_url: page.or(extension.run_url),
         ..extension
@@ -118,7 +143,10 @@ fn extension(delivery: &DeploymentDelivery) -> Result<Extension, AdapterError> {
         commit: Some(deployment.sha.clone()),
         actor: Some(deployment.creator.as_ref().unwrap_or(&delivery.common.sender).actor()),
         reason: filled(deployment.description.as_ref()),
-        run_url: delivery.workflow_run.as_ref().and_then(|run| filled(run.html_url.as_ref())),
+        run_url: delivery
+            .workflow_run
+            .as_ref()
+            .and_then(|run| filled(run.html_url.as_ref())),
         ..super::extension(&delivery.common)?
     })
 }
@@ -133,6 +161,7 @@ fn version_of(git_ref: &str) -> Option<String> {
     let tag = git_ref.strip_prefix("refs/tags/").unwrap_or(git_ref);
     let number = tag.strip_prefix('v').unwrap_or(tag);
     let mut parts = number.split(['.', '-', '+']);
-    let is_number = |part: Option<&str>| part.is_some_and(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()));
+    let is_number =
+        |part: Option<&str>| part.is_some_and(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()));
     (is_number(parts.next()) && number.contains('.') && is_number(parts.next())).then(|| tag.to_owned())
 }

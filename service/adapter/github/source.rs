@@ -43,7 +43,10 @@ pub(super) fn pull_request(delivery: &PullRequestDelivery) -> Result<Made, Adapt
         "opened" => ("dev.cdevents.change.created.0.4.0", request.created_at),
         "synchronize" | "edited" | "reopened" => ("dev.cdevents.change.updated.0.3.0", request.updated_at),
         "closed" if merged => {
-            let at = request.merged_at.or(request.closed_at).ok_or_else(|| missing("/pull_request/merged_at"))?;
+            let at = request
+                .merged_at
+                .or(request.closed_at)
+                .ok_or_else(|| missing("/pull_request/merged_at"))?;
             ("dev.cdevents.change.merged.0.3.0", at)
         }
         "closed" => {
@@ -61,7 +64,11 @@ pub(super) fn pull_request(delivery: &PullRequestDelivery) -> Result<Made, Adapt
     {
         content["description"] = json!(title);
     }
-    let commit = if merged { request.merge_commit_sha.as_ref() } else { Some(&request.head.sha) };
+    let commit = if merged {
+        request.merge_commit_sha.as_ref()
+    } else {
+        Some(&request.head.sha)
+    };
     let record = Record {
         event_type,
         at,
@@ -109,11 +116,18 @@ pub(super) fn review(delivery: &PullRequestDelivery) -> Result<Made, AdapterErro
 
 /// `push`: CDEvents has no event for it, and what it holds is worth keeping: the commits, and whether history was rewritten.
 pub(super) fn push(push: &Push) -> Result<Made, AdapterError> {
-    let pushed_at = push.common.repository.pushed_at.as_ref().and_then(super::body::PushedAt::instant);
+    let pushed_at = push
+        .common
+        .repository
+        .pushed_at
+        .as_ref()
+        .and_then(super::body::PushedAt::instant);
     let committed_at = push.head_commit.as_ref().and_then(committed_at);
     let record = Record {
         event_type: "dev.cdeventsx.github-push.received.0.1.0",
-        at: pushed_at.or(committed_at).ok_or_else(|| missing("/repository/pushed_at"))?,
+        at: pushed_at
+            .or(committed_at)
+            .ok_or_else(|| missing("/repository/pushed_at"))?,
         subject: push.git_ref.clone(),
         content: json!({
             "ref": push.git_ref,
@@ -150,7 +164,12 @@ pub(super) fn workflow_run(delivery: &WorkflowRunDelivery) -> Result<Made, Adapt
     {
         match outcome(conclusion) {
             Some(outcome) => content["outcome"] = json!(outcome),
-            None => return Err(refused("/workflow_run/conclusion", format!("{conclusion:?} is not known here"))),
+            None => {
+                return Err(refused(
+                    "/workflow_run/conclusion",
+                    format!("{conclusion:?} is not known here"),
+                ));
+            }
         }
     }
     let record = Record {
@@ -181,7 +200,10 @@ fn outcome(conclusion: &str) -> Option<Outcome> {
 
 /// The workflow's name; a file without one is called by its path.
 fn pipeline_name(delivery: &WorkflowRunDelivery) -> String {
-    let workflow = delivery.workflow.as_ref().and_then(|workflow| filled(workflow.name.as_ref()));
+    let workflow = delivery
+        .workflow
+        .as_ref()
+        .and_then(|workflow| filled(workflow.name.as_ref()));
     filled(delivery.workflow_run.name.as_ref())
         .or(workflow)
         .or_else(|| filled(delivery.workflow_run.path.as_ref()))
@@ -200,7 +222,11 @@ fn described(delivery: &PullRequestDelivery, merged: bool, approved_by: Vec<Stri
         url: Some(request.html_url.clone()),
         author: request.user.as_ref().map(|user| user.login.clone()),
         approved_by,
-        merged_by: request.merged_by.as_ref().filter(|_| merged).map(|user| user.login.clone()),
+        merged_by: request
+            .merged_by
+            .as_ref()
+            .filter(|_| merged)
+            .map(|user| user.login.clone()),
         merge_commit: request.merge_commit_sha.clone().filter(|_| merged),
     }
 }

@@ -134,7 +134,10 @@ fn is_type(given: &str, context: &Context, at: &Path<'_>) -> Result<(), EventErr
     if context.event_type.version.is_empty() || given.eq_ignore_ascii_case(subject) || is_twin {
         Ok(())
     } else {
-        Err(EventError::invalid(at, format!("is not the subject of the event's type, {subject}")))
+        Err(EventError::invalid(
+            at,
+            format!("is not the subject of the event's type, {subject}"),
+        ))
     }
 }
 
@@ -142,7 +145,10 @@ fn is_type(given: &str, context: &Context, at: &Path<'_>) -> Result<(), EventErr
 fn event_type(text: String, at: &Path<'_>) -> Result<(EventType, Option<&'static Kind>, Age), EventError> {
     if let Some(rest) = text.strip_prefix(STANDARD) {
         let Some((subject, predicate, version)) = grammar(rest).filter(|(subject, ..)| !subject.contains('.')) else {
-            return Err(EventError::invalid(at, "must be dev.cdevents.<subject>.<predicate>.<major>.<minor>.<patch>"));
+            return Err(EventError::invalid(
+                at,
+                "must be dev.cdevents.<subject>.<predicate>.<major>.<minor>.<patch>",
+            ));
         };
         return Ok(known(&text, subject, predicate, version));
     }
@@ -193,7 +199,12 @@ fn known(text: &str, subject: &str, predicate: &str, version: &str) -> (EventTyp
 
 /// `<subject>.<predicate>.<major>.<minor>.<patch>`: the subject of a custom type has its own dots at times.
 fn grammar(rest: &str) -> Option<(&str, &str, &str)> {
-    let start = rest.char_indices().rev().filter(|(_, c)| *c == '.').nth(2).map(|(at, _)| at)?;
+    let start = rest
+        .char_indices()
+        .rev()
+        .filter(|(_, c)| *c == '.')
+        .nth(2)
+        .map(|(at, _)| at)?;
     let (names, version) = (&rest[..start], &rest[start + 1..]);
     triple(version)?;
     let (subject, predicate) = names.rsplit_once('.')?;
@@ -216,7 +227,12 @@ fn triple(version: &str) -> Option<Version> {
 fn spec_version(members: &mut Map<String, Value>, at: &Path<'_>) -> Result<(String, Form), EventError> {
     let (new_at, old_at) = (at.member("specversion"), at.member("version"));
     let (text, old, at) = match (members.remove("specversion"), members.remove("version")) {
-        (Some(_), Some(_)) => return Err(EventError::invalid(&old_at, "is the old name of specversion, which is there")),
+        (Some(_), Some(_)) => {
+            return Err(EventError::invalid(
+                &old_at,
+                "is the old name of specversion, which is there",
+            ));
+        }
         (Some(value), None) => (value, false, &new_at),
         (None, Some(value)) => (value, true, &old_at),
         (None, None) => return Err(EventError::missing(&new_at)),
@@ -233,22 +249,35 @@ fn spec_version(members: &mut Map<String, Value>, at: &Path<'_>) -> Result<(Stri
             return Err(EventError::invalid(at, "is called version in CDEvents 0.3 and 0.4"));
         }
         (Some([0, 6, _]), true) => return Err(EventError::invalid(at, "is called specversion since CDEvents 0.5")),
-        _ => return Err(EventError::invalid(at, "must be a version of CDEvents from 0.3 to 0.6, such as 0.5.1")),
+        _ => {
+            return Err(EventError::invalid(
+                at,
+                "must be a version of CDEvents from 0.3 to 0.6, such as 0.5.1",
+            ));
+        }
     };
     Ok((text, form))
 }
 
 /// Links embedded in the context: CDEvents `links.md`.
 fn links(value: &Value, age: Age, at: &Path<'_>) -> Result<(), EventError> {
-    let items = value.as_array().ok_or_else(|| EventError::invalid(at, "must be an array"))?;
+    let items = value
+        .as_array()
+        .ok_or_else(|| EventError::invalid(at, "must be an array"))?;
     if items.len() > MAX_ITEMS {
-        return Err(EventError::invalid(at, format!("must not have more than {MAX_ITEMS} items")));
+        return Err(EventError::invalid(
+            at,
+            format!("must not have more than {MAX_ITEMS} items"),
+        ));
     }
     for (index, item) in items.iter().enumerate() {
         let at = at.item(index);
         let link = shape::object(item, &at)?;
         let type_at = at.member("linkType");
-        let link_type = shape::id(link.get("linkType").ok_or_else(|| EventError::missing(&type_at))?, &type_at)?;
+        let link_type = shape::id(
+            link.get("linkType").ok_or_else(|| EventError::missing(&type_at))?,
+            &type_at,
+        )?;
         let table = catalogue::link(link_type)
             .ok_or_else(|| EventError::invalid(&type_at, "must be one of END, PATH, RELATION"))?;
         shape::members(link, table, age, &at)?;
@@ -279,7 +308,9 @@ fn optional_short(members: &mut Map<String, Value>, name: &str, at: &Path<'_>) -
     match members.remove(name) {
         None => Ok(None),
         Some(value) => {
-            let text = value.as_str().ok_or_else(|| EventError::invalid(at, "must be a string"))?;
+            let text = value
+                .as_str()
+                .ok_or_else(|| EventError::invalid(at, "must be a string"))?;
             shape::short(text, at)?;
             shape::plain(text, at)?;
             Ok(into_string(value).filter(|text| !text.is_empty()))

@@ -37,7 +37,10 @@ fn explain(ours: &Value, at: &Path<'_>, error: &serde_json::Error) -> EventError
         message = error.into_inner().to_string();
     }
     // serde tells which member is missing in words only.
-    if let Some(name) = message.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`')) {
+    if let Some(name) = message
+        .strip_prefix("missing field `")
+        .and_then(|rest| rest.strip_suffix('`'))
+    {
         pointer::push(&mut place, name);
         message = "is required".to_owned();
     } else if message.starts_with("unknown field") {
@@ -86,17 +89,20 @@ fn bounded(value: &Value, rule_here: Rule, at: &Path<'_>) -> Result<(), EventErr
         (Value::Object(members), _) => members
             .iter()
             .try_for_each(|(name, value)| bounded(value, rule(name, rule_here), &at.member(name))),
-        (Value::Array(items), _) if items.len() > MAX_ITEMS => {
-            Err(EventError::invalid(at, format!("must not have more than {MAX_ITEMS} items")))
-        }
-        (Value::Array(items), _) => {
-            items.iter().enumerate().try_for_each(|(index, item)| bounded(item, rule_here, &at.item(index)))
-        }
+        (Value::Array(items), _) if items.len() > MAX_ITEMS => Err(EventError::invalid(
+            at,
+            format!("must not have more than {MAX_ITEMS} items"),
+        )),
+        (Value::Array(items), _) => items
+            .iter()
+            .enumerate()
+            .try_for_each(|(index, item)| bounded(item, rule_here, &at.item(index))),
         (Value::String(_), Rule::Prose) => text(value, at).map(drop),
         (Value::String(line), Rule::Line) => short(line, at),
-        (Value::String(commit), Rule::Commit) if !is_commit(commit) => {
-            Err(EventError::invalid(at, "must be the id of a commit, 7 to 64 hexadecimal digits"))
-        }
+        (Value::String(commit), Rule::Commit) if !is_commit(commit) => Err(EventError::invalid(
+            at,
+            "must be the id of a commit, 7 to 64 hexadecimal digits",
+        )),
         (Value::String(id), Rule::Id) => {
             filled(id, at)?;
             short(id, at)?;

@@ -44,7 +44,10 @@ fn known_members(
             Some(position) => {
                 shape(value, &table[position].shape, age, &at.member(name))?;
                 if found & (1 << position) != 0 {
-                    return Err(EventError::invalid(&at.member(name), "is there under its old and its new name"));
+                    return Err(EventError::invalid(
+                        &at.member(name),
+                        "is there under its old and its new name",
+                    ));
                 }
                 found |= 1 << position;
             }
@@ -80,7 +83,10 @@ fn shape(value: &Value, shape: &'static Shape, age: Age, at: &Path<'_>) -> Resul
             short(uri, at)?;
             plain(uri, at)?;
             if age != Age::Older && !is_absolute_uri(uri) {
-                return Err(EventError::invalid(at, "must be an absolute URI, such as https://example.com/1"));
+                return Err(EventError::invalid(
+                    at,
+                    "must be an absolute URI, such as https://example.com/1",
+                ));
             }
             Ok(())
         }
@@ -94,7 +100,9 @@ fn shape(value: &Value, shape: &'static Shape, age: Age, at: &Path<'_>) -> Resul
             Age::Current | Age::Newer => word(value, OUTCOMES, at),
         },
         Shape::Texts => {
-            let items = value.as_array().ok_or_else(|| EventError::invalid(at, "must be an array"))?;
+            let items = value
+                .as_array()
+                .ok_or_else(|| EventError::invalid(at, "must be an array"))?;
             items.iter().enumerate().try_for_each(|(index, item)| {
                 let at = at.item(index);
                 short(text(item, &at)?, &at)
@@ -107,7 +115,9 @@ fn shape(value: &Value, shape: &'static Shape, age: Age, at: &Path<'_>) -> Resul
 
 /// An object.
 pub(super) fn object<'v>(value: &'v Value, at: &Path<'_>) -> Result<&'v Map<String, Value>, EventError> {
-    value.as_object().ok_or_else(|| EventError::invalid(at, "must be an object"))
+    value
+        .as_object()
+        .ok_or_else(|| EventError::invalid(at, "must be an object"))
 }
 
 /// A short text with something in it: what other things are joined on.
@@ -121,9 +131,14 @@ pub(super) fn id<'v>(value: &'v Value, at: &Path<'_>) -> Result<&'v str, EventEr
 
 /// A text of bounded length.
 pub(super) fn text<'v>(value: &'v Value, at: &Path<'_>) -> Result<&'v str, EventError> {
-    let text = value.as_str().ok_or_else(|| EventError::invalid(at, "must be a string"))?;
+    let text = value
+        .as_str()
+        .ok_or_else(|| EventError::invalid(at, "must be a string"))?;
     if text.len() > MAX_TEXT_BYTES {
-        return Err(EventError::invalid(at, format!("must not be longer than {MAX_TEXT_BYTES} bytes")));
+        return Err(EventError::invalid(
+            at,
+            format!("must not be longer than {MAX_TEXT_BYTES} bytes"),
+        ));
     }
     Ok(text)
 }
@@ -139,7 +154,10 @@ pub(super) fn filled(text: &str, at: &Path<'_>) -> Result<(), EventError> {
 /// At most [`MAX_SHORT_BYTES`].
 pub(super) fn short(text: &str, at: &Path<'_>) -> Result<(), EventError> {
     if text.len() > MAX_SHORT_BYTES {
-        return Err(EventError::invalid(at, format!("must not be longer than {MAX_SHORT_BYTES} bytes")));
+        return Err(EventError::invalid(
+            at,
+            format!("must not be longer than {MAX_SHORT_BYTES} bytes"),
+        ));
     }
     Ok(())
 }
@@ -148,7 +166,10 @@ pub(super) fn short(text: &str, at: &Path<'_>) -> Result<(), EventError> {
 pub(super) fn plain(text: &str, at: &Path<'_>) -> Result<(), EventError> {
     // Printable ASCII is the rule, and quicker to tell than to decode.
     if !text.bytes().all(|b| matches!(b, b' '..=b'~')) && text.chars().any(is_hidden) {
-        return Err(EventError::invalid(at, "must not contain control or text-direction characters"));
+        return Err(EventError::invalid(
+            at,
+            "must not contain control or text-direction characters",
+        ));
     }
     Ok(())
 }
@@ -165,7 +186,9 @@ fn word(value: &Value, words: &[&str], at: &Path<'_>) -> Result<(), EventError> 
 fn is_absolute_uri(text: &str) -> bool {
     text.split_once(':').is_some_and(|(scheme, rest)| {
         scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-            && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'))
+            && scheme
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'))
             && !rest.is_empty()
             && !rest.contains(char::is_whitespace)
     })
