@@ -4,7 +4,10 @@
 
 pub mod adapter;
 pub mod app;
+pub mod audit;
+pub mod cli;
 pub mod clock;
+pub mod config;
 pub mod correlate;
 pub mod data;
 pub mod domain;
@@ -12,3 +15,4 @@ pub mod entropy;
 pub mod http;
 pub mod sequencer;
 pub mod store;
+pub mod telemetry;
