@@ -3,4 +3,5 @@
 //! `service/README.md` is the map: what each module is for and which may use which.
 
 pub mod adapter;
+pub mod correlate;
 pub mod domain;

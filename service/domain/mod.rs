@@ -5,11 +5,18 @@
 
 pub mod artifact;
 pub mod catalogue;
+pub mod deployment;
 pub mod event;
+pub mod evidence;
 pub mod extension;
+#[cfg(test)]
+pub mod fixture;
+pub mod history;
 pub mod id;
+pub mod incident;
 pub mod instant;
 pub mod keyring;
+mod lineage;
 pub mod parse;
 pub mod pointer;
 pub mod producer;
