@@ -126,8 +126,16 @@ const fn kind_of(subject: &'static str, predicate: &'static str, newest: Version
 const REFERENCE: Shape = Shape::Object(&[must("id", Shape::Id), may("source", Shape::IdOrEmpty)]);
 /// Reference to an event or, since 0.6, to a resource of another system.
 const NODE: Shape = Shape::Open(&[may("contextId", Shape::Id), may("domainId", Shape::Id)]);
-const LINK_END: &[Member] = &[must("linkType", Shape::Id), may("from", NODE), may("tags", Shape::Open(&[]))];
-const LINK_PATH: &[Member] = &[must("linkType", Shape::Id), must("from", NODE), may("tags", Shape::Open(&[]))];
+const LINK_END: &[Member] = &[
+    must("linkType", Shape::Id),
+    may("from", NODE),
+    may("tags", Shape::Open(&[])),
+];
+const LINK_PATH: &[Member] = &[
+    must("linkType", Shape::Id),
+    must("from", NODE),
+    may("tags", Shape::Open(&[])),
+];
 const LINK_RELATION: &[Member] = &[
     must("linkType", Shape::Id),
     must("linkKind", Shape::Id),

@@ -3,9 +3,9 @@
 //! Pure: no IO, no clock, no database, no HTTP. Everything here is made by parsing verified bytes or by folding
 //! facts that were, and says so in its type.
 
-pub mod deployment;
 pub mod artifact;
 pub mod catalogue;
+pub mod deployment;
 pub mod event;
 pub mod evidence;
 pub mod extension;
@@ -15,8 +15,8 @@ pub mod history;
 pub mod id;
 pub mod incident;
 pub mod instant;
-mod lineage;
 pub mod keyring;
+mod lineage;
 pub mod parse;
 pub mod pointer;
 pub mod producer;
