@@ -317,3 +317,8 @@ impl Audit {
 fn instant(time: u64) -> Instant {
     Instant::from_millis(i64::try_from(time).unwrap_or(i64::MAX))
 }
+
+#[cfg(test)]
+pub mod fixture;
+#[cfg(test)]
+mod tests;
