@@ -9,4 +9,9 @@
     reason = "a test that cannot go on should stop loudly"
 )]
 
+mod support;
+
 mod architecture;
+mod batch;
+mod problems;
+mod record;
