@@ -16,7 +16,6 @@ use shipslog::domain::Instant;
 use shipslog::domain::producer::Role;
 use shipslog::entropy::Entropy;
 use shipslog::http::{Settings, serve};
-use shipslog::render::Templates;
 use shipslog::store::{Connect, Database, DatabaseUrl};
 use tempfile::TempDir;
 
@@ -61,7 +60,7 @@ impl TestApp {
         let start = Instant::parse(START).unwrap();
         let address = "127.0.0.1:0".parse().unwrap();
         let data = tempfile::tempdir().unwrap();
-        let directory = DataDirectory::open(data.path(), &Entropy::seeded(1)).unwrap();
+        let mut directory = DataDirectory::open(data.path(), &Entropy::seeded(1)).unwrap();
         let log_key = directory.log_signer(ORIGIN).unwrap().key().clone();
         let mut app = Self {
             client: Client { address, token: None },
@@ -130,7 +129,7 @@ impl TestApp {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         self.client.address = listener.local_addr().unwrap();
         let url = DatabaseUrl::parse(&self.database.url).unwrap();
-        let directory = DataDirectory::open(self.data.path(), &Entropy::seeded(1)).unwrap();
+        let mut directory = DataDirectory::open(self.data.path(), &Entropy::seeded(1)).unwrap();
         // Salts and token secrets must not repeat after a restart.
         let entropy = Entropy::seeded((self.restarts + 1) << 32);
         let first = self.restarts == 0;
@@ -143,7 +142,6 @@ impl TestApp {
                 entropy,
                 queue: 1024,
                 github_secret: Some(GITHUB_SECRET.to_owned()),
-                templates: Templates::embedded(),
             };
             let writer = actix_web::rt::System::new().block_on(async move {
                 let (app, writer) = App::open(database, options).await.unwrap();
