@@ -9,9 +9,11 @@
     reason = "a test that cannot go on should stop loudly"
 )]
 
-mod support;
-
 mod architecture;
 mod batch;
+mod events;
+mod github;
 mod problems;
 mod record;
+mod support;
+
