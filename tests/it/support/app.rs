@@ -133,22 +133,26 @@ impl TestApp {
         // Salts and token secrets must not repeat after a restart.
         let entropy = Entropy::seeded((self.restarts + 1) << 32);
         let first = self.restarts == 0;
+        let log_key = self.log_key.clone();
         let thread = std::thread::spawn(move || {
+            let signer = directory.log_signer(ORIGIN).unwrap();
             let database = Database::open(Connect::new(url, None).unwrap()).unwrap();
             let options = Options {
-                signer: directory.log_signer(ORIGIN).unwrap(),
+                signer,
                 service_key: directory.service_key(),
                 clock,
                 entropy,
                 queue: 1024,
+                log_exists: directory.has_log(),
                 github_secret: Some(GITHUB_SECRET.to_owned()),
             };
             let writer = actix_web::rt::System::new().block_on(async move {
                 let (app, writer) = App::open(database, options).await.unwrap();
+                directory.keep_log_key(&log_key).unwrap();
                 let app = Data::new(app);
                 let token =
                     if first { app.issue_token("admin", Role::Admin).await.unwrap().token } else { String::new() };
-                let server = serve(app, listener, Settings { workers: 2, shutdown_s: 5 }).unwrap();
+                let server = serve(app, listener, Settings { workers: 2, public_log: true, shutdown_s: 5 }).unwrap();
                 started.send(Started { server: server.handle(), token }).unwrap();
                 server.await.unwrap();
                 writer
