@@ -96,11 +96,16 @@ impl TestApp {
     /// Records an event signed by `pipeline`; the index of its entry.
     #[track_caller]
     pub fn record(&self, event: &Value) -> u64 {
-        self.client.record(&events::sign(event, &self.pipeline)).expect(201).index()
+        self.client
+            .record(&events::sign(event, &self.pipeline))
+            .expect(201)
+            .index()
     }
 
     pub fn tree_size(&self) -> u64 {
-        self.client.get("/v1/log").expect(200).json()["tree_size"].as_u64().unwrap()
+        self.client.get("/v1/log").expect(200).json()["tree_size"]
+            .as_u64()
+            .unwrap()
     }
 
     /// Reads the whole log through the API and verifies it: every entry against its envelope, its receipt and the key
@@ -111,10 +116,16 @@ impl TestApp {
         let checkpoint = Checkpoint::open(&note, &self.log_key).unwrap();
         let mut tree = Frontier::empty();
         for index in 0..checkpoint.size {
-            let envelope = self.client.get(&format!("/v1/events/{index}/envelope")).expect(200).body;
+            let envelope = self
+                .client
+                .get(&format!("/v1/events/{index}/envelope"))
+                .expect(200)
+                .body;
             let receipt = self.client.get(&format!("/v1/events/{index}/receipt")).expect(200).body;
             let receipt = Receipt::parse(&receipt).unwrap();
-            receipt.verify(&self.log_key, &envelope).unwrap_or_else(|error| panic!("receipt of entry {index}: {error}"));
+            receipt
+                .verify(&self.log_key, &envelope)
+                .unwrap_or_else(|error| panic!("receipt of entry {index}: {error}"));
             assert_eq!(receipt.proof.index, index);
             tree.append(leaf_hash(&receipt.entry));
         }
@@ -150,10 +161,27 @@ impl TestApp {
                 let (app, writer) = App::open(database, options).await.unwrap();
                 directory.keep_log_key(&log_key).unwrap();
                 let app = Data::new(app);
-                let token =
-                    if first { app.issue_token("admin", Role::Admin).await.unwrap().token } else { String::new() };
-                let server = serve(app, listener, Settings { workers: 2, public_log: true, shutdown_s: 5 }).unwrap();
-                started.send(Started { server: server.handle(), token }).unwrap();
+                let token = if first {
+                    app.issue_token("admin", Role::Admin).await.unwrap().token
+                } else {
+                    String::new()
+                };
+                let server = serve(
+                    app,
+                    listener,
+                    Settings {
+                        workers: 2,
+                        public_log: true,
+                        shutdown_s: 5,
+                    },
+                )
+                .unwrap();
+                started
+                    .send(Started {
+                        server: server.handle(),
+                        token,
+                    })
+                    .unwrap();
                 server.await.unwrap();
                 writer
             });

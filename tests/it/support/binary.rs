@@ -14,7 +14,10 @@ use super::http::Client;
 pub fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_shipslog"));
     for (name, _) in std::env::vars_os() {
-        if name.to_str().is_some_and(|name| name.starts_with("SHIPSLOG_") || name.starts_with("GITHUB_")) {
+        if name
+            .to_str()
+            .is_some_and(|name| name.starts_with("SHIPSLOG_") || name.starts_with("GITHUB_"))
+        {
             command.env_remove(name);
         }
     }
@@ -35,7 +38,12 @@ pub fn code(output: &Output) -> i32 {
 /// What it printed, once it has ended well.
 #[track_caller]
 pub fn stdout(output: &Output) -> String {
-    assert!(output.status.success(), "{:?}: {}", output.status.code(), String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{:?}: {}",
+        output.status.code(),
+        String::from_utf8_lossy(&output.stderr)
+    );
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
@@ -60,13 +68,24 @@ impl Service {
         }
         std::fs::create_dir_all(data).unwrap();
         let log = data.join("serve.log");
-        let child = command.stdout(Stdio::null()).stderr(File::create(&log).unwrap()).spawn().unwrap();
-        let mut service = Self { client: Client { address, token: None }, data: data.to_owned(), child };
+        let child = command
+            .stdout(Stdio::null())
+            .stderr(File::create(&log).unwrap())
+            .spawn()
+            .unwrap();
+        let mut service = Self {
+            client: Client { address, token: None },
+            data: data.to_owned(),
+            child,
+        };
         let deadline = Instant::now() + Duration::from_secs(60);
         while TcpStream::connect(address).is_err() || service.client.get("/healthz").status != 200 {
             let ended = service.child.try_wait().unwrap();
             if ended.is_some() || Instant::now() > deadline {
-                panic!("it does not serve ({ended:?}): {}", std::fs::read_to_string(log).unwrap());
+                panic!(
+                    "it does not serve ({ended:?}): {}",
+                    std::fs::read_to_string(log).unwrap()
+                );
             }
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -96,7 +115,10 @@ impl Service {
 
     /// Asks it to end, by SIGTERM, and waits; whether it ended well.
     pub fn terminate(mut self) -> bool {
-        let killed = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        let killed = Command::new("kill")
+            .args(["-TERM", &self.child.id().to_string()])
+            .status()
+            .unwrap();
         assert!(killed.success());
         self.child.wait().unwrap().success()
     }
