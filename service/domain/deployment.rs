@@ -585,3 +585,6 @@ fn said_once<T: Clone>(list: &mut Vec<Said<T>>, index: u64, values: &[T], same: 
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

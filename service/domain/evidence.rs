@@ -446,3 +446,6 @@ fn origin(record: &Recorded) -> Origin {
         over_shared_secret: record.over_shared_secret(),
     }
 }
+
+#[cfg(test)]
+mod tests;

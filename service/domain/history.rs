@@ -144,3 +144,6 @@ fn running(deployment: &Deployment) -> Running {
         over_shared_secret: deployment.over_shared_secret(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -246,3 +246,6 @@ fn last<T: Clone>(slot: &mut Option<Said<T>>, index: u64, value: &Option<T>) {
         });
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,12 +5,12 @@
 
 use std::collections::HashMap;
 
-use ledger::{KeyError, KeyId, PublicKey};
+use ledger::{Hash, KeyError, KeyId, PublicKey, Signer};
 
 use super::event::Event;
 use super::id::ProducerName;
 use super::instant::Instant;
-use super::producer::{Administration, Producer, SERVICE_PRODUCER, Scope, ScopeError};
+use super::producer::{Administration, Producer, SERVICE_PRODUCER, Scope, ScopeError, Token};
 
 /// Most keys that are tried for a signature that does not say which key made it.
 const MAX_CANDIDATES: usize = 64;
@@ -23,6 +23,8 @@ pub struct Keyring {
     by_key: HashMap<KeyId, usize>,
     /// The newest of each name.
     by_name: HashMap<ProducerName, usize>,
+    /// In the order of their issue.
+    tokens: Vec<Token>,
     origin: Option<String>,
 }
 
@@ -50,6 +52,15 @@ pub enum KeyringError {
     /// There is no such producer, or it is revoked already.
     #[error("there is no producer {0} to revoke")]
     NotRegistered(ProducerName),
+    /// There is another token with this id.
+    #[error("the token id {0} is taken")]
+    TokenTaken(String),
+    /// Not the hash of a secret.
+    #[error("secret_sha256 must be 64 hexadecimal digits")]
+    TokenHash,
+    /// There is no such token, or it is revoked already.
+    #[error("there is no token {0} to revoke")]
+    NoToken(String),
     /// The service could then record nothing, this included.
     #[error("the service's own key cannot be revoked")]
     ServiceKey,
@@ -61,6 +72,9 @@ pub enum PermissionError {
     /// Never registered.
     #[error("no registered producer has the key {0}")]
     Unknown(KeyId),
+    /// By nobody.
+    #[error("the event has no signer")]
+    Unsigned,
     /// Revoked earlier in the log.
     #[error("the key of producer {0} was revoked at index {1}")]
     Revoked(ProducerName, u64),
@@ -143,7 +157,34 @@ impl Keyring {
                     _ => Err(KeyringError::NotRegistered(name.clone())),
                 }
             }
-            Administration::TokenIssued { .. } | Administration::TokenRevoked { .. } => Ok(()),
+            Administration::TokenIssued {
+                id,
+                name,
+                role,
+                secret_sha256,
+            } => {
+                let secret_sha256 = Hash::from_hex(secret_sha256).ok_or(KeyringError::TokenHash)?;
+                if self.token(id).is_some() {
+                    return Err(KeyringError::TokenTaken(id.clone()));
+                }
+                self.tokens.push(Token {
+                    id: id.clone(),
+                    name: name.clone(),
+                    role: *role,
+                    secret_sha256,
+                    issued_at_index: index,
+                    revoked_at_index: None,
+                });
+                Ok(())
+            }
+            Administration::TokenRevoked { id, .. } => {
+                let token = self
+                    .tokens
+                    .iter_mut()
+                    .find(|token| token.id == *id && token.revoked_at_index.is_none());
+                token.ok_or_else(|| KeyringError::NoToken(id.clone()))?.revoked_at_index = Some(index);
+                Ok(())
+            }
         }
     }
 
@@ -190,6 +231,16 @@ impl Keyring {
         &self.producers
     }
 
+    /// All tokens that ever were, in the order of their issue.
+    pub fn tokens(&self) -> &[Token] {
+        &self.tokens
+    }
+
+    /// The token with this id, revoked or not.
+    pub fn token(&self, id: &str) -> Option<&Token> {
+        self.tokens.iter().find(|token| token.id == id)
+    }
+
     /// The service itself.
     pub fn service(&self) -> Option<&Producer> {
         self.producers.first()
@@ -198,6 +249,23 @@ impl Keyring {
     /// The origin of the log.
     pub fn origin(&self) -> Option<&str> {
         self.origin.as_deref()
+    }
+
+    /// The producer of an event: the first of its signers that may have it recorded at this time. None of them may have been
+    /// revoked, or be outside its period.
+    pub fn admit(&self, signers: &[Signer], event: &Event, recorded_at: Instant) -> Result<&Producer, PermissionError> {
+        let mut producer = None;
+        let mut refusal = None;
+        for signer in signers {
+            match self.permit(&signer.key, event, recorded_at) {
+                Ok(permitted) => producer = producer.or(Some(permitted)),
+                Err(error @ (PermissionError::Scope(_) | PermissionError::Reserved(_))) => {
+                    refusal.get_or_insert(error);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        producer.ok_or_else(|| refusal.unwrap_or(PermissionError::Unsigned))
     }
 
     /// The producer that signed an event with this key, if it may have it recorded at this time.

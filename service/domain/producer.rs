@@ -2,7 +2,7 @@
 //!
 //! Pure: ids and times come from the caller. What is permitted when is decided by [`super::keyring`].
 
-use ledger::PublicKey;
+use ledger::{Hash, PublicKey};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
@@ -136,6 +136,43 @@ fn needs_environment(body: &Body) -> bool {
     }
 }
 
+/// A bearer token that was issued; its secret is known to its holder alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Token {
+    /// Its id, which is not the token.
+    pub id: String,
+    /// What people call it.
+    pub name: String,
+    /// What its holder may do.
+    pub role: Role,
+    /// SHA-256 of its secret.
+    pub secret_sha256: Hash,
+    /// Index of the entry that issued it.
+    pub issued_at_index: u64,
+    /// Index of the entry that revoked it.
+    pub revoked_at_index: Option<u64>,
+}
+
+/// What the holder of a token may do. Each role may do all that the one before it may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Managers and auditors: reads everything.
+    Reader,
+    /// Also registers producers and issues tokens.
+    Admin,
+}
+
+impl Role {
+    /// The word used in JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Reader => "reader",
+            Self::Admin => "admin",
+        }
+    }
+}
+
 /// A decision of the service about itself, in the log like everything else: `customData.shipslog.administration`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "action", rename_all = "snake_case", deny_unknown_fields)]
@@ -181,12 +218,16 @@ pub enum Administration {
         /// What people call it.
         name: String,
         /// What its holder may do.
-        role: String,
+        role: Role,
+        /// SHA-256 of its secret, in hex. The secret is 32 random bytes: nobody finds it from this.
+        secret_sha256: String,
     },
     /// A bearer token no longer opens anything.
     TokenRevoked {
         /// Its id.
         id: String,
+        /// Why.
+        reason: String,
     },
 }
 
@@ -207,7 +248,7 @@ impl Administration {
         match self {
             Self::LogCreated { origin, .. } => origin,
             Self::ProducerRegistered { name, .. } | Self::ProducerRevoked { name, .. } => name.as_str(),
-            Self::TokenIssued { id, .. } | Self::TokenRevoked { id } => id,
+            Self::TokenIssued { id, .. } | Self::TokenRevoked { id, .. } => id,
         }
     }
 

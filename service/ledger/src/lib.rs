@@ -12,7 +12,7 @@
 //! | module | format |
 //! |---|---|
 //! | [`hash`], [`tree`], [`proof`] | Merkle trees of RFC 6962 §2.1, proofs of RFC 9162 §2.1.3 and §2.1.4 |
-//! | [`tile`] | C2SP tlog-tiles v0.1.0 |
+//! | [`tile`], [`entry_bundle`] | C2SP tlog-tiles v0.1.0 |
 //! | [`key`] | Ed25519 (RFC 8032, verified strictly) in SPKI and PKCS#8 (RFC 8410) |
 //! | [`note`], [`checkpoint`], [`tlog_proof`] | C2SP signed-note v1.0.0, tlog-checkpoint v1.0.0, tlog-proof@v1 |
 //! | [`envelope`] | DSSE v1.0.2 |
@@ -25,6 +25,7 @@
 mod base64;
 pub mod checkpoint;
 pub mod entry;
+pub mod entry_bundle;
 pub mod envelope;
 pub mod hash;
 pub mod json;
