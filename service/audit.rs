@@ -272,7 +272,7 @@ impl Audit {
                 "the envelope is not in its canonical form".to_owned(),
             ));
         }
-        let producer = self.permit(&verified, &event, instant(entry.time()))?;
+        let producer = self.admit(&verified, &event, instant(entry.time()))?;
         if let Some(administration) = event.extension.administration.as_deref().filter(|_| index > 0) {
             self.keyring
                 .apply(index, instant(entry.time()), administration)
@@ -296,28 +296,20 @@ impl Audit {
             .map_err(|error| fault(error.to_string()))
     }
 
-    /// The producer of an event: the first of its signers whose scope permits it, as when it was recorded.
-    fn permit(&self, verified: &Verified, event: &Event, at: Instant) -> Result<ProducerName, Fault> {
-        let mut refusal = None;
-        for signer in verified.signers() {
-            match self.keyring.permit(&signer.key, event, at) {
-                Ok(producer) => return Ok(producer.name.clone()),
-                Err(error) => {
-                    refusal.get_or_insert(error);
-                }
-            }
-        }
-        Err(match refusal {
-            Some(error @ PermissionError::Scope(_)) => Fault(Kind::Scope, error.to_string()),
-            Some(error @ PermissionError::Reserved(_)) => Fault(Kind::Administration, error.to_string()),
-            Some(
-                error @ (PermissionError::Unknown(_)
+    /// The producer of an event, as when it was recorded.
+    fn admit(&self, verified: &Verified, event: &Event, at: Instant) -> Result<ProducerName, Fault> {
+        match self.keyring.admit(verified.signers(), event, at) {
+            Ok(producer) => Ok(producer.name.clone()),
+            Err(error) => Err(match error {
+                PermissionError::Scope(_) => Fault(Kind::Scope, error.to_string()),
+                PermissionError::Reserved(_) => Fault(Kind::Administration, error.to_string()),
+                PermissionError::Unknown(_)
+                | PermissionError::Unsigned
                 | PermissionError::Revoked(..)
                 | PermissionError::NotYet(..)
-                | PermissionError::Expired(..)),
-            ) => Fault(Kind::Signature, error.to_string()),
-            None => Fault(Kind::Signature, "nobody signed it".to_owned()),
-        })
+                | PermissionError::Expired(..) => Fault(Kind::Signature, error.to_string()),
+            }),
+        }
     }
 }
 
@@ -325,3 +317,8 @@ impl Audit {
 fn instant(time: u64) -> Instant {
     Instant::from_millis(i64::try_from(time).unwrap_or(i64::MAX))
 }
+
+#[cfg(test)]
+pub mod fixture;
+#[cfg(test)]
+mod tests;

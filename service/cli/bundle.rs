@@ -408,3 +408,6 @@ fn belongs(name: &Path, size: u64) -> bool {
         Ok(TilePath::Hashes { .. }) | Err(_) => false,
     }
 }
+
+#[cfg(test)]
+mod tests;
