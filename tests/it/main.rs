@@ -16,4 +16,3 @@ mod github;
 mod problems;
 mod record;
 mod support;
-
