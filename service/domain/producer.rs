@@ -278,3 +278,6 @@ impl Administration {
         }))
     }
 }
+
+#[cfg(test)]
+mod tests;
