@@ -298,26 +298,21 @@ impl Audit {
 
     /// The producer of an event: the first of its signers whose scope permits it, as when it was recorded.
     fn permit(&self, verified: &Verified, event: &Event, at: Instant) -> Result<ProducerName, Fault> {
-        let mut refusal = None;
-        for signer in verified.signers() {
-            match self.keyring.permit(&signer.key, event, at) {
-                Ok(producer) => return Ok(producer.name.clone()),
-                Err(error) => {
-                    refusal.get_or_insert(error);
-                }
-            }
+        match self.keyring.admit(verified.signers(), event, at) {
+            Ok(producer) => Ok(producer.name.clone()),
+            Err(error) => Err(Fault(
+                match error {
+                    PermissionError::Scope(_) => Kind::Scope,
+                    PermissionError::Reserved(_) => Kind::Administration,
+                    PermissionError::Unknown(_)
+                    | PermissionError::Unsigned
+                    | PermissionError::Revoked(..)
+                    | PermissionError::NotYet(..)
+                    | PermissionError::Expired(..) => Kind::Signature,
+                },
+                error.to_string(),
+            )),
         }
-        Err(match refusal {
-            Some(error @ PermissionError::Scope(_)) => Fault(Kind::Scope, error.to_string()),
-            Some(error @ PermissionError::Reserved(_)) => Fault(Kind::Administration, error.to_string()),
-            Some(
-                error @ (PermissionError::Unknown(_)
-                | PermissionError::Revoked(..)
-                | PermissionError::NotYet(..)
-                | PermissionError::Expired(..)),
-            ) => Fault(Kind::Signature, error.to_string()),
-            None => Fault(Kind::Signature, "nobody signed it".to_owned()),
-        })
     }
 }
 
