@@ -272,7 +272,7 @@ impl Audit {
                 "the envelope is not in its canonical form".to_owned(),
             ));
         }
-        let producer = self.permit(&verified, &event, instant(entry.time()))?;
+        let producer = self.admit(&verified, &event, instant(entry.time()))?;
         if let Some(administration) = event.extension.administration.as_deref().filter(|_| index > 0) {
             self.keyring
                 .apply(index, instant(entry.time()), administration)
@@ -296,22 +296,19 @@ impl Audit {
             .map_err(|error| fault(error.to_string()))
     }
 
-    /// The producer of an event: the first of its signers whose scope permits it, as when it was recorded.
-    fn permit(&self, verified: &Verified, event: &Event, at: Instant) -> Result<ProducerName, Fault> {
+    /// The producer of an event, as when it was recorded.
+    fn admit(&self, verified: &Verified, event: &Event, at: Instant) -> Result<ProducerName, Fault> {
         match self.keyring.admit(verified.signers(), event, at) {
             Ok(producer) => Ok(producer.name.clone()),
-            Err(error) => Err(Fault(
-                match error {
-                    PermissionError::Scope(_) => Kind::Scope,
-                    PermissionError::Reserved(_) => Kind::Administration,
-                    PermissionError::Unknown(_)
-                    | PermissionError::Unsigned
-                    | PermissionError::Revoked(..)
-                    | PermissionError::NotYet(..)
-                    | PermissionError::Expired(..) => Kind::Signature,
-                },
-                error.to_string(),
-            )),
+            Err(error) => Err(match error {
+                PermissionError::Scope(_) => Fault(Kind::Scope, error.to_string()),
+                PermissionError::Reserved(_) => Fault(Kind::Administration, error.to_string()),
+                PermissionError::Unknown(_)
+                | PermissionError::Unsigned
+                | PermissionError::Revoked(..)
+                | PermissionError::NotYet(..)
+                | PermissionError::Expired(..) => Fault(Kind::Signature, error.to_string()),
+            }),
         }
     }
 }

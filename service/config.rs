@@ -207,6 +207,9 @@ pub struct ServeSettings {
     /// Database: sqlite:PATH or postgres://… [env: SHIPSLOG_DATABASE] [default: shipslog.db in the data directory]
     #[arg(long, value_name = "URL", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub database: Option<String>,
+    /// PEM file with authorities to trust for TLS to PostgreSQL, beside the system's [env: SHIPSLOG_DATABASE_CA]
+    #[arg(long, value_name = "FILE")]
+    pub database_ca: Option<PathBuf>,
     /// Name of the log, set once at the first start [env: SHIPSLOG_ORIGIN] [default: a random one]
     #[arg(long, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub origin: Option<String>,
@@ -258,6 +261,8 @@ pub struct Serve {
     pub listen: SocketAddr,
     /// Database URL; none means SQLite in the data directory.
     pub database: Option<String>,
+    /// PEM file with authorities to trust for TLS to PostgreSQL.
+    pub database_ca: Option<PathBuf>,
     /// Origin for a new log.
     pub origin: Option<String>,
     /// Directory of templates that replace the built-in ones.
@@ -282,6 +287,7 @@ impl ServeSettings {
             ))?,
             listen: settings.listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8080))),
             database: settings.database,
+            database_ca: settings.database_ca,
             origin: settings.origin,
             templates: settings.templates,
             github_secret_file: settings.github_secret_file,
@@ -297,6 +303,7 @@ impl ServeSettings {
             data: environment.path("SHIPSLOG_DATA"),
             listen: environment.parse("SHIPSLOG_LISTEN")?,
             database: environment.text("SHIPSLOG_DATABASE"),
+            database_ca: environment.path("SHIPSLOG_DATABASE_CA"),
             origin: environment.text("SHIPSLOG_ORIGIN"),
             templates: environment.path("SHIPSLOG_TEMPLATES"),
             github_secret_file: environment.path("SHIPSLOG_GITHUB_SECRET_FILE"),
@@ -311,6 +318,7 @@ impl ServeSettings {
             data: self.data.or(other.data),
             listen: self.listen.or(other.listen),
             database: self.database.or(other.database),
+            database_ca: self.database_ca.or(other.database_ca),
             origin: self.origin.or(other.origin),
             templates: self.templates.or(other.templates),
             github_secret_file: self.github_secret_file.or(other.github_secret_file),

@@ -6,7 +6,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use ledger::{NoteSigner, PrivateKey};
+use ledger::{NoteKey, NoteSigner, PrivateKey};
 
 use crate::entropy::{Entropy, EntropyError};
 
@@ -74,25 +74,38 @@ impl DataDirectory {
         self.origin.as_deref()
     }
 
-    /// Keeps the origin and the log's public key, once the log exists.
-    pub fn keep_origin(&mut self, origin: &str) -> Result<(), DataError> {
-        if self.origin.is_none() {
-            write_new(&self.path.join(ORIGIN), format!("{origin}\n").as_bytes(), 0o644)?;
-            self.origin = Some(origin.to_owned());
-        }
-        let vkey = self.path.join(VKEY);
-        if !vkey.exists() {
-            write_new(&vkey, format!("{}\n", self.log_signer(origin)?.key()).as_bytes(), 0o644)?;
-        }
-        Ok(())
+    /// Whether a log was created that belongs to this directory.
+    pub fn has_log(&self) -> bool {
+        self.path.join(VKEY).exists()
     }
 
-    /// Signs checkpoints of the log, and nothing else.
-    pub fn log_signer(&self, origin: &str) -> Result<NoteSigner, DataError> {
-        NoteSigner::new(origin, self.log_key.clone()).map_err(|error| DataError::Content {
-            path: "origin".into(),
-            what: error.to_string(),
-        })
+    /// Signs checkpoints of the log of this origin, and nothing else. The first origin that is asked for is kept for ever.
+    pub fn log_signer(&mut self, origin: &str) -> Result<NoteSigner, DataError> {
+        let path = self.path.join(ORIGIN);
+        let content = |what: String| DataError::Content {
+            path: path.display().to_string(),
+            what,
+        };
+        let signer =
+            NoteSigner::new(origin, self.log_key.clone()).map_err(|error| content(format!("{origin}: {error}")))?;
+        match &self.origin {
+            Some(kept) if kept == origin => {}
+            Some(kept) => return Err(content(format!("the origin of this log is {kept} and never changes"))),
+            None => {
+                write_new(&path, format!("{origin}\n").as_bytes(), 0o644)?;
+                self.origin = Some(origin.to_owned());
+            }
+        }
+        Ok(signer)
+    }
+
+    /// Keeps the log's public key, once the log exists: for those who verify it.
+    pub fn keep_log_key(&self, key: &NoteKey) -> Result<(), DataError> {
+        if self.has_log() {
+            Ok(())
+        } else {
+            write_new(&self.path.join(VKEY), format!("{key}\n").as_bytes(), 0o644)
+        }
     }
 
     /// Signs what the service itself asserts.

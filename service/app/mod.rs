@@ -42,6 +42,8 @@ pub struct Options {
     pub entropy: Entropy,
     /// Records that may wait for the writer.
     pub queue: usize,
+    /// Whether the database must hold the log already: an empty one in its place would begin a second history.
+    pub log_exists: bool,
     /// Secret shared with GitHub, if its deliveries are taken.
     pub github_secret: Option<String>,
 }
@@ -77,6 +79,12 @@ pub enum OpenError {
         /// vkey of the data directory.
         expected: String,
     },
+    /// The database holds no log, although one was created.
+    #[error(
+        "the database holds no log, but the data directory belongs to one: connect the database that holds it, restore it, or \
+         begin a new log in an empty data directory"
+    )]
+    NoLog,
     /// The first entry could not be recorded.
     #[error("the log could not be begun: {0}")]
     Begin(#[from] AdministrationError),
@@ -88,7 +96,7 @@ impl App {
     pub async fn open(database: Database, options: Options) -> Result<(Self, JoinHandle<()>), OpenError> {
         let log_key = options.signer.key();
         let origin = log_key.name().to_owned();
-        create_or_compare(&database, &log_key.to_string(), &origin, options.clock.now())?;
+        create_or_compare(&database, &log_key.to_string(), &origin, &options)?;
         let settings = sequencer::Settings {
             queue: options.queue,
             signer: options.signer,
@@ -125,19 +133,20 @@ impl App {
     }
 }
 
-fn create_or_compare(database: &Database, vkey: &str, origin: &str, now: Instant) -> Result<(), OpenError> {
+fn create_or_compare(database: &Database, vkey: &str, origin: &str, options: &Options) -> Result<(), OpenError> {
     match database.read(|tx| tx.log())? {
         Some(row) if row.log_key == vkey && row.origin == origin => Ok(()),
         Some(row) => Err(OpenError::OtherLog {
             found: row.log_key,
             expected: vkey.to_owned(),
         }),
+        None if options.log_exists => Err(OpenError::NoLog),
         None => {
             let row = LogRow {
                 id: 0,
                 origin: origin.to_owned(),
                 log_key: vkey.to_owned(),
-                created_ms: now.as_millis(),
+                created_ms: options.clock.now().as_millis(),
             };
             Ok(database.writer()?.transaction(|tx| tx.create_log(&row))?)
         }

@@ -39,6 +39,11 @@ impl NewToken {
         })
     }
 
+    /// Its id, which is no secret.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
     /// Its text.
     pub fn text(&self) -> String {
         format!(

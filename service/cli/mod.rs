@@ -13,10 +13,12 @@ mod export;
 mod git;
 mod keys;
 
+mod openapi;
 mod output;
 mod producer;
 mod record;
 mod send;
+mod serve;
 mod state;
 mod token;
 mod verify;
@@ -26,7 +28,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::{ConfigError, Environment, File};
+use crate::config::{ConfigError, Environment, File, ServeSettings};
 
 const AFTER_HELP: &str = "\
 Exit codes, the same for every command:
@@ -50,6 +52,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Start the service; an empty or new data directory is set up
+    Serve(ServeSettings),
     /// Make a key pair for a producer: PKCS#8 PEM, as openssl writes it
     Keygen(keys::Keygen),
     /// Register, list and revoke the keys whose records are accepted
@@ -77,6 +81,8 @@ enum Command {
     /// Verify a receipt or a bundle, offline, with your own copy of the log's key
     #[command(subcommand)]
     Verify(verify::Command),
+    /// Print the OpenAPI document of the HTTP interface
+    Openapi,
 }
 
 /// Why a command did not do what it was asked.
@@ -147,6 +153,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
     let file = File::find(cli.config.as_deref(), &environment)?;
     let context = Context { environment, file };
     match cli.command {
+        Command::Serve(settings) => serve::run(settings, &context),
         Command::Keygen(keygen) => keygen.run(),
         Command::Producer(command) => command.run(&context),
         Command::Token(command) => command.run(&context),
@@ -158,6 +165,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Search(search) => search.run(&context),
         Command::Export(export) => export.run(&context),
         Command::Verify(command) => command.run(),
+        Command::Openapi => openapi::run(),
     }
 }
 

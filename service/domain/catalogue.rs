@@ -45,8 +45,10 @@ pub enum Shape {
     Id,
     /// The same, or nothing.
     IdOrEmpty,
-    /// An absolute URI. Older type versions, whose schemas do not say more, may have any id.
+    /// An absolute URI.
     Uri,
+    /// An absolute URI; in older type versions, whose schemas say less, this.
+    NewUri { before: &'static Shape },
     /// One of these words.
     Word(&'static [&'static str]),
     /// One of [`OUTCOMES`]; older type versions have their own words, or take any where there are none.
@@ -104,12 +106,12 @@ const fn may(name: &'static str, shape: Shape) -> Member {
 }
 
 /// A member that was called `url` before 0.5.
-const fn uri(required: bool) -> Member {
+const fn uri(required: bool, before: &'static Shape) -> Member {
     Member {
         name: "uri",
         before: Some("url"),
         required,
-        shape: Shape::Uri,
+        shape: Shape::NewUri { before },
     }
 }
 
@@ -123,7 +125,9 @@ const fn kind_of(subject: &'static str, predicate: &'static str, newest: Version
 }
 
 /// Reference to another subject.
-const REFERENCE: Shape = Shape::Object(&[must("id", Shape::Id), may("source", Shape::IdOrEmpty)]);
+const REFERENCE: Shape = Shape::Object(&[must("id", Shape::Id), may("source", Shape::Id)]);
+/// The same to a test, whose source may be empty.
+const TEST_REFERENCE: Shape = Shape::Object(&[must("id", Shape::Id), may("source", Shape::IdOrEmpty)]);
 /// Reference to an event or, since 0.6, to a resource of another system.
 const NODE: Shape = Shape::Open(&[may("contextId", Shape::Id), may("domainId", Shape::Id)]);
 const LINK_END: &[Member] = &[
@@ -142,6 +146,9 @@ const LINK_RELATION: &[Member] = &[
     must("target", NODE),
     may("tags", Shape::Open(&[])),
 ];
+const VIEW_URL: Shape = Shape::NewUri {
+    before: &Shape::IdOrEmpty,
+};
 const SBOM: Shape = Shape::Object(&[must("uri", Shape::Id)]);
 const OUTCOME: Shape = Shape::Outcome { before: &[] };
 const TEST_OUTCOME: Shape = Shape::Outcome {
@@ -178,7 +185,7 @@ const TEST_SUITE: Shape = Shape::Object(&[
     must("id", Shape::Id),
     may("version", Shape::Line),
     may("name", Shape::Line),
-    uri(false),
+    uri(false, &Shape::Uri),
 ]);
 const DECISION: Shape = Shape::Word(&[
     "escalated",
@@ -194,10 +201,10 @@ const REPOSITORY: &[Member] = &[may("repository", REFERENCE)];
 const REPOSITORY_DETAILS: &[Member] = &[
     may("name", Shape::Line),
     may("owner", Shape::Line),
-    uri(false),
-    may("viewUrl", Shape::Uri),
+    uri(false, &Shape::IdOrEmpty),
+    may("viewUrl", VIEW_URL),
 ];
-const ENVIRONMENT: &[Member] = &[may("name", Shape::Line), uri(false)];
+const ENVIRONMENT: &[Member] = &[may("name", Shape::Line), uri(false, &Shape::IdOrEmpty)];
 const DEPLOYMENT: &[Member] = &[must("artifactId", Shape::Id), must("environment", REFERENCE)];
 const SERVICE: &[Member] = &[must("environment", REFERENCE), must("artifactId", Shape::Id)];
 const SERVICE_PLACE: &[Member] = &[may("environment", REFERENCE)];
@@ -210,7 +217,7 @@ const INCIDENT: &[Member] = &[
 const TEST_CASE_BEGUN: &[Member] = &[
     may("trigger", TRIGGER),
     must("environment", REFERENCE),
-    may("testSuiteRun", REFERENCE),
+    may("testSuiteRun", TEST_REFERENCE),
     may("testCase", TEST_CASE),
 ];
 const TEST_SUITE_BEGUN: &[Member] = &[
@@ -320,7 +327,7 @@ const KINDS: &[Kind] = &[
         [0, 3, 0],
         &[
             may("pipelineName", Shape::Line),
-            uri(false),
+            uri(false, &Shape::IdOrEmpty),
             may("outcome", OUTCOME),
             may("errors", Shape::Text),
         ],
@@ -329,13 +336,13 @@ const KINDS: &[Kind] = &[
         "pipelinerun",
         "queued",
         [0, 3, 0],
-        &[may("pipelineName", Shape::Line), uri(false)],
+        &[may("pipelineName", Shape::Line), uri(false, &Shape::IdOrEmpty)],
     ),
     kind_of(
         "pipelinerun",
         "started",
         [0, 3, 0],
-        &[must("pipelineName", Shape::Line), uri(true)],
+        &[must("pipelineName", Shape::Line), uri(true, &Shape::IdOrEmpty)],
     ),
     kind_of(
         "repository",
@@ -344,8 +351,8 @@ const KINDS: &[Kind] = &[
         &[
             must("name", Shape::Id),
             may("owner", Shape::Line),
-            uri(true),
-            may("viewUrl", Shape::Uri),
+            uri(true, &Shape::Id),
+            may("viewUrl", VIEW_URL),
         ],
     ),
     kind_of("repository", "deleted", [0, 3, 0], REPOSITORY_DETAILS),
@@ -362,7 +369,7 @@ const KINDS: &[Kind] = &[
         [0, 3, 0],
         &[
             may("taskName", Shape::Line),
-            uri(false),
+            uri(false, &Shape::IdOrEmpty),
             may("pipelineRun", REFERENCE),
             may("outcome", Shape::Line),
             may("errors", Shape::Text),
@@ -372,7 +379,11 @@ const KINDS: &[Kind] = &[
         "taskrun",
         "started",
         [0, 3, 0],
-        &[may("taskName", Shape::Line), uri(false), may("pipelineRun", REFERENCE)],
+        &[
+            may("taskName", Shape::Line),
+            uri(false, &Shape::IdOrEmpty),
+            may("pipelineRun", REFERENCE),
+        ],
     ),
     kind_of(
         "testcaserun",
@@ -383,7 +394,7 @@ const KINDS: &[Kind] = &[
             may("severity", SEVERITY),
             may("reason", Shape::Text),
             must("environment", REFERENCE),
-            may("testSuiteRun", REFERENCE),
+            may("testSuiteRun", TEST_REFERENCE),
             may("testCase", TEST_CASE),
         ],
     ),
@@ -395,7 +406,7 @@ const KINDS: &[Kind] = &[
         &[
             may("reason", Shape::Text),
             may("environment", REFERENCE),
-            may("testSuiteRun", REFERENCE),
+            may("testSuiteRun", TEST_REFERENCE),
             may("testCase", TEST_CASE),
         ],
     ),
@@ -408,7 +419,7 @@ const KINDS: &[Kind] = &[
             must("outputType", Shape::Word(&["report", "video", "image", "log", "other"])),
             must("format", Shape::Line),
             may("uri", Shape::Uri),
-            may("testCaseRun", REFERENCE),
+            may("testCaseRun", TEST_REFERENCE),
         ],
     ),
     kind_of(

@@ -9,6 +9,7 @@ use actix_web::http::header::AUTHORIZATION;
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 
+use super::Settings;
 use super::problem::{Kind, Problem};
 use crate::app::App;
 use crate::domain::producer::Role;
@@ -18,6 +19,8 @@ use crate::domain::producer::Role;
 pub enum Access {
     /// Nothing.
     Public,
+    /// Nothing, unless the log was closed: then a token that reads.
+    Log,
     /// Nothing here: the signature inside the body is the credential.
     Signature,
     /// Nothing here: the body is authenticated by a shared secret.
@@ -26,7 +29,7 @@ pub enum Access {
     Token(Role),
 }
 
-use Access::{Public, SharedSecret, Signature, Token};
+use Access::{Log, Public, SharedSecret, Signature, Token};
 
 const READER: Access = Token(Role::Reader);
 const ADMIN: Access = Token(Role::Admin);
@@ -60,8 +63,8 @@ pub const ROUTES: &[(Method, &str, Access)] = &[
     (Method::GET, "/v1/log/entries/{index}", READER),
     (Method::GET, "/v1/log/entries/{index}/proof", READER),
     (Method::GET, "/v1/log/envelopes/{bundle}", READER),
-    (Method::GET, "/log/checkpoint", Public),
-    (Method::GET, "/log/tile/{path:.*}", Public),
+    (Method::GET, "/log/checkpoint", Log),
+    (Method::GET, "/log/tile/{path:.*}", Log),
     (Method::GET, "/healthz", Public),
     (Method::GET, "/readyz", Public),
     (Method::GET, "/openapi.json", Public),
@@ -97,9 +100,16 @@ fn check(request: &ServiceRequest) -> Result<(), Problem> {
             Kind::MethodNotAllowed,
             "this path does not take that method",
         )),
-        Some((_, _, Public | Signature | SharedSecret)) => Ok(()),
+        Some((_, _, Log)) if !is_log_public(request) => authorise(request, Role::Reader),
+        Some((_, _, Log | Public | Signature | SharedSecret)) => Ok(()),
         Some((_, _, Token(role))) => authorise(request, *role),
     }
+}
+
+fn is_log_public(request: &ServiceRequest) -> bool {
+    request
+        .app_data::<Data<Settings>>()
+        .is_some_and(|settings| settings.public_log)
 }
 
 fn authorise(request: &ServiceRequest, needed: Role) -> Result<(), Problem> {

@@ -25,6 +25,8 @@ pub use problem::Problem;
 pub struct Settings {
     /// Threads that take requests.
     pub workers: usize,
+    /// Whether `/log` is open to everybody.
+    pub public_log: bool,
     /// How long requests in flight may take to end when the service stops, in seconds.
     pub shutdown_s: u64,
 }
@@ -79,6 +81,7 @@ pub fn serve(app: Data<App>, listener: TcpListener, settings: Settings) -> std::
             .into_utoipa_app()
             .openapi(openapi::base())
             .app_data(app.clone())
+            .app_data(Data::new(settings))
             .configure(routes)
             .split_for_parts();
         actix

@@ -10,7 +10,7 @@ use super::{ROWS_PER_INSERT, ReadTx, StoreError, WriteTx};
 
 /// What an event says, in columns.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Insertable, Selectable)]
-#[diesel(table_name = event, treat_none_as_null = true)]
+#[diesel(table_name = event, treat_none_as_default_value = false)]
 pub struct EventRow {
     /// Index of its entry.
     pub idx: i64,
@@ -44,7 +44,7 @@ pub struct EventRow {
 
 /// A value that an event can be found by.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Queryable, Insertable, Selectable)]
-#[diesel(table_name = reference)]
+#[diesel(table_name = reference, treat_none_as_default_value = false)]
 pub struct ReferenceRow {
     /// The value.
     pub value: String,

@@ -36,7 +36,7 @@ pub struct HeadRow {
 
 /// An envelope as received, with its salt. Both are gone once it was erased.
 #[derive(Debug, Clone, Queryable, Insertable, Selectable)]
-#[diesel(table_name = envelope, treat_none_as_null = true)]
+#[diesel(table_name = envelope, treat_none_as_default_value = false)]
 pub struct EnvelopeRow {
     /// Index of its entry.
     pub idx: i64,
@@ -49,14 +49,14 @@ pub struct EnvelopeRow {
 }
 
 #[derive(Insertable)]
-#[diesel(table_name = entry)]
+#[diesel(table_name = entry, treat_none_as_default_value = false)]
 struct NewEntry<'a> {
     idx: i64,
     leaf: &'a [u8],
 }
 
 #[derive(Insertable)]
-#[diesel(table_name = tile)]
+#[diesel(table_name = tile, treat_none_as_default_value = false)]
 struct NewTile<'a> {
     level: i32,
     idx: i64,

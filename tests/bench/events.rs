@@ -53,7 +53,7 @@ pub fn body(request: &[u8]) -> &[u8] {
 fn request(producers: &[Producer], number: usize) -> Vec<u8> {
     let producer = &producers[number % producers.len()];
     let payload = payload(&producer.name, number).into_bytes();
-    let body = Envelope::sign("application/vnd.cdevents+json", payload, &[&producer.key]).to_json();
+    let body = Envelope::sign("application/vnd.cdevents+json", &payload, &[&producer.key]).to_json();
     let head = format!(
         "POST /v1/events HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/vnd.dsse.envelope.v1+json\r\n\
          content-length: {}\r\n\r\n",
@@ -74,7 +74,7 @@ fn payload(producer: &str, number: usize) -> String {
     json!({
         "context": {
             "version": "0.4.1",
-            "id": Uuid::new_v7(time),
+            "id": Uuid::new_v7(time).to_string(),
             "source": format!("https://ci.example.com/{producer}"),
             "type": "dev.cdevents.service.deployed.0.2.0",
             "timestamp": Instant::from_millis(millis as i64).to_string(),

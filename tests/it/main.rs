@@ -10,3 +10,10 @@
 )]
 
 mod architecture;
+mod batch;
+mod events;
+mod github;
+mod problems;
+mod record;
+mod support;
+

@@ -73,22 +73,18 @@ fn shape(value: &Value, shape: &'static Shape, age: Age, at: &Path<'_>) -> Resul
         Shape::Filled => filled(text(value, at)?, at),
         Shape::Line => short(text(value, at)?, at),
         Shape::Id => id(value, at).map(drop),
-        Shape::IdOrEmpty => {
-            let id = text(value, at)?;
-            short(id, at)?;
-            plain(id, at)
-        }
-        Shape::Uri => {
-            let uri = text(value, at)?;
-            short(uri, at)?;
-            plain(uri, at)?;
-            if age != Age::Older && !is_absolute_uri(uri) {
-                return Err(EventError::invalid(
+        Shape::IdOrEmpty if value.as_str() == Some("") => Ok(()),
+        Shape::IdOrEmpty => id(value, at).map(drop),
+        Shape::NewUri { before } if age == Age::Older => self::shape(value, before, age, at),
+        Shape::Uri | Shape::NewUri { .. } => {
+            if is_absolute_uri(id(value, at)?) {
+                Ok(())
+            } else {
+                Err(EventError::invalid(
                     at,
                     "must be an absolute URI, such as https://example.com/1",
-                ));
+                ))
             }
-            Ok(())
         }
         Shape::Word(words) => match age {
             Age::Newer => short(text(value, at)?, at),
