@@ -2,6 +2,7 @@
 //!
 //! `service/README.md` is the map: what each module is for and which may use which.
 
+pub mod check;
 pub mod correlate;
 pub mod domain;
 pub mod render;
