@@ -76,7 +76,7 @@ pub const ROUTES: &[(Method, &str, Access)] = &[
 /// Lets a request through only where the table does.
 pub async fn guard(
     request: ServiceRequest,
-    next: Next<impl MessageBody>,
+    next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
     match check(&request) {
         Ok(()) => Ok(next.call(request).await?.map_into_left_body()),
