@@ -6,8 +6,9 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::id::{DeploymentId, ServiceName};
+use super::id::{DeploymentId, EnvironmentName, ServiceName};
 use super::instant::Instant;
+use super::producer::Administration;
 
 /// The members of `customData.shipslog`. All are optional.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -20,6 +21,10 @@ pub struct Extension {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub service: Option<ServiceName>,
+    /// Environment, for events whose CDEvents form names none (approvals, pipeline runs).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub environment: Option<EnvironmentName>,
     /// Deployment that this event belongs to or speaks about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
@@ -99,8 +104,8 @@ pub struct Extension {
     pub received: Option<Received>,
     /// Set by the service alone: a producer that was registered or revoked, a token that was issued or revoked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
-    pub administration: Option<serde_json::Value>,
+    #[schema(value_type = Option<Administration>)]
+    pub administration: Option<Box<Administration>>,
 }
 
 /// Who or what acted.
@@ -307,6 +312,7 @@ pub struct Received {
     pub event: String,
     /// The sender's id of the delivery.
     pub delivery: String,
-    /// The body as received, in base64.
-    pub body: String,
+    /// The body as received, in base64. Only on the first record of a delivery that made several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
 }

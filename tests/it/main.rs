@@ -1,1 +1,19 @@
-//! x
+//! Integration tests, in one binary: through HTTP, through the real `shipslog`, and over the source itself.
+//!
+//! `tests/README.md` says how to run them and how they are laid out.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test that cannot go on should stop loudly"
+)]
+
+mod architecture;
+mod bad_events;
+mod batch;
+mod events;
+mod github;
+mod problems;
+mod record;
+mod support;

@@ -1,0 +1,131 @@
+use super::*;
+use crate::domain::extension::Extension;
+use crate::domain::fixture::{Ledger, commit, digest, ticket};
+
+#[test]
+fn digests_are_found_in_purls_and_alone() {
+    let hex = "AB".repeat(32);
+    let expected = Some(format!("sha256:{}", "ab".repeat(32)));
+    for text in [
+        format!("sha256:{hex}"),
+        format!("pkg:oci/payments@sha256:{hex}"),
+        format!("pkg:oci/payments@sha256%3A{hex}?tag=1"),
+        format!("ghcr.example/payments@sha256:{hex}"),
+    ] {
+        assert_eq!(digest_in(&text), expected, "{text}");
+    }
+    for text in [
+        "",
+        "pkg:npm/%40scope/name@1.2.3",
+        "sha256:zz",
+        "md5:d41d8cd98f00b204e9800998ecf8427e",
+    ] {
+        assert_eq!(digest_in(text), None, "{text}");
+    }
+}
+
+#[test]
+fn evidence_belongs_by_reference_only() {
+    let mut ledger = Ledger::default();
+    ledger.approve(0, "bob", "1");
+    ledger.approve(1, "eve", "2");
+    let elsewhere = ledger.approve(2, "carol", "1");
+    elsewhere.event.environment = Some("staging".parse().unwrap());
+    let by_ticket = ledger.approve(3, "dora", "1");
+    by_ticket.event.extension.artifact = None;
+    by_ticket.event.extension.tickets = vec![ticket("PAY-1")];
+    let by_id = ledger.approve(4, "erin", "2");
+    by_id.event.extension.deployment_id = Some("d1".parse().unwrap());
+    let other_id = ledger.approve(5, "frank", "1");
+    other_id.event.extension.deployment_id = Some("d0".parse().unwrap());
+    ledger.deploy(
+        10,
+        "d1",
+        "1",
+        Extension {
+            tickets: vec![ticket("PAY-1")],
+            ..Extension::default()
+        },
+    );
+    let evidence = fold(&ledger.records);
+    let deployment = ledger.deployment("d1");
+    let found: Vec<(&str, Bond)> = evidence
+        .approvals_of(&deployment)
+        .into_iter()
+        .map(|(a, bond)| (a.person.as_deref().unwrap(), bond))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ("bob", Bond::Artifact),
+            ("dora", Bond::Change),
+            ("erin", Bond::Deployment)
+        ]
+    );
+    assert_eq!(evidence.approvals[4].binding.same_artifact(&deployment), Some(false));
+}
+
+#[test]
+fn tests_belong_to_their_content_wherever_they_ran() {
+    let mut ledger = Ledger::default();
+    ledger.test(0, "smoke", "1", Outcome::Success);
+    ledger.test(1, "other", "2", Outcome::Success);
+    let by_commit = ledger.test(2, "unit", "1", Outcome::Success);
+    by_commit.event.extension.artifact = None;
+    by_commit.event.extension.commit = Some(commit("a", "x").id.to_uppercase());
+    ledger.deploy(
+        10,
+        "d1",
+        "1",
+        Extension {
+            commit: Some(commit("a", "x").id),
+            ..Extension::default()
+        },
+    );
+    let evidence = fold(&ledger.records);
+    let names: Vec<&str> = evidence
+        .tests_of(&ledger.deployment("d1"))
+        .into_iter()
+        .map(|(t, _)| t.name.as_deref().unwrap())
+        .collect();
+    assert_eq!(names, ["smoke", "unit"]);
+}
+
+#[test]
+fn an_answer_takes_from_the_request_what_it_does_not_name() {
+    let mut ledger = Ledger::default();
+    for (minute, step, person) in [
+        (0, ApprovalStep::Created, "alice"),
+        (5, ApprovalStep::Updated, "bob"),
+        (6, ApprovalStep::Closed, "bob"),
+    ] {
+        let record = ledger.approve(minute, person, "1");
+        record.event.subject_id = "A".to_owned();
+        if step != ApprovalStep::Created {
+            record.event.extension.artifact = None;
+        }
+        let Body::Approval(body) = &mut record.event.body else {
+            unreachable!()
+        };
+        body.step = step;
+    }
+    let evidence = fold(&ledger.records);
+    assert_eq!(evidence.approvals.len(), 1, "closing repeats the answer");
+    let approval = &evidence.approvals[0];
+    assert_eq!((approval.origin.index, approval.person.as_deref()), (1, Some("bob")));
+    assert_eq!(approval.requested_by.as_deref(), Some("alice"));
+    assert_eq!(approval.binding.artifact, Some(digest("1")));
+}
+
+#[test]
+fn a_request_that_ran_out_is_no_approval() {
+    let mut ledger = Ledger::default();
+    let record = ledger.approve(0, "bob", "1");
+    let Body::Approval(body) = &mut record.event.body else {
+        unreachable!()
+    };
+    body.status = Some("expired".to_owned());
+    let evidence = fold(&ledger.records);
+    assert_eq!(evidence.approvals[0].answer, Answer::Expired);
+    assert!(evidence.approvals[0].answer.revokes());
+}

@@ -1,0 +1,246 @@
+//! Events for tests, built directly. Only compiled for tests.
+
+use super::deployment::{self, Deployment};
+use super::event::{
+    Approval, ApprovalStep, Artifact, Body, Decision, Event, EventType, IncidentStep, Outcome, Phase, Recorded,
+    RunPhase, ServiceStep, TestRun,
+};
+use super::extension::{Actor, ActorKind, Commit, Extension, PullRequest, TicketRef};
+use super::instant::Instant;
+
+/// Minutes after 2026-03-02T09:00:00Z, a Monday.
+pub fn at(minutes: i64) -> Instant {
+    Instant::parse("2026-03-02T09:00:00Z")
+        .unwrap()
+        .plus_millis(minutes * 60_000)
+}
+
+/// A digest that can be told apart by its label.
+pub fn digest(label: &str) -> String {
+    let hex: String = label.bytes().map(|b| format!("{b:02x}")).collect();
+    format!("sha256:{hex:0<64}")
+}
+
+/// A container image of the service with that label's digest.
+pub fn image(service: &str, label: &str) -> Artifact {
+    let digest = digest(label);
+    Artifact {
+        id: format!("pkg:oci/{service}@{}", digest.replace(':', "%3A")),
+        digest: Some(digest),
+        version: None,
+        name: Some(service.to_owned()),
+    }
+}
+
+/// A person.
+pub fn human(id: &str) -> Actor {
+    Actor {
+        id: id.to_owned(),
+        kind: Some(ActorKind::Human),
+        name: None,
+    }
+}
+
+/// A pipeline.
+pub fn pipeline(id: &str) -> Actor {
+    Actor {
+        id: id.to_owned(),
+        kind: Some(ActorKind::Pipeline),
+        name: None,
+    }
+}
+
+/// A commit; its id is derived from the message.
+pub fn commit(message: &str, author: &str) -> Commit {
+    let sum = message.bytes().fold(7u128, |sum, b| {
+        sum.wrapping_mul(0x0100_0000_01b3).wrapping_add(u128::from(b))
+    });
+    Commit {
+        id: format!("{sum:0>40x}").chars().take(40).collect(),
+        message: message.to_owned(),
+        author: Some(author.to_owned()),
+        committed_at: None,
+        merge: None,
+    }
+}
+
+/// A ticket.
+pub fn ticket(id: &str) -> TicketRef {
+    TicketRef {
+        id: id.to_owned(),
+        title: None,
+        url: Some(format!("https://tickets.example/{id}")),
+    }
+}
+
+/// A pull request.
+pub fn pull_request(id: &str, title: &str) -> PullRequest {
+    PullRequest {
+        id: id.to_owned(),
+        title: Some(title.to_owned()),
+        url: Some(format!("https://git.example/payments/pull/{id}")),
+        author: None,
+        approved_by: Vec::new(),
+        merged_by: None,
+        merge_commit: None,
+    }
+}
+
+/// A ledger being written.
+#[derive(Default)]
+pub struct Ledger {
+    /// What it holds.
+    pub records: Vec<Recorded>,
+}
+
+impl Ledger {
+    /// Adds an event recorded one minute after it happened.
+    pub fn add(&mut self, at_minutes: i64, event_type: &str, subject: &str, body: Body) -> &mut Recorded {
+        let index = self.records.len() as u64;
+        let (kind, predicate) = event_type.split_once('.').unwrap();
+        self.records.push(Recorded {
+            index,
+            recorded_at: at(at_minutes + 1),
+            producer: "ci".parse().unwrap(),
+            event: Event {
+                id: format!("event-{index}"),
+                source: "https://ci.example".to_owned(),
+                event_type: EventType {
+                    text: format!("dev.cdevents.{event_type}.0.1.0"),
+                    subject: kind.to_owned(),
+                    predicate: predicate.to_owned(),
+                    version: "0.1.0".to_owned(),
+                    standard: true,
+                },
+                spec_version: "0.5.1".to_owned(),
+                occurred_at: at(at_minutes),
+                chain_id: None,
+                subject_id: subject.to_owned(),
+                subject_source: None,
+                service: Some("payments".parse().unwrap()),
+                environment: Some("production".parse().unwrap()),
+                body,
+                extension: Extension::default(),
+            },
+        });
+        self.records.last_mut().unwrap()
+    }
+
+    /// A deployment of `payments` to production that started at that minute and succeeded three minutes later.
+    /// The extension goes with its start.
+    pub fn deploy(&mut self, at_minutes: i64, id: &str, version: &str, extension: Extension) -> u64 {
+        let index = self.start(at_minutes, id, version, extension);
+        self.finish(at_minutes + 3, id, version, Outcome::Success);
+        index
+    }
+
+    /// The start of a deployment.
+    pub fn start(&mut self, at_minutes: i64, id: &str, version: &str, extension: Extension) -> u64 {
+        let artifact = image("payments", version);
+        let record = self.add(
+            at_minutes,
+            "deployment.started",
+            id,
+            Body::Deployment {
+                phase: Phase::Started,
+                artifact,
+            },
+        );
+        record.event.extension = Extension {
+            version: Some(version.to_owned()),
+            ..extension
+        };
+        record.index
+    }
+
+    /// The end of a deployment.
+    pub fn finish(&mut self, at_minutes: i64, id: &str, version: &str, outcome: Outcome) -> &mut Recorded {
+        let artifact = image("payments", version);
+        let phase = Phase::Finished(outcome);
+        self.add(
+            at_minutes,
+            "deployment.finished",
+            id,
+            Body::Deployment { phase, artifact },
+        )
+    }
+
+    /// A word about the service itself.
+    pub fn service(&mut self, at_minutes: i64, step: ServiceStep, version: Option<&str>) -> &mut Recorded {
+        let artifact = version.map(|version| image("payments", version));
+        self.add(
+            at_minutes,
+            "service.deployed",
+            "payments",
+            Body::Service { step, artifact },
+        )
+    }
+
+    /// An approval by a person, bound to that version's artifact.
+    pub fn approve(&mut self, at_minutes: i64, person: &str, version: &str) -> &mut Recorded {
+        let body = Body::Approval(Approval {
+            step: ApprovalStep::Closed,
+            person: Some(person.to_owned()),
+            decision: Some(Decision::Approved),
+            status: Some("approved".to_owned()),
+            target: None,
+            details: None,
+        });
+        let id = format!("approval-{}", self.records.len());
+        let record = self.add(at_minutes, "approval.closed", &id, body);
+        record.event.extension.artifact = Some(digest(version));
+        record.event.extension.role = Some("release manager".to_owned());
+        record
+    }
+
+    /// The end of a test suite, bound to that version's artifact.
+    pub fn test(&mut self, at_minutes: i64, name: &str, version: &str, outcome: Outcome) -> &mut Recorded {
+        let body = Body::TestRun(TestRun {
+            suite: true,
+            phase: RunPhase::Finished(Some(outcome)),
+            name: Some(name.to_owned()),
+            kind: Some("integration".to_owned()),
+            reason: None,
+            severity: None,
+            uri: None,
+        });
+        let id = format!("test-{}", self.records.len());
+        let record = self.add(at_minutes, "testsuiterun.finished", &id, body);
+        record.event.environment = Some("staging".parse().unwrap());
+        record.event.extension.artifact = Some(digest(version));
+        record
+    }
+
+    /// A word about an incident on `payments` in production.
+    pub fn incident(&mut self, at_minutes: i64, id: &str, step: IncidentStep) -> &mut Recorded {
+        let description = Some(format!("{id} hurts"));
+        self.add(
+            at_minutes,
+            "incident.detected",
+            id,
+            Body::Incident {
+                step,
+                description,
+                ticket: None,
+                artifact: None,
+            },
+        )
+    }
+
+    /// Moves everything recorded since `from` to another environment.
+    pub fn move_to(&mut self, from: usize, environment: &str) {
+        for record in &mut self.records[from..] {
+            record.event.environment = Some(environment.parse().unwrap());
+        }
+    }
+
+    /// The deployments in it.
+    pub fn deployments(&self) -> Vec<Deployment> {
+        deployment::fold(&self.records)
+    }
+
+    /// The deployment with that id.
+    pub fn deployment(&self, id: &str) -> Deployment {
+        self.deployments().into_iter().find(|d| d.id.as_str() == id).unwrap()
+    }
+}

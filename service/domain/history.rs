@@ -1,0 +1,149 @@
+//! What ran in a (service, environment), when, by ledger order; and what runs in an environment at a time.
+//!
+//! Ledger order decides what runs, claimed times decide from when: a deployment recorded two days late still follows
+//! the one that the ledger knew before it.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::deployment::{Deployment, Effect};
+use super::event::Artifact;
+use super::id::{DeploymentId, EnvironmentName, ServiceName};
+use super::instant::Instant;
+
+/// The successful deployments of one place, in ledger order.
+#[derive(Debug, Clone)]
+pub struct Timeline<'a> {
+    runs: Vec<Run<'a>>,
+}
+
+/// A successful deployment and the time it was live.
+#[derive(Debug, Clone, Copy)]
+pub struct Run<'a> {
+    /// The deployment. One that removes the service is a run of nothing.
+    pub deployment: &'a Deployment,
+    /// Claimed start: harm may begin while it rolls out.
+    pub from: Instant,
+    /// Claimed end of the deployment that took its place; none while it is live.
+    pub until: Option<Instant>,
+    /// Index of the deployment that it replaced, if anything ran.
+    pub replaced: Option<u64>,
+}
+
+impl<'a> Timeline<'a> {
+    /// Of one (service, environment), out of deployments of any.
+    pub fn of(deployments: &'a [Deployment], service: &ServiceName, environment: &EnvironmentName) -> Self {
+        let mut ran: Vec<&Deployment> = deployments
+            .iter()
+            .filter(|d| d.service == *service && d.environment == *environment && d.succeeded())
+            .collect();
+        ran.sort_by_key(|d| d.order());
+        let runs = ran
+            .iter()
+            .enumerate()
+            .map(|(at, deployment)| Run {
+                deployment,
+                from: deployment.start_at(),
+                until: ran.get(at + 1).and_then(|next| next.finished_at()),
+                replaced: deployment.lineage.replaces,
+            })
+            .collect();
+        Self { runs }
+    }
+
+    /// All runs, in ledger order.
+    pub fn runs(&self) -> &[Run<'a>] {
+        &self.runs
+    }
+
+    /// The run of a deployment, by [`Deployment::index`].
+    pub fn run(&self, index: u64) -> Option<&Run<'a>> {
+        self.runs.iter().find(|run| run.deployment.index == index)
+    }
+
+    /// The last run whose claimed end is not after `at`, or simply the last; a removal counts.
+    fn last(&self, at: Option<Instant>) -> Option<&Run<'a>> {
+        self.runs
+            .iter()
+            .rfind(|run| at.is_none_or(|at| run.deployment.finished_at().is_some_and(|end| end <= at)))
+    }
+
+    /// What runs now, or ran at a time: of the deployments that claim to have ended by then, the latest by ledger order.
+    pub fn running_at(&self, at: Option<Instant>) -> Option<&Run<'a>> {
+        self.last(at).filter(|run| run.deployment.effect == Effect::Runs)
+    }
+
+    /// Whether a deployment was live at an instant, `slack_ms` before its start included. An attempt that did not
+    /// succeed may do harm too: until the next success takes its place.
+    pub fn live_at(&self, deployment: &Deployment, at: Instant, slack_ms: i64) -> bool {
+        let until = self.runs.iter().find(|run| run.deployment.order() > deployment.order());
+        deployment.effect == Effect::Runs
+            && deployment.start_at() <= at.plus_millis(slack_ms)
+            && until
+                .and_then(|next| next.deployment.finished_at())
+                .is_none_or(|end| at < end)
+    }
+}
+
+/// One line of the state of an environment: what runs there of one service.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Running {
+    /// The service.
+    pub service: ServiceName,
+    /// Its version, where one was given.
+    pub version: Option<String>,
+    /// Its artifact.
+    pub artifact: Option<Artifact>,
+    /// Its commit.
+    pub commit: Option<String>,
+    /// What to call it in one word; see [`Deployment::label`].
+    pub label: String,
+    /// The deployment that put it there.
+    pub deployment_id: DeploymentId,
+    /// [`Deployment::index`] of it.
+    pub index: u64,
+    /// Claimed end of that deployment.
+    pub since: Instant,
+    /// Whether the record came over a shared secret instead of under a signature.
+    pub over_shared_secret: bool,
+}
+
+/// What runs in an environment now, or ran at a time, by service.
+pub fn state(deployments: &[Deployment], environment: &EnvironmentName, at: Option<Instant>) -> Vec<Running> {
+    let mut latest: BTreeMap<&ServiceName, &Deployment> = BTreeMap::new();
+    for deployment in deployments
+        .iter()
+        .filter(|d| d.environment == *environment && d.succeeded())
+    {
+        if at.is_some_and(|at| deployment.finished_at().is_none_or(|end| end > at)) {
+            continue;
+        }
+        let known = latest.entry(&deployment.service).or_insert(deployment);
+        if known.order() < deployment.order() {
+            *known = deployment;
+        }
+    }
+    latest
+        .into_values()
+        .filter(|d| d.effect == Effect::Runs)
+        .map(running)
+        .collect()
+}
+
+fn running(deployment: &Deployment) -> Running {
+    Running {
+        service: deployment.service.clone(),
+        version: deployment.version.as_ref().map(|v| v.value.clone()),
+        artifact: deployment.artifact.as_ref().map(|a| a.value.clone()),
+        commit: deployment.commit.as_ref().map(|c| c.value.clone()),
+        label: deployment.label(),
+        deployment_id: deployment.id.clone(),
+        index: deployment.index,
+        since: deployment.finished_at().unwrap_or_else(|| deployment.start_at()),
+        over_shared_secret: deployment.over_shared_secret(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,119 @@
+//! What each deployment did to what ran there before: what it replaced, took out and brought back.
+//!
+//! Decided by ledger order and by content, never by version numbers: after a rollback the version before in number is
+//! not what ran before.
+
+use std::collections::BTreeMap;
+
+use super::deployment::{Deployment, Effect, Lineage};
+use super::extension::DeploymentKind;
+use super::id::{EnvironmentName, ServiceName};
+
+/// Fills in [`Deployment::lineage`], and [`Deployment::kind`] where no producer said it.
+pub(super) fn derive(deployments: &mut [Deployment]) {
+    let mut places: BTreeMap<(ServiceName, EnvironmentName), Vec<usize>> = BTreeMap::new();
+    for (at, deployment) in deployments.iter().enumerate() {
+        places
+            .entry((deployment.service.clone(), deployment.environment.clone()))
+            .or_default()
+            .push(at);
+    }
+    for mut order in places.into_values() {
+        order.sort_by_key(|&at| deployments[at].order());
+        let mut place = Place::default();
+        for at in order {
+            let (lineage, kind) = place.step(deployments, at);
+            let deployment = &mut deployments[at];
+            deployment.lineage = lineage;
+            if deployment.kind.said_at.is_none() {
+                deployment.kind.kind = kind;
+            }
+        }
+    }
+}
+
+/// What runs in one (service, environment), as the layers of content that led there. Going back removes layers.
+#[derive(Default)]
+struct Place {
+    layers: Vec<Layer>,
+    withdrawn: Vec<Layer>,
+    running: Option<usize>,
+    ran_before: bool,
+}
+
+/// Deployments of the same content with nothing else between them, by position; the newest is what runs.
+#[derive(Clone)]
+struct Layer {
+    deployments: Vec<usize>,
+}
+
+impl Place {
+    fn step(&mut self, deployments: &[Deployment], at: usize) -> (Lineage, DeploymentKind) {
+        let deployment = &deployments[at];
+        let index = |position: usize| deployments[position].index;
+        let mut lineage = Lineage {
+            replaces: self.running.map(index),
+            ..Lineage::default()
+        };
+        if deployment.effect == Effect::Removes {
+            if deployment.succeeded() {
+                self.running = None;
+                self.layers.clear();
+            }
+            return (lineage, DeploymentKind::Normal);
+        }
+
+        let same = |layer: &Layer| deployment.same_content(&deployments[layer.newest()]);
+        let found = self.layers.iter().rposition(same);
+        let top = self.layers.len().checked_sub(1);
+        let said_rollback = deployment.kind.said_at.is_some() && deployment.kind.kind == DeploymentKind::Rollback;
+        // Layers from here on are taken out; and the one that this deployment belongs to, where it is known.
+        let (keep, joins, kind) = match (found, top) {
+            (Some(layer), Some(top)) if layer == top => (layer + 1, true, DeploymentKind::Redeploy),
+            (Some(layer), _) => (layer + 1, true, DeploymentKind::Rollback),
+            (None, Some(top)) if said_rollback => (top, false, DeploymentKind::Rollback),
+            (None, Some(top)) => (top + 1, false, DeploymentKind::Normal),
+            (None, None) if self.ran_before => (0, false, DeploymentKind::Normal),
+            (None, None) => (0, false, DeploymentKind::Baseline),
+        };
+        if let Some(layer) = found.filter(|_| kind == DeploymentKind::Rollback) {
+            lineage.returns_to = Some(index(self.layers[layer].newest()));
+        }
+        lineage.withdraws = self.layers[keep..]
+            .iter()
+            .flat_map(|l| l.deployments.iter().copied().map(index))
+            .collect();
+        let again = self.withdrawn.iter().position(same).filter(|_| found.is_none());
+        if let Some(last) = again {
+            let back = self.withdrawn[..=last]
+                .iter()
+                .flat_map(|l| l.deployments.iter().copied().map(index));
+            lineage.reintroduces = back.collect();
+        }
+
+        if deployment.succeeded() {
+            let taken_out = self.layers.split_off(keep);
+            if !taken_out.is_empty() {
+                self.withdrawn.splice(..0, taken_out);
+            } else if let Some(last) = again {
+                self.withdrawn.drain(..=last);
+            } else if kind == DeploymentKind::Normal {
+                // What is deployed forward from here on no longer contains what was withdrawn, as far as the ledger knows.
+                self.withdrawn.clear();
+            }
+            match self.layers.last_mut().filter(|_| joins) {
+                Some(layer) => layer.deployments.push(at),
+                None => self.layers.push(Layer { deployments: vec![at] }),
+            }
+            self.running = Some(at);
+            self.ran_before = true;
+        }
+        (lineage, kind)
+    }
+}
+
+impl Layer {
+    fn newest(&self) -> usize {
+        self.deployments[self.deployments.len() - 1]
+    }
+}

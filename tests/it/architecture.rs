@@ -1,0 +1,470 @@
+//! Holds the source to the module table of `service/README.md`, so that the layering cannot rot.
+//!
+//! The scanner is plain: it drops comments and literals, then looks for paths. It knows no macro, and need not.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Every module of the `shipslog` crate with the modules it may use, lowest first.
+const ALLOWED: &[(&str, &[&str])] = &[
+    ("domain", &[]),
+    ("entropy", &[]),
+    ("config", &[]),
+    ("telemetry", &["config"]),
+    ("clock", &["domain"]),
+    ("data", &["entropy"]),
+    ("adapter", &["domain"]),
+    ("correlate", &["domain"]),
+    ("audit", &["domain"]),
+    ("store", &["domain"]),
+    ("sequencer", &["clock", "domain", "store"]),
+    (
+        "app",
+        &[
+            "adapter",
+            "clock",
+            "correlate",
+            "domain",
+            "entropy",
+            "sequencer",
+            "store",
+        ],
+    ),
+    ("http", &["adapter", "app", "domain", "sequencer", "store"]),
+    (
+        "cli",
+        &[
+            "app",
+            "audit",
+            "clock",
+            "config",
+            "data",
+            "domain",
+            "entropy",
+            "http",
+            "store",
+            "telemetry",
+        ],
+    ),
+];
+
+/// What only some places may name. A place is a module, or a file relative to `service/`.
+const CONFINED: &[(&str, &[&str])] = &[
+    ("diesel", &["store"]),
+    ("diesel_async", &["store"]),
+    ("diesel_migrations", &["store"]),
+    ("libsqlite3_sys", &["store"]),
+    ("tokio_postgres", &["store"]),
+    ("tokio_postgres_rustls", &["store"]),
+    ("actix_web", &["http", "cli/serve.rs"]),
+    ("utoipa_actix_web", &["http"]),
+    ("utoipa_swagger_ui", &["http"]),
+    ("reqwest", &["cli"]),
+    ("clap", &["cli", "config.rs"]),
+    ("comfy_table", &["cli"]),
+    ("minijinja", &["render"]),
+    ("pulldown_cmark", &["render"]),
+    ("std::env", &["cli", "config.rs"]),
+    ("std::process", &["cli", "main.rs"]),
+    ("Utc::now", &["clock.rs"]),
+    ("SystemTime::now", &["clock.rs"]),
+    ("println!", &["cli"]),
+    ("print!", &["cli"]),
+];
+
+/// Modules that compute and nothing else: no files, no network, no clock, no runtime.
+const PURE: &[&str] = &["adapter", "audit", "correlate", "domain"];
+const IMPURE: &[&str] = &[
+    "std::fs",
+    "std::net",
+    "std::io",
+    "std::thread",
+    "tokio",
+    "getrandom",
+    "Instant::now",
+];
+
+/// The whole of what an auditor who depends on the ledger crate alone has to trust.
+const LEDGER_DEPENDENCIES: &[&str] = &[
+    "base64ct",
+    "ed25519-dalek",
+    "serde",
+    "serde_json",
+    "sha2",
+    "thiserror",
+    "zeroize",
+];
+const LEDGER_FORBIDDEN: &[&str] = &[
+    "std::fs",
+    "std::net",
+    "std::env",
+    "std::io",
+    "std::time",
+    "std::thread",
+    "std::process",
+    "println!",
+];
+
+const LONGEST_FILE: usize = 500;
+
+struct Source {
+    /// Relative to the folder that was walked, with `/`.
+    path: String,
+    text: String,
+    /// Without comments and the contents of literals, and without what is compiled for tests only.
+    code: String,
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn sources(folder: &str) -> Vec<Source> {
+    let base = root().join(folder);
+    let mut found = Vec::new();
+    let mut open = vec![base.clone()];
+    while let Some(next) = open.pop() {
+        for item in fs::read_dir(&next).unwrap() {
+            let path = item.unwrap().path();
+            if path.is_dir() {
+                open.push(path);
+            } else if path.extension().is_some_and(|e| e == "rs") {
+                let text = fs::read_to_string(&path).unwrap();
+                let code = without_tests(&without_text(&text));
+                found.push(Source {
+                    path: relative(&path, &base),
+                    text,
+                    code,
+                });
+            }
+        }
+    }
+    found.sort_by(|a, b| a.path.cmp(&b.path));
+    assert!(!found.is_empty(), "no source in {}", base.display());
+    found
+}
+
+fn relative(path: &Path, base: &Path) -> String {
+    path.strip_prefix(base).unwrap().to_str().unwrap().replace('\\', "/")
+}
+
+/// The source of the `shipslog` crate itself; the ledger crate lies inside the folder but is another crate.
+fn service() -> Vec<Source> {
+    sources("service")
+        .into_iter()
+        .filter(|s| !s.path.starts_with("ledger/"))
+        .collect()
+}
+
+/// `store/read.rs` and `store.rs` are both of module `store`.
+fn module_of(path: &str) -> &str {
+    path.split('/').next().unwrap_or(path).trim_end_matches(".rs")
+}
+
+/// Blanks comments, and the contents of string and character literals. Keeps every line break.
+fn without_text(source: &str) -> String {
+    let mut out = String::with_capacity(source.len());
+    let mut rest = source;
+    while let Some(c) = rest.chars().next() {
+        let skipped = if rest.starts_with("//") {
+            rest.find('\n').unwrap_or(rest.len())
+        } else if rest.starts_with("/*") {
+            rest.find("*/").map_or(rest.len(), |end| end + 2)
+        } else if !out.ends_with(|p: char| p.is_alphanumeric() || p == '_') && raw_string(rest).is_some() {
+            raw_string(rest).unwrap()
+        } else if c == '"' {
+            quoted(rest)
+        } else if c == '\'' {
+            character(rest)
+        } else {
+            0
+        };
+        if skipped == 0 {
+            out.push(c);
+            rest = &rest[c.len_utf8()..];
+        } else {
+            out.extend(rest[..skipped].chars().filter(|c| *c == '\n'));
+            rest = &rest[skipped..];
+        }
+    }
+    out
+}
+
+/// Length of the raw string at the start of `text`, if one is there.
+fn raw_string(text: &str) -> Option<usize> {
+    let after = text.strip_prefix("br").or_else(|| text.strip_prefix('r'))?;
+    let hashes = after.len() - after.trim_start_matches('#').len();
+    let body = after.trim_start_matches('#').strip_prefix('"')?;
+    let close = format!("\"{}", "#".repeat(hashes));
+    let end = body.find(&close)?;
+    Some(text.len() - body.len() + end + close.len())
+}
+
+fn quoted(text: &str) -> usize {
+    let mut escaped = false;
+    for (at, c) in text.char_indices().skip(1) {
+        match c {
+            '"' if !escaped => return at + 1,
+            '\\' => escaped = !escaped,
+            _ => escaped = false,
+        }
+    }
+    text.len()
+}
+
+/// A character literal, or nothing where the apostrophe begins a lifetime.
+fn character(text: &str) -> usize {
+    let mut chars = text.char_indices().skip(1);
+    match (chars.next(), chars.next()) {
+        (Some((_, '\\')), Some(_)) => text[3..].find('\'').map_or(0, |end| end + 4),
+        (Some(_), Some((at, '\''))) => at + 1,
+        _ => 0,
+    }
+}
+
+/// Drops `#[cfg(test)] mod …` blocks: what tests use is their own affair.
+fn without_tests(code: &str) -> String {
+    let mut out = String::new();
+    let mut rest = code;
+    while let Some(at) = rest.find("#[cfg(test)]") {
+        out.push_str(&rest[..at]);
+        let tail = &rest[at..];
+        let open = tail.find('{');
+        let semicolon = tail.find(';').unwrap_or(tail.len());
+        rest = match open {
+            Some(open) if open < semicolon => &tail[open + block(&tail[open..])..],
+            _ => &tail[(semicolon + 1).min(tail.len())..],
+        };
+    }
+    out.push_str(rest);
+    out
+}
+
+/// Length of the block that `text` begins with.
+fn block(text: &str) -> usize {
+    let mut depth = 0;
+    for (at, c) in text.char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return at + 1;
+        }
+    }
+    text.len()
+}
+
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
+
+/// Where `path` stands as a whole path, not as the end of a longer name.
+fn mentions<'a>(code: &'a str, path: &'a str) -> impl Iterator<Item = usize> + 'a {
+    code.match_indices(path).map(|(at, _)| at).filter(move |at| {
+        let before = !code[..*at].ends_with(|c: char| is_word(c) || c == ':');
+        let after = !path.ends_with(is_word) || !code[at + path.len()..].starts_with(is_word);
+        before && after
+    })
+}
+
+/// The first names after a path prefix: one, or those of a brace list.
+fn heads(after: &str) -> Vec<String> {
+    let name = |text: &str| {
+        text.trim_start()
+            .chars()
+            .take_while(|c| is_word(*c))
+            .collect::<String>()
+    };
+    if !after.starts_with('{') {
+        return vec![name(after)];
+    }
+    let mut depth = 0;
+    let mut items = vec![String::new()];
+    for c in after[..block(after)].chars() {
+        match c {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            ',' if depth == 1 => items.push(String::new()),
+            c => items.last_mut().unwrap().push(c),
+        }
+    }
+    items.iter().map(|item| name(item)).filter(|n| !n.is_empty()).collect()
+}
+
+/// The modules of this crate that a file names, by `crate::`, or by climbing out of its own with `super::`.
+fn uses(source: &Source, modules: &BTreeSet<String>) -> BTreeSet<String> {
+    let mut found: BTreeSet<String> = mentions(&source.code, "crate::")
+        .flat_map(|at| heads(&source.code[at + 7..]))
+        .collect();
+    let depth = source.path.trim_end_matches("/mod.rs").split('/').count();
+    let climb = "super::".repeat(depth);
+    found.extend(
+        mentions(&source.code, &climb)
+            .flat_map(|at| heads(&source.code[at + climb.len()..]))
+            .filter(|name| modules.contains(name)),
+    );
+    found.remove(module_of(&source.path));
+    found
+}
+
+fn declared_modules() -> BTreeSet<String> {
+    let library = fs::read_to_string(root().join("service/lib.rs")).unwrap();
+    let code = without_text(&library);
+    mentions(&code, "mod ").flat_map(|at| heads(&code[at + 4..])).collect()
+}
+
+fn fail_with(problems: &[String], rule: &str) {
+    assert!(problems.is_empty(), "{rule}:\n  {}", problems.join("\n  "));
+}
+
+#[test]
+fn modules_are_used_downwards_only() {
+    let modules = declared_modules();
+    let table: BTreeMap<&str, &[&str]> = ALLOWED.iter().copied().collect();
+    let rows: BTreeSet<String> = table.keys().map(|m| (*m).to_owned()).collect();
+    assert_eq!(
+        rows, modules,
+        "the table has a row for every module of service/lib.rs, and for nothing else"
+    );
+
+    let mut problems = Vec::new();
+    let mut used: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for source in service() {
+        let module = module_of(&source.path);
+        if module == "lib" || module == "main" {
+            continue;
+        }
+        for name in uses(&source, &modules) {
+            if !table
+                .get(module)
+                .is_some_and(|allowed| allowed.contains(&name.as_str()))
+            {
+                problems.push(format!("service/{} uses crate::{name}", source.path));
+            }
+            used.entry(module.to_owned()).or_default().insert(name);
+        }
+    }
+    for (at, (module, allowed)) in ALLOWED.iter().enumerate() {
+        for name in *allowed {
+            if !ALLOWED[..at].iter().any(|(lower, _)| lower == name) {
+                problems.push(format!("the table lets {module} use {name}, which is not below it"));
+            }
+            if !used.get(*module).is_some_and(|names| names.contains(*name)) {
+                problems.push(format!(
+                    "the table lets {module} use {name}, but it does not: remove the permission"
+                ));
+            }
+        }
+    }
+    fail_with(&problems, "modules are used downwards only, as the table says");
+}
+
+#[test]
+fn libraries_stay_where_they_belong() {
+    let files: BTreeSet<String> = service().into_iter().map(|s| s.path).collect();
+    let mut problems = Vec::new();
+    for source in service() {
+        let allowed = |places: &[&str]| {
+            places
+                .iter()
+                .any(|p| *p == source.path || *p == module_of(&source.path))
+        };
+        for (name, places) in CONFINED {
+            if !allowed(places) && mentions(&source.code, name).next().is_some() {
+                problems.push(format!(
+                    "service/{} names {name}, which belongs to {}",
+                    source.path,
+                    places.join(", ")
+                ));
+            }
+        }
+        if PURE.contains(&module_of(&source.path)) {
+            let impure = IMPURE
+                .iter()
+                .filter(|name| mentions(&source.code, name).next().is_some());
+            problems.extend(impure.map(|name| format!("service/{} is pure but names {name}", source.path)));
+        }
+    }
+    for (name, places) in CONFINED {
+        let exists = |place: &str| files.iter().any(|f| f == place || module_of(f) == place);
+        let missing = places.iter().filter(|place| !exists(place));
+        problems.extend(missing.map(|place| format!("{name} is confined to {place}, which does not exist")));
+    }
+    fail_with(&problems, "libraries stay where they belong");
+}
+
+#[test]
+fn every_module_says_what_it_is_for() {
+    let problems: Vec<String> = service()
+        .iter()
+        .map(|s| (format!("service/{}", s.path), s))
+        .chain(sources("tests").iter().map(|s| (format!("tests/{}", s.path), s)))
+        .filter(|(_, s)| !s.text.starts_with("//! "))
+        .map(|(path, _)| path)
+        .collect();
+    fail_with(&problems, "every file begins with a //! line that says what it is for");
+}
+
+#[test]
+fn no_file_holds_more_than_one_idea() {
+    let mut problems = Vec::new();
+    for folder in ["service", "tests"] {
+        for source in sources(folder) {
+            let lines = source.text.lines().count();
+            if lines > LONGEST_FILE {
+                problems.push(format!("{folder}/{} has {lines} lines", source.path));
+            }
+        }
+    }
+    fail_with(&problems, "no file is longer than 500 lines");
+}
+
+#[test]
+fn the_ledger_crate_is_small_and_pure() {
+    let manifest = fs::read_to_string(root().join("service/ledger/Cargo.toml")).unwrap();
+    let manifest: toml::Table = manifest.parse().unwrap();
+    let dependencies: Vec<&str> = manifest["dependencies"]
+        .as_table()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
+    assert_eq!(
+        dependencies, LEDGER_DEPENDENCIES,
+        "the ledger crate depends on exactly these"
+    );
+    assert!(!manifest.contains_key("target") && !manifest.contains_key("build-dependencies"));
+
+    let mut problems = Vec::new();
+    for source in sources("service/ledger/src") {
+        let named = LEDGER_FORBIDDEN
+            .iter()
+            .filter(|name| mentions(&source.code, name).next().is_some());
+        problems.extend(named.map(|name| format!("service/ledger/src/{} names {name}", source.path)));
+        if !source.text.starts_with("//! ") {
+            problems.push(format!("service/ledger/src/{} has no //! header", source.path));
+        }
+    }
+    fail_with(&problems, "the ledger crate does no IO and reads no clock");
+}
+
+#[test]
+fn the_scanner_sees_what_it_should() {
+    let code = without_tests(&without_text(concat!(
+        "// crate::store\nuse crate::{domain::id, store::{Db, Page}};\nlet a = \"crate::http \\\" crate::cli\";\n",
+        "let b = r#\"crate::app\"#; let c = '\"'; let d: &'static str = x; super::super::render::html();\n",
+        "#[cfg(test)]\nmod tests { use crate::sequencer; }\nfn f() { my_crate::x(); crate::audit::run() }\n",
+    )));
+    let source = Source {
+        path: "document/notes.rs".into(),
+        text: String::new(),
+        code,
+    };
+    let modules: BTreeSet<String> = ["render".to_owned()].into();
+    let found: Vec<String> = uses(&source, &modules).into_iter().collect();
+    assert_eq!(found, ["audit", "domain", "render", "store"]);
+    assert_eq!(mentions("std::fs::read(x); my_std::fs; std::fsx", "std::fs").count(), 1);
+}
