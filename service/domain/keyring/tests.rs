@@ -1,3 +1,5 @@
+//! Who may sign at which place in a log.
+
 use ledger::PrivateKey;
 
 use super::*;

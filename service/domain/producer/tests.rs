@@ -1,3 +1,5 @@
+//! Scopes, and administration events as they are written and read.
+
 use serde_json::{Value, json};
 
 use super::*;
