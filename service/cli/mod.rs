@@ -6,6 +6,7 @@
 mod bundle;
 mod ci;
 mod client;
+mod demo;
 mod document;
 mod event;
 mod export;

@@ -10,6 +10,7 @@
 )]
 
 mod architecture;
+mod bad_events;
 mod batch;
 mod events;
 mod github;
