@@ -61,17 +61,61 @@ pub enum ScopeError {
     #[error("this key may not send events of type {0}")]
     EventType(String),
     /// About a service that the producer may not speak about.
-    #[error("this key may not speak about the service {0}")]
-    Service(ServiceName),
+    #[error("this key may not speak about the service {name}")]
+    Service {
+        /// The service.
+        name: ServiceName,
+        /// Where the event names it.
+        pointer: &'static str,
+    },
     /// About no service.
     #[error("this key is limited to some services and the event names none; customData.shipslog.service can")]
     NoService,
     /// About an environment that the producer may not speak about.
-    #[error("this key may not speak about the environment {0}")]
-    Environment(EnvironmentName),
+    #[error("this key may not speak about the environment {name}")]
+    Environment {
+        /// The environment.
+        name: EnvironmentName,
+        /// Where the event names it.
+        pointer: &'static str,
+    },
     /// About no environment.
     #[error("this key is limited to some environments and the event names none; customData.shipslog.environment can")]
     NoEnvironment,
+}
+
+impl ScopeError {
+    /// JSON pointer to the member of the event that is out of scope, or is missing.
+    pub const fn pointer(&self) -> &'static str {
+        match self {
+            Self::EventType(_) => "/context/type",
+            Self::Service { pointer, .. } | Self::Environment { pointer, .. } => pointer,
+            Self::NoService => OWN_SERVICE,
+            Self::NoEnvironment => OWN_ENVIRONMENT,
+        }
+    }
+}
+
+const OWN_SERVICE: &str = "/customData/shipslog/service";
+const OWN_ENVIRONMENT: &str = "/customData/shipslog/environment";
+
+/// Where an event that names a service names it.
+fn service_pointer(event: &Event) -> &'static str {
+    match &event.body {
+        _ if event.extension.service.is_some() => OWN_SERVICE,
+        Body::Service { .. } => "/subject/id",
+        Body::Deployment { .. } => "/subject/content/artifactId",
+        _ => "/subject/content/service/id",
+    }
+}
+
+/// Where an event that names an environment names it.
+fn environment_pointer(event: &Event) -> &'static str {
+    match &event.body {
+        _ if event.extension.environment.is_some() => OWN_ENVIRONMENT,
+        Body::Environment { .. } => "/subject/id",
+        _ => "/subject/content/environment/id",
+    }
 }
 
 impl Scope {
@@ -83,14 +127,20 @@ impl Scope {
         if !self.services.is_empty() {
             match &event.service {
                 Some(service) if self.services.contains(service) => {}
-                Some(service) => return Err(ScopeError::Service(service.clone())),
+                Some(service) => {
+                    let (name, pointer) = (service.clone(), service_pointer(event));
+                    return Err(ScopeError::Service { name, pointer });
+                }
                 None => return Err(ScopeError::NoService),
             }
         }
         if !self.environments.is_empty() {
             match &event.environment {
                 Some(environment) if self.environments.contains(environment) => {}
-                Some(environment) => return Err(ScopeError::Environment(environment.clone())),
+                Some(environment) => {
+                    let (name, pointer) = (environment.clone(), environment_pointer(event));
+                    return Err(ScopeError::Environment { name, pointer });
+                }
                 None if needs_environment(&event.body) => return Err(ScopeError::NoEnvironment),
                 None => {}
             }
@@ -278,3 +328,6 @@ impl Administration {
         }))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,6 @@ use crate::adapter::AdapterError;
 use crate::app::{AdministrationError, HookError, LogError, ReadError, RecordError};
 use crate::domain::keyring::{KeyringError, PermissionError};
 use crate::domain::parse::{EventError, EventErrorKind};
-use crate::domain::producer::ScopeError;
 use crate::sequencer::SubmitError;
 use crate::store::StoreError;
 
@@ -210,11 +209,7 @@ impl From<PermissionError> for Problem {
             PermissionError::Reserved(member) => {
                 Self::new(Kind::Forbidden, detail).at(format!("/customData/shipslog/{member}"))
             }
-            PermissionError::Scope(scope) => Self::new(Kind::Forbidden, detail).at(match scope {
-                ScopeError::EventType(_) => "/context/type",
-                ScopeError::Service(_) | ScopeError::NoService => "/customData/shipslog/service",
-                ScopeError::Environment(_) | ScopeError::NoEnvironment => "/subject/content/environment/id",
-            }),
+            PermissionError::Scope(scope) => Self::new(Kind::Forbidden, detail).at(scope.pointer()),
         }
     }
 }
@@ -257,7 +252,13 @@ impl From<EventError> for Problem {
             EventErrorKind::UnknownPayloadType => Kind::UnsupportedType,
             EventErrorKind::Invalid => Kind::InvalidEvent,
         };
-        Self::new(kind, error.message).at(error.pointer)
+        // The type of the payload is outside of it, in the envelope.
+        let pointer = if error.kind == EventErrorKind::UnknownPayloadType {
+            "/payloadType".into()
+        } else {
+            error.pointer
+        };
+        Self::new(kind, error.message).at(pointer)
     }
 }
 

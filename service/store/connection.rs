@@ -1,7 +1,10 @@
 //! One connection to either database, and what makes it safe to rely on.
 
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Wake};
+use std::thread::{self, Thread};
 use std::time::Duration;
 
 use diesel::Connection as _;
@@ -12,7 +15,7 @@ use diesel_async::AsyncPgConnection;
 use diesel_async::async_connection_wrapper::{AsyncConnectionWrapper, BlockOn};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use tokio::runtime::{Handle, Runtime};
+use tokio::runtime::Runtime;
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -140,16 +143,17 @@ impl Connect {
             config.ssl_mode(SslMode::Require);
         }
         config.connect_timeout(PATIENCE).application_name("shipslog");
-        let _context = runtime.enter();
-        let connection = runtime.block_on(async {
+        let tls = tls.clone();
+        let connecting = runtime.spawn(async move {
             let (client, driver) = config
-                .connect(tls.clone())
+                .connect(tls)
                 .await
                 .map_err(|error| StoreError::Open(describe_postgres(&error)))?;
             AsyncPgConnection::try_from_client_and_connection(client, driver)
                 .await
                 .map_err(|error| StoreError::Open(error.to_string()))
-        })?;
+        });
+        let connection = wait(connecting).map_err(|error| StoreError::Open(error.to_string()))??;
         Ok(Connection::Postgres(AsyncConnectionWrapper::from(connection)))
     }
 }
@@ -187,16 +191,37 @@ fn tls(ca: Option<PathBuf>) -> Result<MakeRustlsConnect, StoreError> {
     Ok(MakeRustlsConnect::new(config))
 }
 
-/// Lets the synchronous wrapper wait on the runtime that drives PostgreSQL connections.
-pub(super) struct PostgresRuntime(Handle);
+/// Lets the synchronous wrapper wait for its answers, which the runtime of [`Connect`] drives.
+pub(super) struct Wait;
 
-impl BlockOn for PostgresRuntime {
+impl BlockOn for Wait {
     fn block_on<F: Future>(&self, future: F) -> F::Output {
-        self.0.block_on(future)
+        wait(future)
     }
 
     fn get_runtime() -> Self {
-        Self(Handle::current())
+        Self
+    }
+}
+
+/// Waits for a future on this thread, whatever the thread is: tokio's own `block_on` panics on one that drives
+/// asynchronous tasks, as the thread that starts the service does.
+fn wait<F: Future>(future: F) -> F::Output {
+    struct Unpark(Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Arc::new(Unpark(thread::current())).into();
+    let mut context = Context::from_waker(&waker);
+    // Within a task, tokio would otherwise have it yield after some steps, and there is nobody here to yield to.
+    let mut future = pin!(tokio::task::unconstrained(future));
+    loop {
+        match future.as_mut().poll(&mut context) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => thread::park(),
+        }
     }
 }
 
@@ -205,7 +230,7 @@ pub(super) enum Connection {
     /// SQLite, in this process.
     Sqlite(SqliteConnection),
     /// PostgreSQL, through the synchronous face of an asynchronous driver.
-    Postgres(AsyncConnectionWrapper<AsyncPgConnection, PostgresRuntime>),
+    Postgres(AsyncConnectionWrapper<AsyncPgConnection, Wait>),
 }
 
 /// Runs the same expression on whichever connection it is, type-checked against both.

@@ -44,7 +44,7 @@ struct Options {
     /// Most requests a second that are prepared for; a round that runs out of prepared events ends early.
     #[arg(long, default_value_t = 30_000)]
     ceiling: usize,
-    /// Threads of each server that take requests.
+    /// Threads of the bare server; without it as many as the service has.
     #[arg(long)]
     workers: Option<usize>,
     /// Given by `cargo bench`.
@@ -58,13 +58,13 @@ struct Options {
 fn main() {
     let options = Options::parse();
     let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    let workers = options.workers.unwrap_or(cores);
+    let workers = options.workers.unwrap_or(cores.max(2));
     if let Some(keys) = &options.bare {
         return bare::serve(keys, workers);
     }
     let producers = events::producers(options.producers);
     let bare = Server::bare(&producers, workers);
-    let service = Server::service(options.database.as_deref(), options.workers);
+    let service = Server::service(options.database.as_deref());
     service.register(&producers);
     println!(
         "{} connections, {:.0} s a round, {} B an envelope, {cores} cores with the load generator on them\n",

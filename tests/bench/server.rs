@@ -51,7 +51,7 @@ impl Server {
     }
 
     /// The service itself, on an empty database.
-    pub fn service(database: Option<&str>, workers: Option<usize>) -> Self {
+    pub fn service(database: Option<&str>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         // Free now; the service says so if somebody else takes it first.
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
@@ -63,9 +63,6 @@ impl Server {
             .args(["--listen", &address.to_string()]);
         if let Some(url) = database {
             command.args(["--database", url]);
-        }
-        if let Some(workers) = workers {
-            command.args(["--workers", &workers.to_string()]);
         }
         let log = std::fs::File::create(directory.path().join("serve.log")).unwrap();
         let mut child = command.stdout(Stdio::null()).stderr(log).spawn().unwrap();

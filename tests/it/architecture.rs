@@ -7,7 +7,47 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Every module of the `shipslog` crate with the modules it may use, lowest first.
-const ALLOWED: &[(&str, &[&str])] = &[("domain", &[])];
+const ALLOWED: &[(&str, &[&str])] = &[
+    ("domain", &[]),
+    ("entropy", &[]),
+    ("config", &[]),
+    ("telemetry", &["config"]),
+    ("clock", &["domain"]),
+    ("data", &["entropy"]),
+    ("adapter", &["domain"]),
+    ("correlate", &["domain"]),
+    ("audit", &["domain"]),
+    ("store", &["domain"]),
+    ("sequencer", &["clock", "domain", "store"]),
+    (
+        "app",
+        &[
+            "adapter",
+            "clock",
+            "correlate",
+            "domain",
+            "entropy",
+            "sequencer",
+            "store",
+        ],
+    ),
+    ("http", &["adapter", "app", "domain", "sequencer", "store"]),
+    (
+        "cli",
+        &[
+            "app",
+            "audit",
+            "clock",
+            "config",
+            "data",
+            "domain",
+            "entropy",
+            "http",
+            "store",
+            "telemetry",
+        ],
+    ),
+];
 
 /// What only some places may name. A place is a module, or a file relative to `service/`.
 const CONFINED: &[(&str, &[&str])] = &[
@@ -34,7 +74,7 @@ const CONFINED: &[(&str, &[&str])] = &[
 ];
 
 /// Modules that compute and nothing else: no files, no network, no clock, no runtime.
-const PURE: &[&str] = &["domain"];
+const PURE: &[&str] = &["adapter", "audit", "correlate", "domain"];
 const IMPURE: &[&str] = &[
     "std::fs",
     "std::net",
@@ -46,7 +86,15 @@ const IMPURE: &[&str] = &[
 ];
 
 /// The whole of what an auditor who depends on the ledger crate alone has to trust.
-const LEDGER_DEPENDENCIES: &[&str] = &["base64ct", "ed25519-dalek", "serde", "serde_json", "sha2", "thiserror"];
+const LEDGER_DEPENDENCIES: &[&str] = &[
+    "base64ct",
+    "ed25519-dalek",
+    "serde",
+    "serde_json",
+    "sha2",
+    "thiserror",
+    "zeroize",
+];
 const LEDGER_FORBIDDEN: &[&str] = &[
     "std::fs",
     "std::net",

@@ -10,10 +10,10 @@
 )]
 
 mod architecture;
+mod bad_events;
 mod batch;
 mod events;
 mod github;
 mod problems;
 mod record;
 mod support;
-

@@ -60,7 +60,10 @@ fn the_same_event_from_many_connections_is_one_entry(#[values(Backend::Sqlite, B
     let Some(app) = TestApp::start(backend) else { return };
     for round in 0..4 {
         let before = app.tree_size();
-        let envelope = sign(&deployed(&format!("e{round}"), "checkout", "production", round), &app.pipeline);
+        let envelope = sign(
+            &deployed(&format!("e{round}"), "checkout", "production", round),
+            &app.pipeline,
+        );
         let barrier = Barrier::new(CONNECTIONS);
         let answers: Vec<_> = std::thread::scope(|scope| {
             let send = || {
@@ -71,8 +74,14 @@ fn the_same_event_from_many_connections_is_one_entry(#[values(Backend::Sqlite, B
             senders.into_iter().map(|sender| sender.join().unwrap()).collect()
         });
         assert_eq!(answers.iter().filter(|answer| answer.status == 201).count(), 1);
-        assert_eq!(answers.iter().filter(|answer| answer.status == 200).count(), CONNECTIONS - 1);
-        assert!(answers.iter().all(|answer| answer.body == answers[0].body), "everybody gets the same receipt");
+        assert_eq!(
+            answers.iter().filter(|answer| answer.status == 200).count(),
+            CONNECTIONS - 1
+        );
+        assert!(
+            answers.iter().all(|answer| answer.body == answers[0].body),
+            "everybody gets the same receipt"
+        );
         assert_eq!(app.tree_size(), before + 1);
     }
 }
@@ -93,7 +102,11 @@ fn different_events_at_once_all_get_their_own_entry(#[values(Backend::Sqlite, Ba
         senders.into_iter().flat_map(|sender| sender.join().unwrap()).collect()
     });
     indexes.sort_unstable();
-    assert_eq!(indexes, (before..before + SENDERS * EACH).collect::<Vec<_>>(), "contiguous, and nobody shares one");
+    assert_eq!(
+        indexes,
+        (before..before + SENDERS * EACH).collect::<Vec<_>>(),
+        "contiguous, and nobody shares one"
+    );
 }
 
 #[rstest]
@@ -102,9 +115,12 @@ fn a_restart_keeps_everything(#[values(Backend::Sqlite, Backend::Postgres)] back
     let envelope = sign(&deployed("e1", "checkout", "production", 1), &app.pipeline);
     let original = app.client.record(&envelope).expect(201);
     // More than one tile of entries, so that full tiles are read back too.
-    let lines: Vec<Vec<u8>> =
-        (0..300).map(|n| sign(&deployed(&format!("b{n}"), "search", "staging", n), &app.pipeline)).collect();
-    app.client.post("/v1/events/batch", "application/x-ndjson", &lines.join(&b'\n')).expect(200);
+    let lines: Vec<Vec<u8>> = (0..300)
+        .map(|n| sign(&deployed(&format!("b{n}"), "search", "staging", n), &app.pipeline))
+        .collect();
+    app.client
+        .post("/v1/events/batch", "application/x-ndjson", &lines.join(&b'\n'))
+        .expect(200);
     let head = app.client.get("/v1/log").json();
 
     app.restart("2026-03-03T09:00:00Z");
@@ -113,8 +129,18 @@ fn a_restart_keeps_everything(#[values(Backend::Sqlite, Backend::Postgres)] back
     // A clock that was set back does not turn time back in the log.
     app.restart("2020-01-01T00:00:00Z");
     let index = app.record(&deployed("e2", "checkout", "production", 2));
-    let time = |index: u64| app.client.get(&format!("/v1/log/entries/{index}")).json()["time"].as_str().unwrap().to_owned();
-    assert!(time(index) >= time(index - 1), "{} before {}", time(index), time(index - 1));
+    let time = |index: u64| {
+        app.client.get(&format!("/v1/log/entries/{index}")).json()["time"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    assert!(
+        time(index) >= time(index - 1),
+        "{} before {}",
+        time(index),
+        time(index - 1)
+    );
 }
 
 #[rstest]
@@ -144,8 +170,12 @@ fn several_signatures_are_each_accounted_for(#[values(Backend::Sqlite)] backend:
     let envelope = ledger::Envelope::sign(events::CDEVENT, payload.as_bytes(), &signers).to_json();
     let index = app.client.record(envelope.as_bytes()).expect(201).index();
     let entry = app.client.get(&format!("/v1/log/entries/{index}")).json();
-    let listed: Vec<&str> =
-        entry["signers"].as_array().unwrap().iter().map(|signer| signer["key"].as_str().unwrap()).collect();
+    let listed: Vec<&str> = entry["signers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|signer| signer["key"].as_str().unwrap())
+        .collect();
     let mut expected = [key(7), key(8)].map(|key| key.public().id().to_string());
     expected.sort();
     assert_eq!(listed, expected);

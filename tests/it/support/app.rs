@@ -16,7 +16,6 @@ use shipslog::domain::Instant;
 use shipslog::domain::producer::Role;
 use shipslog::entropy::Entropy;
 use shipslog::http::{Settings, serve};
-use shipslog::render::Templates;
 use shipslog::store::{Connect, Database, DatabaseUrl};
 use tempfile::TempDir;
 
@@ -61,7 +60,7 @@ impl TestApp {
         let start = Instant::parse(START).unwrap();
         let address = "127.0.0.1:0".parse().unwrap();
         let data = tempfile::tempdir().unwrap();
-        let directory = DataDirectory::open(data.path(), &Entropy::seeded(1)).unwrap();
+        let mut directory = DataDirectory::open(data.path(), &Entropy::seeded(1)).unwrap();
         let log_key = directory.log_signer(ORIGIN).unwrap().key().clone();
         let mut app = Self {
             client: Client { address, token: None },
@@ -97,11 +96,16 @@ impl TestApp {
     /// Records an event signed by `pipeline`; the index of its entry.
     #[track_caller]
     pub fn record(&self, event: &Value) -> u64 {
-        self.client.record(&events::sign(event, &self.pipeline)).expect(201).index()
+        self.client
+            .record(&events::sign(event, &self.pipeline))
+            .expect(201)
+            .index()
     }
 
     pub fn tree_size(&self) -> u64 {
-        self.client.get("/v1/log").expect(200).json()["tree_size"].as_u64().unwrap()
+        self.client.get("/v1/log").expect(200).json()["tree_size"]
+            .as_u64()
+            .unwrap()
     }
 
     /// Reads the whole log through the API and verifies it: every entry against its envelope, its receipt and the key
@@ -112,10 +116,16 @@ impl TestApp {
         let checkpoint = Checkpoint::open(&note, &self.log_key).unwrap();
         let mut tree = Frontier::empty();
         for index in 0..checkpoint.size {
-            let envelope = self.client.get(&format!("/v1/events/{index}/envelope")).expect(200).body;
+            let envelope = self
+                .client
+                .get(&format!("/v1/events/{index}/envelope"))
+                .expect(200)
+                .body;
             let receipt = self.client.get(&format!("/v1/events/{index}/receipt")).expect(200).body;
             let receipt = Receipt::parse(&receipt).unwrap();
-            receipt.verify(&self.log_key, &envelope).unwrap_or_else(|error| panic!("receipt of entry {index}: {error}"));
+            receipt
+                .verify(&self.log_key, &envelope)
+                .unwrap_or_else(|error| panic!("receipt of entry {index}: {error}"));
             assert_eq!(receipt.proof.index, index);
             tree.append(leaf_hash(&receipt.entry));
         }
@@ -130,28 +140,48 @@ impl TestApp {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         self.client.address = listener.local_addr().unwrap();
         let url = DatabaseUrl::parse(&self.database.url).unwrap();
-        let directory = DataDirectory::open(self.data.path(), &Entropy::seeded(1)).unwrap();
+        let mut directory = DataDirectory::open(self.data.path(), &Entropy::seeded(1)).unwrap();
         // Salts and token secrets must not repeat after a restart.
         let entropy = Entropy::seeded((self.restarts + 1) << 32);
         let first = self.restarts == 0;
+        let log_key = self.log_key.clone();
         let thread = std::thread::spawn(move || {
+            let signer = directory.log_signer(ORIGIN).unwrap();
             let database = Database::open(Connect::new(url, None).unwrap()).unwrap();
             let options = Options {
-                signer: directory.log_signer(ORIGIN).unwrap(),
+                signer,
                 service_key: directory.service_key(),
                 clock,
                 entropy,
                 queue: 1024,
+                log_exists: directory.has_log(),
                 github_secret: Some(GITHUB_SECRET.to_owned()),
-                templates: Templates::embedded(),
             };
             let writer = actix_web::rt::System::new().block_on(async move {
                 let (app, writer) = App::open(database, options).await.unwrap();
+                directory.keep_log_key(&log_key).unwrap();
                 let app = Data::new(app);
-                let token =
-                    if first { app.issue_token("admin", Role::Admin).await.unwrap().token } else { String::new() };
-                let server = serve(app, listener, Settings { workers: 2, shutdown_s: 5 }).unwrap();
-                started.send(Started { server: server.handle(), token }).unwrap();
+                let token = if first {
+                    app.issue_token("admin", Role::Admin).await.unwrap().token
+                } else {
+                    String::new()
+                };
+                let server = serve(
+                    app,
+                    listener,
+                    Settings {
+                        workers: 2,
+                        public_log: true,
+                        shutdown_s: 5,
+                    },
+                )
+                .unwrap();
+                started
+                    .send(Started {
+                        server: server.handle(),
+                        token,
+                    })
+                    .unwrap();
                 server.await.unwrap();
                 writer
             });

@@ -36,7 +36,11 @@ impl TestDatabase {
         match backend {
             Backend::Sqlite => {
                 let url = format!("sqlite:{}", directory.path().join("test.db").display());
-                Some(Self { url, cluster: None, _directory: directory })
+                Some(Self {
+                    url,
+                    cluster: None,
+                    _directory: directory,
+                })
             }
             Backend::Postgres => {
                 let Ok(cluster) = std::env::var("SHIPSLOG_TEST_POSTGRES") else {
@@ -46,7 +50,11 @@ impl TestDatabase {
                 let name = format!("test_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
                 postgres(&cluster, &format!("CREATE DATABASE {name}")).unwrap();
                 let url = format!("{}/{name}", cluster.rsplit_once('/').unwrap().0);
-                Some(Self { url, cluster: Some((cluster, name)), _directory: directory })
+                Some(Self {
+                    url,
+                    cluster: Some((cluster, name)),
+                    _directory: directory,
+                })
             }
         }
     }
@@ -62,9 +70,12 @@ impl TestDatabase {
     /// What a query gives, one text a row; its column must be called `value`.
     pub fn texts(&self, sql: &str) -> Vec<String> {
         match self.sqlite_path() {
-            Some(path) => {
-                diesel::sql_query(sql).load::<Text>(&mut sqlite(path)).unwrap().into_iter().map(|row| row.value).collect()
-            }
+            Some(path) => diesel::sql_query(sql)
+                .load::<Text>(&mut sqlite(path))
+                .unwrap()
+                .into_iter()
+                .map(|row| row.value)
+                .collect(),
             None => postgres(&self.url, sql).unwrap(),
         }
     }
@@ -92,13 +103,18 @@ fn sqlite(path: &Path) -> SqliteConnection {
 
 /// Runs SQL on a connection of its own; the first column of every row, as text.
 fn postgres(url: &str, sql: &str) -> Result<Vec<String>, String> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     let message = |error: tokio_postgres::Error| match error.as_db_error() {
         Some(error) => error.message().to_owned(),
         None => error.to_string(),
     };
     runtime.block_on(async {
-        let (client, driver) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.map_err(message)?;
+        let (client, driver) = tokio_postgres::connect(url, tokio_postgres::NoTls)
+            .await
+            .map_err(message)?;
         let driver = tokio::spawn(driver);
         let messages = client.simple_query(sql).await.map_err(message)?;
         drop(client);

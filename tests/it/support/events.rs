@@ -13,12 +13,19 @@ pub fn digest(n: u64) -> String {
 
 /// A package URL of a container image with that digest.
 pub fn purl(service: &str, n: u64) -> String {
-    format!("pkg:oci/{service}@{}?repository_url=registry.example.com", digest(n).replace(':', "%3A"))
+    format!(
+        "pkg:oci/{service}@{}?repository_url=registry.example.com",
+        digest(n).replace(':', "%3A")
+    )
 }
 
 /// Any CDEvent. `kind` is what follows `dev.cdevents.`, such as `service.deployed.0.3.0`.
 pub fn event(id: &str, kind: &str, subject: &str, content: Value, extension: Value) -> Value {
-    let prefix = if kind.starts_with("shipslog-") { "dev.cdeventsx" } else { "dev.cdevents" };
+    let prefix = if kind.starts_with("shipslog-") {
+        "dev.cdeventsx"
+    } else {
+        "dev.cdevents"
+    };
     json!({
         "context": {
             "specversion": "0.5.1",
@@ -38,7 +45,13 @@ pub fn deployed(id: &str, service: &str, environment: &str, n: u64) -> Value {
         "environment": { "id": environment, "source": "https://cluster.example.com" },
         "artifactId": purl(service, n),
     });
-    event(id, "service.deployed.0.3.0", service, content, json!({ "version": format!("1.{n}.0"), "commit": format!("{n:040x}") }))
+    event(
+        id,
+        "service.deployed.0.3.0",
+        service,
+        content,
+        json!({ "version": format!("1.{n}.0"), "commit": format!("{n:040x}") }),
+    )
 }
 
 /// `incident.detected` about a service in an environment.
@@ -48,7 +61,13 @@ pub fn incident(id: &str, name: &str, service: &str, environment: &str) -> Value
         "environment": { "id": environment, "source": "https://cluster.example.com" },
         "service": { "id": service, "source": "https://cluster.example.com" },
     });
-    event(id, "incident.detected.0.3.0", name, content, json!({ "severity": "high" }))
+    event(
+        id,
+        "incident.detected.0.3.0",
+        name,
+        content,
+        json!({ "severity": "high" }),
+    )
 }
 
 /// The event, moved to another time.

@@ -45,16 +45,25 @@ impl Client {
     }
 
     pub fn anonymous(&self) -> Self {
-        Self { address: self.address, token: None }
+        Self {
+            address: self.address,
+            token: None,
+        }
     }
 
     pub fn with_token(&self, token: &str) -> Self {
-        Self { address: self.address, token: Some(token.to_owned()) }
+        Self {
+            address: self.address,
+            token: Some(token.to_owned()),
+        }
     }
 
     /// Sends one request on a connection of its own.
     pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Option<&[u8]>) -> Answer {
-        let mut request = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n", self.address);
+        let mut request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n",
+            self.address
+        );
         if let Some(token) = &self.token {
             request += &format!("Authorization: Bearer {token}\r\n");
         }
@@ -76,11 +85,17 @@ impl Client {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         // A server that refuses early may close while we still send; its answer is what counts.
         if let Err(error) = stream.write_all(bytes) {
-            assert!(matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset), "{error}");
+            assert!(
+                matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset),
+                "{error}"
+            );
         }
         let mut answer = Vec::new();
         if let Err(error) = stream.read_to_end(&mut answer) {
-            assert!(error.kind() == ErrorKind::ConnectionReset && !answer.is_empty(), "{error}");
+            assert!(
+                error.kind() == ErrorKind::ConnectionReset && !answer.is_empty(),
+                "{error}"
+            );
         }
         Answer::parse(&answer)
     }
@@ -97,7 +112,11 @@ impl Answer {
             .map(|line| line.split_once(':').unwrap())
             .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
             .collect();
-        let mut answer = Self { status, headers, body: bytes[head + 4..].to_vec() };
+        let mut answer = Self {
+            status,
+            headers,
+            body: bytes[head + 4..].to_vec(),
+        };
         if answer.header("transfer-encoding") == Some("chunked") {
             answer.body = unchunk(&answer.body);
         }
@@ -105,7 +124,10 @@ impl Answer {
     }
 
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(header, _)| header == name)
+            .map(|(_, value)| value.as_str())
     }
 
     pub fn text(&self) -> &str {
@@ -125,7 +147,9 @@ impl Answer {
 
     /// The index of the entry that a receipt is for.
     pub fn index(&self) -> u64 {
-        self.json()["index"].as_u64().unwrap_or_else(|| panic!("no receipt: {}", self.text()))
+        self.json()["index"]
+            .as_u64()
+            .unwrap_or_else(|| panic!("no receipt: {}", self.text()))
     }
 
     /// The body as RFC 9457 problem details with this status.
@@ -136,7 +160,10 @@ impl Answer {
         let problem = self.json();
         assert_eq!(problem["status"], status);
         for member in ["type", "title", "detail"] {
-            assert!(problem[member].as_str().is_some_and(|text| !text.is_empty()), "no {member}: {problem}");
+            assert!(
+                problem[member].as_str().is_some_and(|text| !text.is_empty()),
+                "no {member}: {problem}"
+            );
         }
         problem
     }
