@@ -166,7 +166,12 @@ fn approvals_come_before_but_for_one_and_from_others_but_for_one() {
         }
         let key = (event.service.clone(), event.extension.version.clone());
         let Some((at, _)) = started.get(&key) else {
-            panic!("an approval of what never started: {key:?}")
+            // Approved on one of the last days, and still to be deployed.
+            assert!(
+                end().millis_since(recording.recorded_at) < 4 * DAY,
+                "an approval of what never started: {key:?}"
+            );
+            continue;
         };
         if recording.recorded_at < *at {
             before += 1
