@@ -10,7 +10,7 @@ use ledger::{Checkpoint, Entry, Envelope, Frontier, Hash, Verified, commitment, 
 
 use crate::domain::keyring::{Keyring, PermissionError};
 use crate::domain::parse::parse;
-use crate::domain::{Event, Instant, ProducerName};
+use crate::domain::{Event, Instant, ProducerName, Recorded};
 
 /// What is kept of one entry beside its leaf.
 #[derive(Debug, Clone, Copy)]
@@ -56,6 +56,12 @@ pub enum Kind {
     Origin,
     /// The tree of all entries has another root than the checkpoint.
     Root,
+    /// A stored tile, or the stored head, is not what the entries give.
+    Tile,
+    /// A stored checkpoint is missing, not signed by the log, or signs another tree.
+    Checkpoint,
+    /// A read model does not say what the signed event says.
+    ReadModel,
 }
 
 impl Kind {
@@ -75,6 +81,9 @@ impl Kind {
             Self::Administration => "administration",
             Self::Origin => "origin",
             Self::Root => "root",
+            Self::Tile => "tile",
+            Self::Checkpoint => "checkpoint",
+            Self::ReadModel => "read model",
         }
     }
 }
@@ -155,8 +164,8 @@ impl Audit {
         self.frontier.size()
     }
 
-    /// Takes the next entry.
-    pub fn add(&mut self, index: u64, leaf: &[u8], content: Content<'_>) {
+    /// Takes the next entry. What it says comes back if nothing is wrong with it.
+    pub fn add(&mut self, index: u64, leaf: &[u8], content: Content<'_>) -> Option<Recorded> {
         let place = self.frontier.size();
         if index != place {
             self.find(
@@ -166,8 +175,12 @@ impl Audit {
             );
         }
         self.frontier.append(leaf_hash(leaf));
-        if let Err(Fault(kind, message)) = self.check(place, leaf, content) {
-            self.find(kind, Some(place), message);
+        match self.check(place, leaf, content) {
+            Ok(recorded) => Some(recorded),
+            Err(Fault(kind, message)) => {
+                self.find(kind, Some(place), message);
+                None
+            }
         }
     }
 
@@ -228,7 +241,7 @@ impl Audit {
         }
     }
 
-    fn check(&mut self, index: u64, leaf: &[u8], content: Content<'_>) -> Result<(), Fault> {
+    fn check(&mut self, index: u64, leaf: &[u8], content: Content<'_>) -> Result<Recorded, Fault> {
         let entry = Entry::parse(leaf).map_err(|error| Fault(Kind::Entry, error.to_string()))?;
         self.first.get_or_insert(entry.time());
         if entry.time() < self.last {
@@ -278,9 +291,14 @@ impl Audit {
                 .apply(index, instant(entry.time()), administration)
                 .map_err(|error| Fault(Kind::Administration, error.to_string()))?;
         }
-        *self.producers.entry(producer).or_default() += 1;
+        *self.producers.entry(producer.clone()).or_default() += 1;
         *self.subjects.entry(event.event_type.subject.clone()).or_default() += 1;
-        Ok(())
+        Ok(Recorded {
+            index,
+            recorded_at: instant(entry.time()),
+            producer,
+            event,
+        })
     }
 
     /// The first entry introduces the key that signs it.

@@ -5,6 +5,7 @@
 pub mod adapter;
 pub mod app;
 pub mod audit;
+pub mod check;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -13,6 +14,7 @@ pub mod data;
 pub mod domain;
 pub mod entropy;
 pub mod http;
+pub mod render;
 pub mod sequencer;
 pub mod store;
 pub mod telemetry;

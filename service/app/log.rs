@@ -248,7 +248,7 @@ fn envelope_line(row: &EnvelopeRow, leaf: &[u8]) -> Result<String, LogError> {
 }
 
 /// The envelope with the signatures that the entry commits to, in its order, each under the id of its key.
-fn canonical(envelope: Envelope, entry: &Entry) -> Option<Envelope> {
+pub(super) fn canonical(envelope: Envelope, entry: &Entry) -> Option<Envelope> {
     let mut signatures = Vec::with_capacity(entry.signers().len());
     for signer in entry.signers() {
         let signature = envelope

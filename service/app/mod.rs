@@ -3,6 +3,7 @@
 mod administration;
 mod deployments;
 mod events;
+mod fsck;
 mod github;
 mod incidents;
 mod log;
@@ -23,6 +24,7 @@ use crate::store::{Database, LogRow, StoreError};
 pub use administration::{AdministrationError, NewProducer};
 pub use deployments::{DeploymentDetail, DeploymentFilter, DeploymentView, RunningView, StateView};
 pub use events::{EventSummary, EventView, Found};
+pub use fsck::fsck;
 pub use github::HookError;
 pub use incidents::{IncidentDetail, IncidentFilter, IncidentView};
 pub use log::{LogError, LogSummary, TileBody};
@@ -85,6 +87,9 @@ pub enum OpenError {
          begin a new log in an empty data directory"
     )]
     NoLog,
+    /// Opening it ended abnormally.
+    #[error("opening the log ended abnormally")]
+    Aborted,
     /// The first entry could not be recorded.
     #[error("the log could not be begun: {0}")]
     Begin(#[from] AdministrationError),
@@ -94,15 +99,19 @@ impl App {
     /// Opens the log in a database, creating it if there is none. The thread handle is the writer's: it ends after the
     /// app is dropped and everything queued is durable.
     pub async fn open(database: Database, options: Options) -> Result<(Self, JoinHandle<()>), OpenError> {
-        let log_key = options.signer.key();
-        let origin = log_key.name().to_owned();
-        create_or_compare(&database, &log_key.to_string(), &origin, &options)?;
-        let settings = sequencer::Settings {
-            queue: options.queue,
-            signer: options.signer,
-            clock: options.clock.clone(),
-        };
-        let (sequencer, writer) = Sequencer::start(&database, settings)?;
+        let origin = options.signer.key().name().to_owned();
+        // On a thread that may wait for the database: asynchronous code must not.
+        let opening = tokio::task::spawn_blocking(move || {
+            create_or_compare(&database, &options)?;
+            let settings = sequencer::Settings {
+                queue: options.queue,
+                signer: options.signer.clone(),
+                clock: options.clock.clone(),
+            };
+            let started = Sequencer::start(&database, settings)?;
+            Ok::<_, OpenError>((database, options, started))
+        });
+        let (database, options, (sequencer, writer)) = opening.await.map_err(|_| OpenError::Aborted)??;
         let name = crate::domain::producer::SERVICE_PRODUCER
             .parse()
             .map_err(|_| StoreError::Damaged("the service has no name".into()))?;
@@ -133,19 +142,21 @@ impl App {
     }
 }
 
-fn create_or_compare(database: &Database, vkey: &str, origin: &str, options: &Options) -> Result<(), OpenError> {
+fn create_or_compare(database: &Database, options: &Options) -> Result<(), OpenError> {
+    let log_key = options.signer.key();
+    let (vkey, origin) = (log_key.to_string(), log_key.name());
     match database.read(|tx| tx.log())? {
         Some(row) if row.log_key == vkey && row.origin == origin => Ok(()),
         Some(row) => Err(OpenError::OtherLog {
             found: row.log_key,
-            expected: vkey.to_owned(),
+            expected: vkey,
         }),
         None if options.log_exists => Err(OpenError::NoLog),
         None => {
             let row = LogRow {
                 id: 0,
                 origin: origin.to_owned(),
-                log_key: vkey.to_owned(),
+                log_key: vkey,
                 created_ms: options.clock.now().as_millis(),
             };
             Ok(database.writer()?.transaction(|tx| tx.create_log(&row))?)

@@ -211,7 +211,9 @@ fn add(folder: &Path, part: Part, audit: &mut Audit) -> Result<bool, Unreadable>
         let text = lines.next()?;
         let parsed = text.as_deref().and_then(|text| Line::parse(text));
         match &parsed {
-            Some(line) => audit.add(line.index, leaf, line.content()),
+            Some(line) => {
+                audit.add(line.index, leaf, line.content());
+            }
             None => {
                 form(
                     audit,

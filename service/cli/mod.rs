@@ -6,9 +6,11 @@
 mod bundle;
 mod ci;
 mod client;
+mod demo;
 mod document;
 mod event;
 mod export;
+mod fsck;
 mod git;
 mod keys;
 
@@ -80,6 +82,8 @@ enum Command {
     /// Verify a receipt or a bundle, offline, with your own copy of the log's key
     #[command(subcommand)]
     Verify(verify::Command),
+    /// Check a database: every entry, signature, tile, checkpoint and read model, and whether they belong together
+    Fsck(fsck::Fsck),
     /// Print the OpenAPI document of the HTTP interface
     Openapi,
 }
@@ -164,6 +168,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Search(search) => search.run(&context),
         Command::Export(export) => export.run(&context),
         Command::Verify(command) => command.run(),
+        Command::Fsck(fsck) => fsck.run(&context),
         Command::Openapi => openapi::run(),
     }
 }

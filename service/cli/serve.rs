@@ -78,7 +78,10 @@ pub async fn open(settings: &Serve, clock: Clock, entropy: Entropy) -> Result<Se
     let connect = url
         .and_then(|url| Connect::new(url, settings.database_ca.clone()))
         .map_err(|error| refused(&error))?;
-    let database = Database::open(connect).map_err(|error| refused(&error))?;
+    let opening = tokio::task::spawn_blocking(move || Database::open(connect)).await;
+    let database = opening
+        .map_err(|error| refused(&error))?
+        .map_err(|error| refused(&error))?;
     let options = Options {
         signer,
         service_key: data.service_key(),

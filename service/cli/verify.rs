@@ -148,7 +148,8 @@ impl BundleArguments {
     }
 }
 
-fn summary(verified: bool, origin: &str, report: &Report) -> String {
+/// The result of an audit, for people.
+pub fn summary(verified: bool, origin: &str, report: &Report) -> String {
     let mut lines = vec![format!(
         "{}: {} entries of {origin}, root {}",
         if verified { "Verified" } else { "NOT VERIFIED" },
@@ -197,7 +198,8 @@ fn list<'a>(counts: impl Iterator<Item = (&'a str, &'a u64)>) -> String {
         .join(", ")
 }
 
-fn log_key(path: &Path) -> Result<NoteKey, Failure> {
+/// Reads a log's public key from a file.
+pub fn log_key(path: &Path) -> Result<NoteKey, Failure> {
     let text = keys::read(path)?;
     NoteKey::parse(text.trim_end()).map_err(|error| {
         Failure::unclear(format!(

@@ -323,3 +323,6 @@ fn service_name() -> Result<ProducerName, KeyringError> {
 fn is_event_type(pattern: &str) -> bool {
     (1..=256).contains(&pattern.len()) && pattern.bytes().all(|b| b.is_ascii_graphic())
 }
+
+#[cfg(test)]
+mod tests;

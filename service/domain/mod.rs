@@ -9,6 +9,7 @@ pub mod deployment;
 pub mod event;
 pub mod evidence;
 pub mod extension;
+pub mod facts;
 #[cfg(test)]
 pub mod fixture;
 pub mod history;

@@ -328,3 +328,6 @@ impl Administration {
         }))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -192,3 +192,6 @@ impl References {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

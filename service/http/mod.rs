@@ -3,6 +3,7 @@
 pub mod access;
 pub mod api;
 mod body;
+mod headers;
 pub mod openapi;
 mod problem;
 
@@ -10,7 +11,7 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use actix_web::dev::Server;
-use actix_web::middleware::{DefaultHeaders, from_fn};
+use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data};
 use actix_web::{App as ActixApp, HttpServer};
 use utoipa_actix_web::AppExt;
@@ -73,10 +74,6 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
 /// Starts the server on a listener. It stops, letting requests in flight end, on SIGINT and SIGTERM or through its handle.
 pub fn serve(app: Data<App>, listener: TcpListener, settings: Settings) -> std::io::Result<Server> {
     let server = HttpServer::new(move || {
-        let headers = DefaultHeaders::new()
-            .add(("X-Content-Type-Options", "nosniff"))
-            .add(("Referrer-Policy", "no-referrer"))
-            .add(("X-Frame-Options", "DENY"));
         let (actix, document) = ActixApp::new()
             .into_utoipa_app()
             .openapi(openapi::base())
@@ -86,10 +83,11 @@ pub fn serve(app: Data<App>, listener: TcpListener, settings: Settings) -> std::
             .split_for_parts();
         actix
             .service(openapi::docs(document))
+            .service(web::redirect("/docs", "/docs/"))
             .app_data(web::PathConfig::default().error_handler(|error, _| openapi::bad_path(&error).into()))
             .app_data(web::QueryConfig::default().error_handler(|error, _| openapi::bad_query(&error).into()))
             .wrap(from_fn(access::guard))
-            .wrap(headers)
+            .wrap(from_fn(headers::secure))
     })
     .workers(settings.workers)
     .client_request_timeout(HEAD_DEADLINE)

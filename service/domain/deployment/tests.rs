@@ -1,5 +1,6 @@
 use super::*;
-use crate::domain::event::IncidentStep;
+use crate::domain::event::{IncidentStep, ServiceStep};
+use crate::domain::extension::DeploymentKind;
 use crate::domain::extension::Extension;
 use crate::domain::fixture::{Ledger, at, commit, digest};
 

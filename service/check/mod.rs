@@ -1,0 +1,287 @@
+//! Checks: versioned rules over the facts of a deployment, with five results.
+//!
+//! Pure and computed when read, never stored. A check reads no clock: what it says is a function of the facts below a
+//! tree size. Missing data never passes: it fails where the rule asks for it to be there, and is not evaluable where
+//! the ledger cannot tell.
+
+mod approval;
+mod change;
+mod duty;
+mod record;
+mod recovery;
+mod test_run;
+
+use serde::Serialize;
+
+use crate::domain::deployment::{Deployment, Status};
+use crate::domain::extension::DeploymentKind;
+use crate::domain::facts::Facts;
+use crate::domain::incident::Incident;
+use crate::domain::{Instant, Outcome};
+
+/// The result of a check on one deployment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckResult {
+    /// The ledger shows what the check asks for.
+    Pass,
+    /// The ledger shows that it is not so.
+    Fail,
+    /// It is not so, and a recorded exception allows it. Nothing records exceptions yet.
+    Excepted,
+    /// The check does not concern this deployment.
+    NotApplicable,
+    /// The ledger does not hold enough to tell.
+    NotEvaluable,
+}
+
+impl CheckResult {
+    /// All five, in the order of reports.
+    pub const ALL: [Self; 5] = [
+        Self::Pass,
+        Self::Fail,
+        Self::Excepted,
+        Self::NotApplicable,
+        Self::NotEvaluable,
+    ];
+
+    /// The result in words.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::Excepted => "excepted",
+            Self::NotApplicable => "not applicable",
+            Self::NotEvaluable => "not evaluable",
+        }
+    }
+}
+
+/// A rule.
+#[derive(Debug, Clone, Copy)]
+pub struct Check {
+    /// Id, stable for good.
+    pub id: &'static str,
+    /// Raised with every change of the logic.
+    pub version: u32,
+    /// What it asks for, as a statement.
+    pub title: &'static str,
+    /// When it passes.
+    pub definition: &'static str,
+    /// When it does not apply, and when it cannot be evaluated.
+    pub limits: &'static str,
+    /// The rule.
+    rule: fn(&Subject<'_>) -> Verdict,
+}
+
+/// Numbers that checks use. An organisation may set its own; a report prints them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Parameters {
+    /// DL-POP-4: a deployment recorded later than this after its end is late.
+    pub late_after_ms: i64,
+    /// DL-POP-4: later than this, it was filled in afterwards.
+    pub backfilled_after_ms: i64,
+    /// How far clocks may run ahead of the ledger's.
+    pub skew_ms: i64,
+    /// DL-AUTH-1 to 3: how many different people must approve.
+    pub min_approvers: usize,
+    /// DL-CHG-2: the shortest reason.
+    pub min_reason_chars: usize,
+    /// DL-VER-1: how soon after the end it must be verified.
+    pub verified_within_ms: i64,
+}
+
+impl Default for Parameters {
+    fn default() -> Self {
+        Self {
+            late_after_ms: 15 * 60_000,
+            backfilled_after_ms: 24 * 3_600_000,
+            skew_ms: 5 * 60_000,
+            min_approvers: 1,
+            min_reason_chars: 20,
+            verified_within_ms: 60 * 60_000,
+        }
+    }
+}
+
+/// What a check looks at: one deployment attempt among the facts of the reading.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'a> {
+    /// The deployment.
+    pub deployment: &'a Deployment,
+    /// All facts: the same service elsewhere, evidence, incidents.
+    pub facts: &'a Facts,
+    /// Incidents that an event explicitly links to the deployment.
+    pub incidents: &'a [&'a Incident],
+    /// Numbers.
+    pub parameters: &'a Parameters,
+}
+
+/// What a check says about a deployment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Verdict {
+    /// The result.
+    pub result: CheckResult,
+    /// What the check asks for.
+    pub expected: String,
+    /// What the ledger shows.
+    pub found: String,
+    /// Indexes of the entries that it rests on, ascending.
+    pub evidence: Vec<u64>,
+}
+
+/// The verdict of one check.
+#[derive(Debug, Clone)]
+pub struct Finding {
+    /// The check.
+    pub check: &'static Check,
+    /// Its verdict.
+    pub verdict: Verdict,
+}
+
+/// All checks, in the order of reports.
+pub static CATALOGUE: [Check; 16] = [
+    record::TIMELY,
+    record::AUTHENTIC,
+    record::ACTOR,
+    change::REFERENCE,
+    change::DESCRIBED,
+    approval::APPROVED,
+    approval::BEFORE,
+    approval::BOUND,
+    duty::INDEPENDENT,
+    duty::PIPELINE,
+    test_run::PASSED,
+    test_run::PROMOTED,
+    recovery::BACK_OUT,
+    recovery::EMERGENCY,
+    test_run::VERIFIED,
+    recovery::HANDLED,
+];
+
+/// Runs all checks on a deployment.
+pub fn evaluate(subject: &Subject<'_>) -> Vec<Finding> {
+    CATALOGUE
+        .iter()
+        .map(|check| Finding {
+            check,
+            verdict: check.run(subject),
+        })
+        .collect()
+}
+
+impl Check {
+    /// Runs it on a deployment.
+    pub fn run(&self, subject: &Subject<'_>) -> Verdict {
+        let mut verdict = (self.rule)(subject);
+        verdict.evidence.sort_unstable();
+        verdict.evidence.dedup();
+        verdict
+    }
+}
+
+impl Subject<'_> {
+    /// "Before the deployment" means by claim *and* by ledger order.
+    fn before(&self, index: u64, occurred_at: Instant) -> bool {
+        occurred_at < self.deployment.start_at() && index < self.deployment.start_index()
+    }
+
+    /// Why something did not come before, in words.
+    fn not_before(&self, index: u64, occurred_at: Instant) -> String {
+        let start = self.deployment.start_at();
+        let late = occurred_at.millis_since(start);
+        match (late >= 0, index > self.deployment.start_index()) {
+            (true, _) => format!("at {}, {} after the start", when(occurred_at), span(late)),
+            (false, true) => {
+                format!(
+                    "for {}, but it was recorded only after the start was",
+                    when(occurred_at)
+                )
+            }
+            (false, false) => format!("at {}, together with the start", when(occurred_at)),
+        }
+    }
+
+    /// Whether it is told to be the first record of what already ran, and nothing in the ledger ran there before.
+    fn is_baseline(&self) -> bool {
+        let kind = self.deployment.kind;
+        kind.said_at.is_some() && kind.kind == DeploymentKind::Baseline && self.deployment.lineage.replaces.is_none()
+    }
+
+    /// Checks of what must come before a start do not concern what never started, or ran before the ledger began.
+    fn never_started(&self) -> Option<Verdict> {
+        let deployment = self.deployment;
+        let not_begun = deployment.started().is_none()
+            && (deployment.status() == Status::Queued || deployment.outcome() == Some(Outcome::Cancel));
+        if not_begun {
+            Some(not_applicable("the deployment never started", deployment.indexes()))
+        } else if self.is_baseline() {
+            Some(not_applicable(
+                "recorded as what ran before the ledger began",
+                deployment.indexes(),
+            ))
+        } else {
+            None
+        }
+    }
+
+    /// Entry of the start, or the first about the deployment.
+    fn start_entry(&self) -> u64 {
+        self.deployment.start_index()
+    }
+}
+
+fn pass(expected: impl Into<String>, found: impl Into<String>, evidence: Vec<u64>) -> Verdict {
+    Verdict {
+        result: CheckResult::Pass,
+        expected: expected.into(),
+        found: found.into(),
+        evidence,
+    }
+}
+
+fn fail(expected: impl Into<String>, found: impl Into<String>, evidence: Vec<u64>) -> Verdict {
+    Verdict {
+        result: CheckResult::Fail,
+        expected: expected.into(),
+        found: found.into(),
+        evidence,
+    }
+}
+
+fn not_evaluable(expected: impl Into<String>, found: impl Into<String>, evidence: Vec<u64>) -> Verdict {
+    Verdict {
+        result: CheckResult::NotEvaluable,
+        expected: expected.into(),
+        found: found.into(),
+        evidence,
+    }
+}
+
+fn not_applicable(found: impl Into<String>, evidence: Vec<u64>) -> Verdict {
+    Verdict {
+        result: CheckResult::NotApplicable,
+        expected: String::new(),
+        found: found.into(),
+        evidence,
+    }
+}
+
+/// An instant in a finding.
+fn when(instant: Instant) -> String {
+    instant.to_utc().format("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
+/// A length of time in a finding.
+fn span(millis: i64) -> String {
+    let minutes = millis / 60_000;
+    match (minutes / 1440, minutes / 60 % 24, minutes % 60) {
+        (0, 0, 0) => format!("{} s", millis / 1000),
+        (0, 0, minutes) => format!("{minutes} min"),
+        (0, hours, minutes) => format!("{hours} h {minutes} min"),
+        (days, hours, _) => format!("{days} d {hours} h"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,646 @@
+use super::*;
+use crate::domain::event::ServiceStep;
+use crate::domain::extension::{Extension, RollbackPlan};
+use crate::domain::fixture::{Ledger, commit, human, pipeline, ticket};
+use crate::domain::{event::IncidentStep, incident};
+
+use CheckResult::{Fail, NotApplicable, NotEvaluable, Pass};
+
+/// A deployment that every check can pass, with evidence around it: minute 0, id `d2`, version `2`.
+fn good() -> Extension {
+    Extension {
+        commit: Some("c".repeat(40)),
+        actor: Some(pipeline("release-pipeline")),
+        commits: vec![commit("feat: refunds", "alice")],
+        tickets: vec![ticket("PAY-1")],
+        reason: Some("Customers can have card payments refunded.".to_owned()),
+        rollback_plan: Some(RollbackPlan {
+            reference: None,
+            target_version: Some("1".to_owned()),
+        }),
+        ..Extension::default()
+    }
+}
+
+fn ledger_with(extension: Extension, approve: impl Fn(&mut Ledger), test: impl Fn(&mut Ledger)) -> Ledger {
+    let mut ledger = Ledger::default();
+    ledger.deploy(-900, "d1", "1", good());
+    let from = ledger.records.len();
+    ledger.deploy(-60, "s2", "2", good());
+    ledger.move_to(from, "staging");
+    test(&mut ledger);
+    approve(&mut ledger);
+    ledger.deploy(0, "d2", "2", extension);
+    ledger
+}
+
+fn approved(ledger: &mut Ledger) {
+    ledger.approve(-10, "bob", "2");
+}
+
+fn tested(ledger: &mut Ledger) {
+    ledger.test(-30, "integration", "2", Outcome::Success);
+}
+
+fn nothing(_: &mut Ledger) {}
+
+fn run(ledger: &Ledger, id: &str, check: &str) -> Verdict {
+    let facts = Facts::fold(&ledger.records);
+    let incidents = incident::fold(&ledger.records);
+    let linked: Vec<&Incident> = incidents.iter().collect();
+    let deployment = facts
+        .deployments
+        .iter()
+        .find(|d| d.id.as_str() == id)
+        .expect("the deployment");
+    let parameters = Parameters::default();
+    let subject = Subject {
+        deployment,
+        facts: &facts,
+        incidents: &linked,
+        parameters: &parameters,
+    };
+    CATALOGUE
+        .iter()
+        .find(|c| c.id == check)
+        .expect("the check")
+        .run(&subject)
+}
+
+#[track_caller]
+fn expect(ledger: &Ledger, check: &str, result: CheckResult, words: &str) {
+    let verdict = run(ledger, "d2", check);
+    assert_eq!(verdict.result, result, "{check}: {verdict:?}");
+    assert!(
+        verdict.found.contains(words),
+        "{check}: {words:?} is not in {:?}",
+        verdict.found
+    );
+    assert!(
+        result == NotApplicable || !verdict.evidence.is_empty(),
+        "{check} cites nothing"
+    );
+}
+
+#[test]
+fn a_good_deployment_passes_all_that_apply() {
+    let mut ledger = ledger_with(good(), approved, tested);
+    let check = ledger.test(20, "smoke", "2", Outcome::Success);
+    check.event.environment = Some("production".parse().unwrap());
+    for check in &CATALOGUE {
+        let verdict = run(&ledger, "d2", check.id);
+        let expected = if matches!(check.id, "DL-EMG-1" | "DL-INC-1") {
+            NotApplicable
+        } else {
+            Pass
+        };
+        assert_eq!(verdict.result, expected, "{}: {verdict:?}", check.id);
+    }
+}
+
+#[test]
+fn without_any_evidence_nothing_passes_that_needs_it() {
+    let mut ledger = Ledger::default();
+    ledger.start(0, "d2", "2", Extension::default());
+    for check in &CATALOGUE {
+        let result = run(&ledger, "d2", check.id).result;
+        // All that an empty record shows is that it is signed.
+        assert_eq!(result == Pass, check.id == "DL-SIG-1", "{}: {result:?}", check.id);
+    }
+}
+
+#[test]
+fn ids_and_versions_are_unique() {
+    let ids: std::collections::BTreeSet<&str> = CATALOGUE.iter().map(|c| c.id).collect();
+    assert_eq!(ids.len(), CATALOGUE.len());
+    assert!(
+        CATALOGUE
+            .iter()
+            .all(|c| c.version > 0 && c.definition.ends_with('.') && c.limits.ends_with('.'))
+    );
+}
+
+#[test]
+fn timely() {
+    let recorded = |minutes: i64| {
+        let mut ledger = ledger_with(good(), nothing, nothing);
+        let last = ledger.records.last_mut().unwrap();
+        last.recorded_at = last.event.occurred_at.plus_millis(minutes * 60_000);
+        ledger
+    };
+    expect(&recorded(15), "DL-POP-4", Pass, "recorded 2026-03-02 09:18:00 UTC");
+    expect(&recorded(16), "DL-POP-4", Fail, "16 min late");
+    expect(&recorded(25 * 60), "DL-POP-4", Fail, "filled in 1 d 1 h later");
+    expect(
+        &recorded(-6),
+        "DL-POP-4",
+        Fail,
+        "claims a time 6 min after it was recorded",
+    );
+    let mut unfinished = Ledger::default();
+    unfinished.start(0, "d2", "2", good());
+    expect(&unfinished, "DL-POP-4", NotEvaluable, "no end");
+}
+
+#[test]
+fn authentic() {
+    let mut ledger = ledger_with(good(), nothing, nothing);
+    expect(&ledger, "DL-SIG-1", Pass, "signed by ci");
+    ledger.records.last_mut().unwrap().event.extension.received = Some(crate::domain::extension::Received {
+        from: "github".to_owned(),
+        event: "deployment_status".to_owned(),
+        delivery: "1".to_owned(),
+        body: String::new(),
+    });
+    expect(&ledger, "DL-SIG-1", Fail, "1 of 2 records came over a shared secret");
+}
+
+#[test]
+fn actor() {
+    let with = |actor| ledger_with(Extension { actor, ..good() }, nothing, nothing);
+    expect(&with(Some(human("alice"))), "DL-SIG-2", Pass, "a person");
+    expect(
+        &with(Some(human("ops@example.com"))),
+        "DL-SIG-2",
+        Fail,
+        "several may share",
+    );
+    expect(&with(None), "DL-SIG-2", NotEvaluable, "no actor");
+    let mut unsaid = human("alice");
+    unsaid.kind = None;
+    expect(&with(Some(unsaid)), "DL-SIG-2", NotEvaluable, "not recorded");
+}
+
+#[test]
+fn change_reference_and_reason() {
+    let with = |extension| ledger_with(extension, nothing, nothing);
+    expect(&with(good()), "DL-CHG-1", Pass, "PAY-1");
+    expect(
+        &with(Extension {
+            tickets: vec![],
+            ..good()
+        }),
+        "DL-CHG-1",
+        Fail,
+        "no reference",
+    );
+    expect(&with(good()), "DL-CHG-2", Pass, "characters");
+    for (reason, words) in [
+        (None, "no reason"),
+        (Some("because"), "7 characters"),
+        (Some("Deploy payments version 2 to production"), "only repeats"),
+    ] {
+        let reason = reason.map(str::to_owned);
+        expect(&with(Extension { reason, ..good() }), "DL-CHG-2", Fail, words);
+    }
+    let mut baseline = Ledger::default();
+    let kind = Some(DeploymentKind::Baseline);
+    baseline.deploy(
+        0,
+        "d2",
+        "2",
+        Extension {
+            kind,
+            ..Extension::default()
+        },
+    );
+    expect(&baseline, "DL-CHG-1", NotApplicable, "before the ledger began");
+    let with_kind = ledger_with(
+        Extension {
+            kind,
+            ..Extension::default()
+        },
+        nothing,
+        nothing,
+    );
+    expect(&with_kind, "DL-CHG-1", Fail, "no reference");
+}
+
+#[test]
+fn approved_at_all() {
+    expect(
+        &ledger_with(good(), approved, nothing),
+        "DL-AUTH-1",
+        Pass,
+        "approved by bob on 2026-03-02 08:50:00 UTC",
+    );
+    expect(
+        &ledger_with(good(), nothing, nothing),
+        "DL-AUTH-1",
+        NotEvaluable,
+        "no approvals for this service",
+    );
+    let other = ledger_with(
+        good(),
+        |l| {
+            l.approve(-10, "bob", "1");
+        },
+        nothing,
+    );
+    expect(&other, "DL-AUTH-1", Fail, "no approval is recorded");
+    let revoked = ledger_with(
+        good(),
+        |ledger| {
+            approved(ledger);
+            let record = ledger.approve(-5, "bob", "2");
+            let crate::domain::Body::Approval(body) = &mut record.event.body else {
+                unreachable!()
+            };
+            body.decision = Some(crate::domain::event::Decision::Rejected);
+            body.status = None;
+        },
+        nothing,
+    );
+    expect(&revoked, "DL-AUTH-1", Fail, "rejected by bob");
+    let anonymous = ledger_with(
+        good(),
+        |ledger| {
+            let record = ledger.approve(-5, "bob", "2");
+            let crate::domain::Body::Approval(body) = &mut record.event.body else {
+                unreachable!()
+            };
+            body.person = None;
+        },
+        nothing,
+    );
+    expect(&anonymous, "DL-AUTH-1", NotEvaluable, "names nobody");
+}
+
+#[test]
+fn approved_before() {
+    expect(
+        &ledger_with(good(), approved, nothing),
+        "DL-AUTH-2",
+        Pass,
+        "bob approved at 2026-03-02 08:50:00 UTC",
+    );
+    let mut late = ledger_with(good(), nothing, nothing);
+    late.approve(4, "bob", "2");
+    expect(
+        &late,
+        "DL-AUTH-2",
+        Fail,
+        "bob approved at 2026-03-02 09:04:00 UTC, 4 min after the start",
+    );
+    // Claims to have come before, but the ledger has it only afterwards.
+    let mut back_dated = ledger_with(good(), nothing, nothing);
+    back_dated.approve(-10, "bob", "2");
+    expect(&back_dated, "DL-AUTH-2", Fail, "recorded only after the start was");
+    // In the ledger before, but claims a later time: clocks differ, and the rule asks for both.
+    let skewed = ledger_with(
+        good(),
+        |l| {
+            l.approve(1, "bob", "2");
+        },
+        nothing,
+    );
+    expect(&skewed, "DL-AUTH-2", Fail, "1 min after the start");
+    expect(
+        &ledger_with(good(), nothing, nothing),
+        "DL-AUTH-2",
+        NotEvaluable,
+        "no approval to compare",
+    );
+    let emergency = Extension {
+        kind: Some(DeploymentKind::Emergency),
+        ..good()
+    };
+    expect(
+        &ledger_with(emergency, nothing, nothing),
+        "DL-AUTH-2",
+        NotApplicable,
+        "emergency",
+    );
+}
+
+#[test]
+fn approval_bound_to_the_artifact() {
+    expect(
+        &ledger_with(good(), approved, nothing),
+        "DL-AUTH-3",
+        Pass,
+        "bob approved this artifact",
+    );
+    let another = ledger_with(
+        good(),
+        |ledger| ledger.approve(-10, "bob", "1").event.extension.deployment_id = Some("d2".parse().unwrap()),
+        nothing,
+    );
+    expect(&another, "DL-AUTH-3", Fail, "bob approved another artifact");
+    let by_commit = |commit: &str| {
+        ledger_with(
+            good(),
+            |ledger| {
+                let extension = &mut ledger.approve(-10, "bob", "1").event.extension;
+                extension.artifact = None;
+                extension.tickets = vec![ticket("PAY-1")];
+                extension.commit = Some(commit.to_owned());
+            },
+            nothing,
+        )
+    };
+    expect(&by_commit(&"c".repeat(40)), "DL-AUTH-3", Pass, "this commit");
+    expect(&by_commit(&"d".repeat(40)), "DL-AUTH-3", Fail, "another commit");
+    let unbound = ledger_with(
+        good(),
+        |ledger| {
+            let extension = &mut ledger.approve(-10, "bob", "1").event.extension;
+            extension.artifact = None;
+            extension.tickets = vec![ticket("PAY-1")];
+        },
+        nothing,
+    );
+    expect(&unbound, "DL-AUTH-3", NotEvaluable, "nothing that can be compared");
+    expect(
+        &ledger_with(good(), nothing, nothing),
+        "DL-AUTH-3",
+        NotEvaluable,
+        "no approval",
+    );
+}
+
+#[test]
+fn independent_approver() {
+    let by = |person: &'static str| {
+        ledger_with(
+            good(),
+            move |l| {
+                l.approve(-10, person, "2");
+            },
+            nothing,
+        )
+    };
+    expect(&by("bob"), "DL-SOD-1", Pass, "bob approved");
+    expect(&by("Alice"), "DL-SOD-1", Fail, "also wrote part of the change");
+    expect(&by("urn:github:user:alice"), "DL-SOD-1", NotEvaluable, "may be alice");
+    expect(
+        &by("Alice Example <a.example@example.com>"),
+        "DL-SOD-1",
+        NotEvaluable,
+        "may be alice",
+    );
+    let deployer = Extension {
+        actor: Some(human("bob")),
+        ..good()
+    };
+    expect(
+        &ledger_with(deployer, approved, nothing),
+        "DL-SOD-1",
+        Fail,
+        "bob, who approved, also deployed it",
+    );
+    let mut anonymous = commit("fix: x", "");
+    anonymous.author = None;
+    let unknown = Extension {
+        commits: vec![anonymous],
+        ..good()
+    };
+    expect(
+        &ledger_with(unknown, approved, nothing),
+        "DL-SOD-1",
+        NotEvaluable,
+        "not every author",
+    );
+    expect(
+        &ledger_with(good(), nothing, nothing),
+        "DL-SOD-1",
+        NotEvaluable,
+        "no approval",
+    );
+    let two = |ledger: &mut Ledger| {
+        ledger.approve(-12, "alice", "2");
+        ledger.approve(-10, "bob", "2");
+    };
+    expect(&ledger_with(good(), two, nothing), "DL-SOD-1", Pass, "bob approved");
+}
+
+#[test]
+fn pipeline_deploys() {
+    let with = |actor, kind| ledger_with(Extension { actor, kind, ..good() }, nothing, nothing);
+    expect(&with(Some(pipeline("p")), None), "DL-SOD-2", Pass, "a pipeline");
+    expect(&with(Some(human("eve")), None), "DL-SOD-2", Fail, "eve, a person");
+    expect(
+        &with(Some(human("eve")), Some(DeploymentKind::Emergency)),
+        "DL-SOD-2",
+        Pass,
+        "emergency with a reason",
+    );
+    expect(&with(None, None), "DL-SOD-2", NotEvaluable, "no actor");
+}
+
+#[test]
+fn tests_passed() {
+    expect(
+        &ledger_with(good(), nothing, tested),
+        "DL-TST-1",
+        Pass,
+        "passed: integration",
+    );
+    expect(
+        &ledger_with(good(), nothing, nothing),
+        "DL-TST-1",
+        NotEvaluable,
+        "no test results for this service",
+    );
+    let with = |test: fn(&mut Ledger)| ledger_with(good(), nothing, test);
+    let failed = with(|l| {
+        l.test(-40, "integration", "2", Outcome::Success);
+        l.test(-30, "integration", "2", Outcome::Failure);
+    });
+    expect(&failed, "DL-TST-1", Fail, "integration ended in failure");
+    let repeated = with(|l| {
+        l.test(-40, "integration", "2", Outcome::Failure);
+        l.test(-30, "integration", "2", Outcome::Success);
+    });
+    expect(&repeated, "DL-TST-1", Pass, "integration");
+    let late = {
+        let mut ledger = with(|_| {});
+        ledger.test(5, "integration", "2", Outcome::Success);
+        ledger
+    };
+    expect(
+        &late,
+        "DL-TST-1",
+        Fail,
+        "integration ended at 2026-03-02 09:05:00 UTC, 5 min after the start",
+    );
+    let other_commit = with(|l| {
+        let extension = &mut l.test(-30, "integration", "2", Outcome::Success).event.extension;
+        extension.artifact = None;
+        extension.commit = Some("d".repeat(40));
+        extension.tickets = vec![ticket("PAY-1")];
+    });
+    let mut other_commit = other_commit;
+    for record in &mut other_commit.records {
+        if record.event.event_type.subject == "testsuiterun" {
+            record.event.environment = None;
+        }
+    }
+    expect(&other_commit, "DL-TST-1", Fail, "tested something else");
+    let older = with(|l| {
+        l.test(-30, "integration", "1", Outcome::Success);
+    });
+    expect(&older, "DL-TST-1", Fail, "no test of this artifact");
+}
+
+#[test]
+fn promoted() {
+    expect(
+        &ledger_with(good(), nothing, nothing),
+        "DL-TST-2",
+        Pass,
+        "ran in staging",
+    );
+    let mut first = Ledger::default();
+    first.deploy(0, "d2", "2", good());
+    expect(&first, "DL-TST-2", NotEvaluable, "no lower environment");
+    let from = first.records.len();
+    first.deploy(30, "s2", "2", good());
+    first.move_to(from, "staging");
+    expect(
+        &first,
+        "DL-TST-2",
+        Fail,
+        "reached staging at 2026-03-02 09:33:00 UTC, 33 min after the start",
+    );
+    let mut other = ledger_with(good(), nothing, nothing);
+    other.deploy(60, "d2b", "3", good());
+    assert_eq!(run(&other, "d2b", "DL-TST-2").result, Fail);
+    let mut nowhere = Ledger::default();
+    nowhere.deploy(0, "d2", "2", good());
+    nowhere.move_to(0, "blue");
+    expect(&nowhere, "DL-TST-2", NotEvaluable, "tier of blue is not known");
+}
+
+#[test]
+fn verified() {
+    let with = |minutes: i64, outcome: Outcome| {
+        let mut ledger = ledger_with(good(), nothing, nothing);
+        ledger.test(minutes, "smoke", "2", outcome).event.environment = Some("production".parse().unwrap());
+        ledger
+    };
+    expect(&with(20, Outcome::Success), "DL-VER-1", Pass, "smoke: success");
+    expect(&with(20, Outcome::Failure), "DL-VER-1", Fail, "smoke: failure");
+    expect(&with(90, Outcome::Success), "DL-VER-1", Fail, "after the end");
+    expect(
+        &ledger_with(good(), nothing, tested),
+        "DL-VER-1",
+        NotEvaluable,
+        "no verification",
+    );
+    let mut others = ledger_with(good(), nothing, nothing);
+    others.test(-800, "smoke", "1", Outcome::Success).event.environment = Some("production".parse().unwrap());
+    expect(&others, "DL-VER-1", Fail, "no verification");
+}
+
+#[test]
+fn a_way_back() {
+    expect(
+        &ledger_with(good(), nothing, nothing),
+        "DL-RBK-1",
+        Pass,
+        "plan: return to 1",
+    );
+    let no_plan = || Extension {
+        rollback_plan: None,
+        ..good()
+    };
+    expect(
+        &ledger_with(no_plan(), nothing, nothing),
+        "DL-RBK-1",
+        Pass,
+        "1 ran before, as sha256:",
+    );
+    let mut blind = ledger_with(no_plan(), nothing, nothing);
+    for record in &mut blind.records[..2] {
+        let crate::domain::Body::Deployment { artifact, .. } = &mut record.event.body else {
+            unreachable!()
+        };
+        artifact.digest = None;
+    }
+    expect(&blind, "DL-RBK-1", Fail, "not known by its digest");
+    blind.records.last_mut().unwrap().event.extension.rollback_plan = good().rollback_plan;
+    expect(&blind, "DL-RBK-1", Fail, "only after the start");
+    let mut first = Ledger::default();
+    first.deploy(0, "d2", "2", no_plan());
+    expect(
+        &first,
+        "DL-RBK-1",
+        NotEvaluable,
+        "nothing is known to have run there before",
+    );
+}
+
+#[test]
+fn emergencies() {
+    let kind = Some(DeploymentKind::Emergency);
+    let with = |extension: Extension| ledger_with(extension, nothing, nothing);
+    expect(&with(good()), "DL-EMG-1", NotApplicable, "not an emergency");
+    expect(&with(Extension { kind, ..good() }), "DL-EMG-1", Pass, "ticket PAY-1");
+    expect(
+        &with(Extension {
+            kind,
+            reason: None,
+            ..good()
+        }),
+        "DL-EMG-1",
+        Fail,
+        "no reason",
+    );
+    let alone = || Extension {
+        kind,
+        tickets: vec![],
+        ..good()
+    };
+    expect(&with(alone()), "DL-EMG-1", Fail, "no incident, ticket or approval");
+    let repairs = Extension {
+        remediates: Some("INC-1".to_owned()),
+        ..alone()
+    };
+    expect(&with(repairs), "DL-EMG-1", Pass, "repairs INC-1");
+    expect(
+        &ledger_with(alone(), approved, nothing),
+        "DL-EMG-1",
+        Pass,
+        "approved by bob",
+    );
+}
+
+#[test]
+fn failures_are_dealt_with() {
+    let mut ledger = Ledger::default();
+    ledger.start(0, "d2", "2", good());
+    ledger.finish(3, "d2", "2", Outcome::Failure);
+    expect(&ledger, "DL-INC-1", Fail, "no later deployment");
+    ledger.deploy(30, "d3", "3", good());
+    expect(&ledger, "DL-INC-1", Pass, "3 succeeded");
+    ledger.incident(5, "I", IncidentStep::Detected);
+    expect(&ledger, "DL-INC-1", Fail, "incident I is open");
+    ledger.incident(40, "I", IncidentStep::Resolved);
+    expect(&ledger, "DL-INC-1", Pass, "incident I resolved");
+}
+
+#[test]
+fn what_never_started_is_not_judged_by_what_comes_before_a_start() {
+    let mut ledger = ledger_with(good(), nothing, nothing);
+    ledger.finish(500, "d9", "9", Outcome::Cancel);
+    for check in [
+        "DL-AUTH-1",
+        "DL-AUTH-2",
+        "DL-AUTH-3",
+        "DL-SOD-1",
+        "DL-TST-1",
+        "DL-TST-2",
+        "DL-RBK-1",
+    ] {
+        assert_eq!(run(&ledger, "d9", check).result, NotApplicable, "{check}");
+    }
+    ledger
+        .service(600, ServiceStep::Removed, None)
+        .event
+        .extension
+        .deployment_id = Some("gone".parse().unwrap());
+    for check in ["DL-TST-1", "DL-TST-2", "DL-RBK-1", "DL-VER-1"] {
+        assert_eq!(run(&ledger, "gone", check).result, NotApplicable, "{check}");
+    }
+}

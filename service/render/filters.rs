@@ -1,0 +1,173 @@
+//! The filters that templates have beside minijinja's own. `templates/README.md` documents them.
+
+use chrono::{DateTime, Utc};
+use minijinja::value::{Value, ValueKind};
+use minijinja::{Environment, Error, ErrorKind, Output, State};
+
+use super::escape;
+
+/// What a template shows where the ledger has nothing to say.
+pub(super) const NOT_RECORDED: &str = "not recorded";
+
+/// Name of the escaping of templates whose name ends in `.md`.
+pub(super) const MARKDOWN: &str = "markdown";
+
+/// Adds the filters and takes away what would go round the escaping or show more than the context.
+pub(super) fn install(env: &mut Environment<'static>) {
+    env.add_filter("code", code);
+    env.add_filter("date", date);
+    env.add_filter("duration", duration);
+    env.add_filter("idx", idx);
+    env.add_filter("link", link);
+    env.add_filter("plural", plural);
+    env.add_filter("short", short);
+    env.remove_filter("safe");
+    env.remove_global("debug");
+}
+
+/// Writes an interpolated value: as Markdown text, or as minijinja would.
+pub(super) fn format(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
+    let text = words(value);
+    let markdown = matches!(state.auto_escape(), minijinja::AutoEscape::Custom(name) if *name == MARKDOWN);
+    if markdown && !value.is_safe() {
+        let text = text.unwrap_or_else(|| value.to_string());
+        return out.write_str(&escape::escape(&text)).map_err(Error::from);
+    }
+    match (text, value.is_safe()) {
+        (Some(text), false) => minijinja::escape_formatter(out, state, &Value::from(text)),
+        _ if markdown => out.write_str(&value.to_string()).map_err(Error::from),
+        _ => minijinja::escape_formatter(out, state, value),
+    }
+}
+
+/// Values that people read as words.
+fn words(value: &Value) -> Option<String> {
+    match value.kind() {
+        ValueKind::None => Some(NOT_RECORDED.to_owned()),
+        ValueKind::Bool => Some(if value.is_true() { "yes" } else { "no" }.to_owned()),
+        _ => None,
+    }
+}
+
+fn text(value: &Value) -> String {
+    words(value).unwrap_or_else(|| value.to_string())
+}
+
+/// `{{ text | code }}`: inline code.
+fn code(value: &Value) -> Value {
+    Value::from_safe_string(if value.is_none() {
+        NOT_RECORDED.to_owned()
+    } else {
+        escape::code(&value.to_string())
+    })
+}
+
+/// `{{ text | link(url) }}`: a link, or the text alone where there is no address or it is not allowed.
+fn link(value: &Value, url: &Value) -> Value {
+    let label = text(value);
+    Value::from_safe_string(match url.as_str() {
+        Some(url) => escape::link(&label, url),
+        None => escape::escape(&label),
+    })
+}
+
+/// `{{ index | idx }}` or `{{ indexes | idx }}`: references to entries of the ledger.
+fn idx(value: &Value) -> Result<Value, Error> {
+    let one = |index: u64| format!("[#{index}](/v1/events/{index})");
+    let text = match value.kind() {
+        ValueKind::None | ValueKind::Undefined => "—".to_owned(),
+        ValueKind::Number => one(u64::try_from(value.clone())?),
+        _ => {
+            let mut parts = Vec::new();
+            for index in value.try_iter()? {
+                parts.push(one(u64::try_from(index)?));
+            }
+            if parts.is_empty() {
+                "—".to_owned()
+            } else {
+                parts.join(", ")
+            }
+        }
+    };
+    Ok(Value::from_safe_string(text))
+}
+
+/// `{{ instant | date }}`: `2026-03-02 09:14:05 UTC`; `date("minute")`, `date("day")` and `date("time")` say less.
+fn date(value: &Value, precision: Option<&str>) -> Result<Value, Error> {
+    if value.is_none() {
+        return Ok(Value::from(NOT_RECORDED));
+    }
+    let given = value.to_string();
+    let time: DateTime<Utc> = given.parse().map_err(|_| {
+        Error::new(
+            ErrorKind::InvalidOperation,
+            format!("`{given}` is not an RFC 3339 date and time"),
+        )
+    })?;
+    let pattern = match precision {
+        None | Some("second") => "%Y-%m-%d %H:%M:%S UTC",
+        Some("minute") => "%Y-%m-%d %H:%M UTC",
+        Some("day") => "%Y-%m-%d",
+        Some("time") => "%H:%M:%S",
+        Some(other) => {
+            return Err(Error::new(
+                ErrorKind::InvalidOperation,
+                format!("`{other}` is no precision of a date"),
+            ));
+        }
+    };
+    Ok(Value::from(time.format(pattern).to_string()))
+}
+
+/// `{{ milliseconds | duration }}`: the two largest units, such as `3 min 20 s`.
+fn duration(value: &Value) -> Result<Value, Error> {
+    if value.is_none() {
+        return Ok(Value::from(NOT_RECORDED));
+    }
+    let millis = i64::try_from(value.clone())?;
+    let seconds = millis.unsigned_abs() / 1000;
+    let units = [
+        (seconds / 86_400, "d"),
+        (seconds / 3600 % 24, "h"),
+        (seconds / 60 % 60, "min"),
+        (seconds % 60, "s"),
+    ];
+    let first = units.iter().position(|(count, _)| *count > 0);
+    let text = match first {
+        None => "less than 1 s".to_owned(),
+        Some(first) => {
+            let shown = units[first..].iter().take(2).filter(|(count, _)| *count > 0);
+            shown
+                .map(|(count, unit)| format!("{count} {unit}"))
+                .collect::<Vec<_>>()
+                .join(" ")
+        }
+    };
+    Ok(Value::from(if millis < 0 { format!("minus {text}") } else { text }))
+}
+
+/// `{{ count | plural("change") }}`: `1 change`, `2 changes`; a second argument gives an irregular plural.
+fn plural(value: &Value, one: &str, many: Option<&str>) -> Result<Value, Error> {
+    let count = u64::try_from(value.clone())?;
+    let word = match (count, many) {
+        (1, _) => one.to_owned(),
+        (_, Some(many)) => many.to_owned(),
+        (_, None) => format!("{one}s"),
+    };
+    Ok(Value::from(format!("{count} {word}")))
+}
+
+/// `{{ digest | short }}`: enough of a hash to recognise it.
+fn short(value: &Value, length: Option<usize>) -> Value {
+    if value.is_none() {
+        return Value::from(NOT_RECORDED);
+    }
+    let given = value.to_string();
+    let (algorithm, hex) = given
+        .split_once(':')
+        .map_or(("", given.as_str()), |(algorithm, hex)| (algorithm, hex));
+    let kept: String = hex.chars().take(length.unwrap_or(12)).collect();
+    let cut = if kept.len() < hex.len() { "…" } else { "" };
+    let colon = if algorithm.is_empty() { "" } else { ":" };
+    Value::from(format!("{algorithm}{colon}{kept}{cut}"))
+}
