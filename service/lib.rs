@@ -4,5 +4,6 @@
 
 pub mod check;
 pub mod correlate;
+pub mod document;
 pub mod domain;
 pub mod render;

@@ -130,7 +130,7 @@ fn timely() {
     };
     expect(&recorded(15), "DL-POP-4", Pass, "recorded 2026-03-02 09:18:00 UTC");
     expect(&recorded(16), "DL-POP-4", Fail, "16 min late");
-    expect(&recorded(25 * 60), "DL-POP-4", Fail, "filled in 1 d 1 h later");
+    expect(&recorded(25 * 60), "DL-POP-4", Fail, "filled in 1 day 1 h later");
     expect(
         &recorded(-6),
         "DL-POP-4",

@@ -15,6 +15,7 @@ pub mod id;
 pub mod incident;
 pub mod instant;
 mod lineage;
+pub mod words;
 
 pub use event::{Body, Event, EventType, Outcome, Recorded};
 pub use extension::Extension;
