@@ -4,10 +4,13 @@
 //! that arrives several times is shown once, and a change and its revert in the same set cancel. What cannot be
 //! understood stays visible under "Other changes"; nothing is dropped silently.
 
+mod text;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use self::text::{first_line, mentions, number_of, trailer, without_number};
 use crate::domain::deployment::Deployment;
 use crate::domain::extension::{Commit, PullRequest, TicketRef};
 
@@ -172,7 +175,7 @@ impl Changes {
         changes.shown = changes.groups.iter().map(|group| group.entries.len()).sum();
         changes.maintenance = maintenance
             .into_iter()
-            .map(|(kind, count)| Count { kind, count })
+            .map(|(key, count)| Count::of(key, count))
             .collect();
         changes.maintenance_total = changes.maintenance.iter().map(|c| c.count).sum();
         changes.tickets = tickets.iter().map(|(ticket, _)| Reference::ticket(ticket)).collect();
@@ -438,42 +441,6 @@ fn authors(item: &Item<'_>) -> Vec<String> {
         Some(author) => vec![author],
         None => item.requests.iter().filter_map(|p| p.author.clone()).collect(),
     }
-}
-
-fn first_line(message: &str) -> &str {
-    message.lines().next().unwrap_or_default().trim()
-}
-
-/// What follows `start` at the beginning of a line.
-fn trailer<'a>(message: &'a str, start: &str) -> Option<&'a str> {
-    let rest = message
-        .lines()
-        .skip(1)
-        .find_map(|line| line.trim().strip_prefix(start))?;
-    rest.split_whitespace().next()
-}
-
-/// `420` of `Add refunds (#420)`.
-fn number_of(line: &str) -> Option<&str> {
-    let (_, rest) = line.rsplit_once("(#")?;
-    rest.strip_suffix(')')
-        .filter(|number| number.bytes().all(|b| b.is_ascii_digit()))
-}
-
-fn without_number(line: &str) -> &str {
-    match number_of(line) {
-        Some(number) => line[..line.len() - number.len() - 3].trim_end(),
-        None => line,
-    }
-}
-
-/// Whether a text names a ticket as a word of its own.
-fn mentions(text: &str, id: &str) -> bool {
-    let word = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '-' || c == '_');
-    !id.is_empty()
-        && text
-            .match_indices(id)
-            .any(|(at, _)| !word(text[..at].chars().next_back()) && !word(text[at + id.len()..].chars().next()))
 }
 
 impl Reference {

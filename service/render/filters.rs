@@ -143,10 +143,11 @@ fn duration(value: &Value) -> Result<Value, Error> {
         None => "less than 1 s".to_owned(),
         Some(first) => {
             let shown = units[first..].iter().take(2).filter(|(count, _)| *count > 0);
-            shown
-                .map(|(count, unit)| format!("{count} {unit}"))
-                .collect::<Vec<_>>()
-                .join(" ")
+            let words = shown.map(|(count, unit)| match (*count, *unit) {
+                (2.., "day") => format!("{count} days"),
+                (count, unit) => format!("{count} {unit}"),
+            });
+            words.collect::<Vec<_>>().join(" ")
         }
     };
     Ok(Value::from(if millis < 0 { format!("minus {text}") } else { text }))
