@@ -1,5 +1,7 @@
 //! The sentences of release notes: the main things first, for readers who read no further.
 
+use std::collections::BTreeSet;
+
 use super::{IncidentRow, Previous, ReleaseNotes};
 use crate::correlate::LinkState;
 use crate::domain::Outcome;
@@ -37,8 +39,7 @@ pub(super) fn summary(notes: &ReleaseNotes, target: &Deployment) -> Vec<String> 
     sentences.extend(changes_sentence(notes, target));
     if !notes.withdrawn.is_empty() && !notes.range && target.succeeded() {
         let labels: Vec<String> = notes.withdrawn.iter().map(|w| w.label.clone()).collect();
-        let verb = if labels.len() == 1 { "is" } else { "are" };
-        sentences.push(format!("What {} had brought {verb} withdrawn.", list(&labels)));
+        sentences.push(format!("The changes of {} are withdrawn.", list(&labels)));
     }
     sentences.extend(incident_sentence(notes));
     if let ([assurance], true) = (notes.assurance.as_slice(), target.status() == Status::Finished) {
@@ -58,21 +59,22 @@ pub(super) fn summary(notes: &ReleaseNotes, target: &Deployment) -> Vec<String> 
 
 fn incident_sentence(notes: &ReleaseNotes) -> Option<String> {
     let explicit = |row: &&IncidentRow| row.link.as_ref().is_some_and(|link| link.state == LinkState::Explicit);
-    let linked = notes.incidents.linked.iter().filter(explicit).count();
-    let suggested = notes.incidents.linked.len() - linked;
-    let open = notes
-        .incidents
-        .linked
-        .iter()
+    let rows = || notes.incidents.linked.iter();
+    // In a range, one incident may have several of its deployments as candidates.
+    let linked: BTreeSet<&str> = rows().filter(explicit).map(|row| row.id.as_str()).collect();
+    let all: BTreeSet<&str> = rows().map(|row| row.id.as_str()).collect();
+    let open: BTreeSet<&str> = rows()
         .filter(|row| row.resolved_at.is_none())
-        .count();
-    let still = match open {
+        .map(|row| row.id.as_str())
+        .collect();
+    let still = match open.len() {
         0 => String::new(),
         open => format!(" ({open} open)"),
     };
-    let verb = if linked == 1 { "is" } else { "are" };
-    let (some, more) = (count(linked, "incident"), count(suggested, "incident"));
-    match (linked, suggested) {
+    let suggested = all.len() - linked.len();
+    let verb = if linked.len() == 1 { "is" } else { "are" };
+    let (some, more) = (count(linked.len(), "incident"), count(suggested, "incident"));
+    match (linked.len(), suggested) {
         (0, 0) => None,
         (0, _) => Some(format!(
             "{more} may be connected with it{still}; nobody has confirmed that."

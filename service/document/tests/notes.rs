@@ -76,7 +76,7 @@ fn going_back_withdraws_and_coming_back_is_new_again() {
     assert!(
         back.summary
             .iter()
-            .any(|s| s == "What 2 and 3 had brought are withdrawn."),
+            .any(|s| s == "The changes of 2 and 3 are withdrawn."),
         "{:?}",
         back.summary
     );
@@ -235,4 +235,26 @@ fn records_after_the_tree_size_do_not_change_older_notes() {
     let notes = notes_of(&older, "run-2");
     assert!(notes.incidents.linked.is_empty());
     assert_eq!(notes.generated.ledger.tree_size, 8);
+}
+
+#[test]
+fn an_organisation_can_change_one_block() {
+    let ours = "{% extends 'builtin/release-notes.md' %}{% block title %}# ACME: {{ title }}\n{% endblock %}";
+    let templates = Templates::with_overrides([(release_notes::TEMPLATE.to_owned(), ours.to_owned())].into()).unwrap();
+    let text = templates
+        .render(release_notes::TEMPLATE, &notes_of(&story(), "run-4"))
+        .unwrap();
+    assert!(text.starts_with("# ACME: payments rolled back"), "{text}");
+    assert!(text.contains("## Withdrawn by this deployment"));
+}
+
+#[test]
+fn one_incident_is_counted_once_in_a_range() {
+    let notes = range(&story(), "1.0.0", "run-3").unwrap();
+    assert_eq!(notes.incidents.linked.len(), 2, "both deployments are candidates");
+    assert!(
+        notes.summary.iter().any(|s| s == "1 incident is linked to it."),
+        "{:?}",
+        notes.summary
+    );
 }
