@@ -2,8 +2,20 @@
 //!
 //! `service/README.md` is the map: what each module is for and which may use which.
 
+pub mod adapter;
+pub mod app;
+pub mod audit;
 pub mod check;
+pub mod cli;
+pub mod clock;
+pub mod config;
 pub mod correlate;
+pub mod data;
 pub mod document;
 pub mod domain;
+pub mod entropy;
+pub mod http;
 pub mod render;
+pub mod sequencer;
+pub mod store;
+pub mod telemetry;

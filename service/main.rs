@@ -1,3 +1,7 @@
 //! The `shipslog` binary.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    shipslog::cli::main()
+}

@@ -1,3 +1,5 @@
+//! Documents over a short history of one service.
+
 use super::compliance::{ComplianceInput, ComplianceReport, Period};
 use super::release_notes::{Point, ReleaseNotes, ReleaseNotesInput, Scope};
 use super::*;

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use super::artifact::Artifact;
 use super::extension::Extension;
 use super::id::{EnvironmentName, ProducerName, ServiceName};
 use super::instant::Instant;
@@ -320,19 +321,6 @@ pub enum TicketStep {
     Updated,
     /// Closed.
     Closed,
-}
-
-/// What `artifactId` names: a package URL as a rule, but any text is accepted.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Artifact {
-    /// The id as it was given.
-    pub id: String,
-    /// `algorithm:hex` where the id carries a digest, lower case.
-    pub digest: Option<String>,
-    /// The purl's version where it is not a digest: a tag, a version or a commit.
-    pub version: Option<String>,
-    /// The purl's name, or the id without what follows `@`.
-    pub name: Option<String>,
 }
 
 /// An event together with its place in the log.

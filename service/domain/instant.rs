@@ -12,8 +12,11 @@ pub struct Instant(i64);
 
 /// Why a text is not an instant.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("must be an RFC 3339 date and time with a zone, such as 2026-01-31T09:30:00Z")]
+#[error("must be an RFC 3339 date and time with a zone, from 1970 to 9999, such as 2026-01-31T09:30:00Z")]
 pub struct InstantError;
+
+/// The end of the year 9999, the last that RFC 3339 can write.
+const LAST_MILLIS: i64 = 253_402_300_799_999;
 
 impl Instant {
     /// From Unix milliseconds.
@@ -26,10 +29,13 @@ impl Instant {
         self.0
     }
 
-    /// Reads RFC 3339; finer fractions than a millisecond are cut off.
+    /// Reads RFC 3339, of the years 1970 to 9999 in UTC; finer fractions than a millisecond are cut off.
     pub fn parse(text: &str) -> Result<Self, InstantError> {
         let time = DateTime::parse_from_rfc3339(text).map_err(|_| InstantError)?;
-        Ok(Self(time.timestamp_millis()))
+        match time.timestamp_millis() {
+            millis @ 0..=LAST_MILLIS => Ok(Self(millis)),
+            _ => Err(InstantError),
+        }
     }
 
     /// As chrono's type. Times outside chrono's range are clamped to its ends.
@@ -74,5 +80,39 @@ impl TryFrom<String> for Instant {
     type Error = InstantError;
     fn try_from(text: String) -> Result<Self, InstantError> {
         Self::parse(&text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_it_writes_to_the_millisecond() {
+        let instant = Instant::parse("2023-03-20T15:27:05.315384+01:00").unwrap();
+        assert_eq!(instant.to_string(), "2023-03-20T14:27:05.315Z");
+        assert_eq!(Instant::parse(&instant.to_string()).unwrap(), instant);
+        assert_eq!(
+            Instant::parse("9999-12-31T23:59:59.999Z").unwrap().as_millis(),
+            LAST_MILLIS
+        );
+        assert_eq!(Instant::parse("1970-01-01T00:00:00Z").unwrap().as_millis(), 0);
+    }
+
+    #[test]
+    fn refuses_what_is_no_instant() {
+        for text in [
+            "",
+            "2023-03-20",
+            "2023-03-20T14:27:05",
+            "2021-04-28 21:50:00 +0200",
+            "1969-12-31T23:59:59Z",
+            "0001-01-01T00:00:00Z",
+            "9999-12-31T23:59:59-01:00",
+            "12023-03-20T14:27:05Z",
+            "2023-02-30T14:27:05Z",
+        ] {
+            assert_eq!(Instant::parse(text), Err(InstantError), "{text}");
+        }
     }
 }

@@ -3,6 +3,8 @@
 //! Pure: no IO, no clock, no database, no HTTP. Everything here is made by parsing verified bytes or by folding
 //! facts that were, and says so in its type.
 
+pub mod artifact;
+pub mod catalogue;
 pub mod deployment;
 pub mod event;
 pub mod evidence;
@@ -14,7 +16,12 @@ pub mod history;
 pub mod id;
 pub mod incident;
 pub mod instant;
+pub mod keyring;
 mod lineage;
+pub mod parse;
+pub mod pointer;
+pub mod producer;
+pub mod reference;
 pub mod words;
 
 pub use event::{Body, Event, EventType, Outcome, Recorded};

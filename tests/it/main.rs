@@ -9,4 +9,14 @@
     reason = "a test that cannot go on should stop loudly"
 )]
 
+mod access;
 mod architecture;
+mod bad_events;
+mod batch;
+mod events;
+mod github;
+mod log;
+mod migrations;
+mod problems;
+mod record;
+mod support;

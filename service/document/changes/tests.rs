@@ -1,3 +1,5 @@
+//! How commits, pull requests and tickets become a change set.
+
 use super::*;
 use crate::domain::extension::Extension;
 use crate::domain::fixture::{Ledger, commit, pull_request, ticket};

@@ -1,3 +1,5 @@
+//! The compliance report: the whole document, its counts, its words.
+
 use super::*;
 
 #[test]

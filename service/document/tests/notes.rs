@@ -1,3 +1,5 @@
+//! Release notes: whole documents, and the stories behind them.
+
 use super::*;
 
 fn titles(changes: &crate::document::changes::Changes) -> Vec<(&'static str, String)> {

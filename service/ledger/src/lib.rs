@@ -9,10 +9,25 @@
 //!
 //! What it does not decide is whom to trust: keys of logs and producers always come from the caller.
 //!
+//! What an auditor does with a receipt, the envelope it is for, and keys that came by another way:
+//!
+//! ```
+//! # fn audit(receipt: &[u8], envelope: &[u8], vkey: &str, producer: &str) -> Result<(), Box<dyn std::error::Error>> {
+//! use ledger::{NoteKey, PublicKey, Receipt};
+//!
+//! let log = NoteKey::parse(vkey)?;
+//! let producer = PublicKey::from_pem(producer)?;
+//! let receipt = Receipt::parse(receipt)?.verify(&log, envelope)?;
+//! let signed = receipt.authenticate(|_key_id| vec![producer])?;
+//! println!("{} of {}: {:?}", receipt.index, receipt.checkpoint.size, signed.payload());
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! | module | format |
 //! |---|---|
 //! | [`hash`], [`tree`], [`proof`] | Merkle trees of RFC 6962 §2.1, proofs of RFC 9162 §2.1.3 and §2.1.4 |
-//! | [`tile`] | C2SP tlog-tiles v0.1.0 |
+//! | [`tile`], [`entry_bundle`] | C2SP tlog-tiles v0.1.0 |
 //! | [`key`] | Ed25519 (RFC 8032, verified strictly) in SPKI and PKCS#8 (RFC 8410) |
 //! | [`note`], [`checkpoint`], [`tlog_proof`] | C2SP signed-note v1.0.0, tlog-checkpoint v1.0.0, tlog-proof@v1 |
 //! | [`envelope`] | DSSE v1.0.2 |
@@ -25,6 +40,7 @@
 mod base64;
 pub mod checkpoint;
 pub mod entry;
+pub mod entry_bundle;
 pub mod envelope;
 pub mod hash;
 pub mod json;

@@ -24,7 +24,7 @@ pub enum TlogProofError {
     /// The checkpoint at the end is not a signed note.
     #[error(transparent)]
     Note(#[from] NoteError),
-    /// The checkpoint is not signed by the log.
+    /// It is not a checkpoint, or not signed by the log.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
     /// The proof does not lead from the leaf to the checkpoint's root.
@@ -77,11 +77,13 @@ impl TlogProof {
             }
             hashes.push(Hash::from_base64(line).ok_or(TlogProofError::Hash(hashes.len() + 1))?);
         }
+        let checkpoint = SignedNote::parse(checkpoint)?;
+        Checkpoint::parse(checkpoint.text())?;
         Ok(Self {
             extra,
             index,
             hashes,
-            checkpoint: SignedNote::parse(checkpoint)?,
+            checkpoint,
         })
     }
 

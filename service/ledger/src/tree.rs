@@ -6,8 +6,8 @@
 use crate::hash::{Hash, node_hash};
 use crate::tile::{FullTile, Pyramid, TILE_HEIGHT, TILE_WIDTH, TileId, partial_width};
 
-/// The largest tree there can be: sizes fit a signed 64-bit column, and proofs fit 63 hashes.
-pub const MAX_TREE_SIZE: u64 = i64::MAX as u64;
+/// The largest tree there can be: up to here every proof fits 63 hashes, and the size a signed 64-bit column.
+pub const MAX_TREE_SIZE: u64 = 1 << 62;
 
 /// Tile levels that a tree of [`MAX_TREE_SIZE`] can have.
 const TILE_LEVELS: u8 = 8;

@@ -1,3 +1,5 @@
+//! Text from outside stays text, on one line, in one cell.
+
 use proptest::prelude::*;
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 

@@ -1,3 +1,5 @@
+//! Escaping, filters, errors and limits of templates.
+
 use minijinja::context;
 use serde_json::json;
 

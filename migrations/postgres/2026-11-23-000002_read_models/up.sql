@@ -1,0 +1,38 @@
+-- Read models: what an event says, in columns that can be searched. A function of the log, only ever added to.
+-- The unique key of `event` is the idempotency key: one producer's source and event id name one entry for ever.
+
+CREATE TABLE event (
+    idx            BIGINT PRIMARY KEY CHECK (idx >= 0),
+    event_id       TEXT COLLATE "C" NOT NULL,
+    source         TEXT COLLATE "C" NOT NULL,
+    producer       TEXT COLLATE "C" NOT NULL,
+    event_type     TEXT COLLATE "C" NOT NULL,
+    subject        TEXT COLLATE "C" NOT NULL,
+    predicate      TEXT COLLATE "C" NOT NULL,
+    subject_id     TEXT COLLATE "C" NOT NULL,
+    service        TEXT COLLATE "C",
+    environment    TEXT COLLATE "C",
+    outcome        TEXT COLLATE "C" CHECK (outcome IN ('success', 'failure', 'cancel', 'error')),
+    occurred_ms    BIGINT NOT NULL,
+    recorded_ms    BIGINT NOT NULL,
+    administrative BOOLEAN NOT NULL,
+    UNIQUE (event_id, source, producer)
+);
+
+CREATE INDEX event_place ON event (environment, service, idx);
+CREATE INDEX event_administrative ON event (idx) WHERE administrative;
+
+CREATE TABLE reference (
+    value TEXT COLLATE "C" NOT NULL,
+    kind  TEXT COLLATE "C" NOT NULL,
+    idx   BIGINT NOT NULL CHECK (idx >= 0),
+    PRIMARY KEY (value, kind, idx)
+);
+
+CREATE TRIGGER event_no_update BEFORE UPDATE ON event FOR EACH ROW EXECUTE FUNCTION refuse_change('event is append-only');
+CREATE TRIGGER event_no_delete BEFORE DELETE ON event FOR EACH ROW EXECUTE FUNCTION refuse_change('event is append-only');
+CREATE TRIGGER reference_no_update BEFORE UPDATE ON reference FOR EACH ROW EXECUTE FUNCTION refuse_change('reference is append-only');
+CREATE TRIGGER reference_no_delete BEFORE DELETE ON reference FOR EACH ROW EXECUTE FUNCTION refuse_change('reference is append-only');
+
+CREATE TRIGGER event_no_truncate BEFORE TRUNCATE ON event FOR EACH STATEMENT EXECUTE FUNCTION refuse_change('event is append-only');
+CREATE TRIGGER reference_no_truncate BEFORE TRUNCATE ON reference FOR EACH STATEMENT EXECUTE FUNCTION refuse_change('reference is append-only');

@@ -1,0 +1,460 @@
+//! What runs where, and how it came there.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::App;
+use super::read::{MAX_PAGE, Page, Paging, ReadError, start, tree_size};
+use crate::domain::deployment::{self, Deployment, Said, Status};
+use crate::domain::event::Artifact;
+use crate::domain::evidence::{self, Evidence};
+use crate::domain::extension::{Actor, Commit, DeploymentKind, PullRequest, RollbackPlan, TicketRef};
+use crate::domain::reference::ReferenceKind;
+use crate::domain::{EnvironmentName, Instant, Outcome, ServiceName, history, incident};
+use crate::store::{Cursor, EventFilter, ReadTx, StoreError};
+
+/// Subjects of the events that deployments are folded from.
+const DEPLOYMENT_SUBJECTS: &[&str] = &["deployment", "shipslog-deployment", "service"];
+/// Subjects of the events that incidents are folded from.
+const INCIDENT_SUBJECTS: &[&str] = &["incident"];
+
+/// What runs in an environment.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct StateView {
+    /// Only entries below this index were looked at.
+    pub tree_size: u64,
+    /// The environment.
+    pub environment: String,
+    /// The time it speaks of; absent for the newest state.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub at: Option<Instant>,
+    /// One for each service that runs there.
+    pub items: Vec<RunningView>,
+}
+
+/// A service that runs in an environment.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RunningView {
+    /// The service.
+    pub service: String,
+    /// Its version, where one was given.
+    pub version: Option<String>,
+    /// Its artifact, as it was named.
+    pub artifact: Option<String>,
+    /// Digest of the artifact, where it was named with one.
+    pub digest: Option<String>,
+    /// Its commit.
+    pub commit: Option<String>,
+    /// The deployment that put it there.
+    pub deployment_id: String,
+    /// Index of the deployment's first entry.
+    pub index: u64,
+    /// When that deployment ended, as claimed.
+    #[schema(value_type = String, format = DateTime)]
+    pub since: Instant,
+    /// `signature` or `shared-secret`.
+    pub attestation: &'static str,
+}
+
+/// A deployment.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DeploymentView {
+    /// Its id.
+    pub id: String,
+    /// Index of its first entry.
+    pub index: u64,
+    /// Indexes of all its entries.
+    pub indexes: Vec<u64>,
+    /// The service.
+    pub service: String,
+    /// The environment.
+    pub environment: String,
+    /// How far it is: queued, started or finished.
+    pub status: &'static str,
+    /// How it ended: success, failure, cancel or error.
+    pub outcome: Option<&'static str>,
+    /// Its kind.
+    pub kind: DeploymentKind,
+    /// Whether the kind was said, or follows from what ran before.
+    pub kind_said: bool,
+    /// Version.
+    pub version: Option<String>,
+    /// Artifact, as it was named.
+    pub artifact: Option<String>,
+    /// Digest of the artifact.
+    pub digest: Option<String>,
+    /// Commit.
+    pub commit: Option<String>,
+    /// When it started, as claimed.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub started_at: Option<Instant>,
+    /// When it ended, as claimed.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub finished_at: Option<Instant>,
+    /// When its end entered the log, or its newest entry while it goes on.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub recorded_at: Option<Instant>,
+    /// Whether it was planned.
+    pub planned: Option<bool>,
+    /// Who or what acted.
+    pub actor: Option<Actor>,
+    /// Why.
+    pub reason: Option<String>,
+    /// Expected effect on users.
+    pub impact: Option<String>,
+    /// How to go back.
+    pub rollback_plan: Option<RollbackPlan>,
+    /// Page of the pipeline run.
+    pub run_url: Option<String>,
+    /// The deployment that ran there before, by the index of its first entry.
+    pub replaces: Option<u64>,
+    /// Deployments whose changes it took out.
+    pub withdraws: Vec<u64>,
+    /// `signature` or `shared-secret`.
+    pub attestation: &'static str,
+    /// Commits brought in.
+    pub commits: Vec<Commit>,
+    /// Pull requests brought in.
+    pub pull_requests: Vec<PullRequest>,
+    /// Tickets it is about.
+    pub tickets: Vec<TicketRef>,
+}
+
+/// A deployment with the evidence that belongs to it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DeploymentDetail {
+    /// Only entries below this index were looked at.
+    pub tree_size: u64,
+    /// The deployment.
+    pub deployment: DeploymentView,
+    /// Approvals, each with what ties it to the deployment.
+    #[schema(value_type = Vec<Object>)]
+    pub approvals: Vec<serde_json::Value>,
+    /// Test results, each with what ties it to the deployment.
+    #[schema(value_type = Vec<Object>)]
+    pub tests: Vec<serde_json::Value>,
+    /// Reviews, each with what ties it to the deployment.
+    #[schema(value_type = Vec<Object>)]
+    pub reviews: Vec<serde_json::Value>,
+}
+
+/// Which deployments to list.
+#[derive(Debug, Clone, Default)]
+pub struct DeploymentFilter {
+    /// The service.
+    pub service: Option<ServiceName>,
+    /// The environment.
+    pub environment: Option<EnvironmentName>,
+    /// How far they are.
+    pub status: Option<Status>,
+}
+
+impl App {
+    /// Names of all services, and the tree size.
+    pub fn services(&self, asked: Option<u64>) -> Result<Page<String>, ReadError> {
+        self.database.read(|tx| {
+            let tree_size = tree_size(tx, asked)?;
+            Ok(Page {
+                tree_size,
+                items: tx.services(tree_size)?,
+                next: None,
+            })
+        })
+    }
+
+    /// Names of all environments, and the tree size.
+    pub fn environments(&self, asked: Option<u64>) -> Result<Page<String>, ReadError> {
+        self.database.read(|tx| {
+            let tree_size = tree_size(tx, asked)?;
+            Ok(Page {
+                tree_size,
+                items: tx.environments(tree_size)?,
+                next: None,
+            })
+        })
+    }
+
+    /// What runs in an environment now, or ran at a time.
+    pub fn state(
+        &self,
+        environment: &EnvironmentName,
+        at: Option<Instant>,
+        asked: Option<u64>,
+    ) -> Result<StateView, ReadError> {
+        self.database.read(|tx| {
+            let tree_size = tree_size(tx, asked)?;
+            let deployments = deployments(tx, None, Some(environment), tree_size)?;
+            if deployments.is_empty()
+                && !tx
+                    .environments(tree_size)?
+                    .iter()
+                    .any(|name| name == environment.as_str())
+            {
+                return Err(ReadError::NotFound {
+                    what: "environment",
+                    name: environment.to_string(),
+                });
+            }
+            let items = history::state(&deployments, environment, at)
+                .into_iter()
+                .map(Into::into)
+                .collect();
+            Ok(StateView {
+                tree_size,
+                environment: environment.to_string(),
+                at,
+                items,
+            })
+        })
+    }
+
+    /// Deployments, the newest first, in the order of their first entries.
+    pub fn deployments(&self, filter: &DeploymentFilter, paging: Paging) -> Result<Page<DeploymentView>, ReadError> {
+        self.database.read(|tx| {
+            let (tree_size, before) = start(tx, paging)?;
+            let limit = usize::from(paging.limit.clamp(1, MAX_PAGE));
+            let mut all = deployments(tx, filter.service.as_ref(), filter.environment.as_ref(), tree_size)?;
+            all.retain(|deployment| {
+                deployment.index < before && filter.status.is_none_or(|status| deployment.status() == status)
+            });
+            all.sort_unstable_by_key(|deployment| std::cmp::Reverse(deployment.index));
+            let more = all.len() > limit;
+            all.truncate(limit);
+            let next = all.last().filter(|_| more).map(|last| {
+                Cursor {
+                    tree_size,
+                    before: last.index,
+                }
+                .to_string()
+            });
+            Ok(Page {
+                tree_size,
+                items: all.iter().map(Into::into).collect(),
+                next,
+            })
+        })
+    }
+
+    /// One deployment with its evidence. Its service and environment need to be named only where ids repeat.
+    pub fn deployment(
+        &self,
+        id: &str,
+        filter: &DeploymentFilter,
+        asked: Option<u64>,
+    ) -> Result<DeploymentDetail, ReadError> {
+        self.database.read(|tx| {
+            let tree_size = tree_size(tx, asked)?;
+            let indexes = tx
+                .referring(id, &[ReferenceKind::Deployment.as_str()], tree_size)?
+                .into_iter()
+                .collect();
+            let named = deployment::fold(&tx.recorded(&indexes)?);
+            let mut places: Vec<_> = named
+                .iter()
+                .filter(|found| found.id.as_str() == id)
+                .filter(|found| filter.service.as_ref().is_none_or(|service| found.service == *service))
+                .filter(|found| {
+                    filter
+                        .environment
+                        .as_ref()
+                        .is_none_or(|name| found.environment == *name)
+                })
+                .map(|found| (found.service.clone(), found.environment.clone()))
+                .collect();
+            places.dedup();
+            let (service, environment) = match places.as_slice() {
+                [] => {
+                    return Err(ReadError::NotFound {
+                        what: "deployment",
+                        name: id.to_owned(),
+                    });
+                }
+                [place] => place.clone(),
+                several => {
+                    let places = several
+                        .iter()
+                        .map(|(service, environment)| format!("{service} in {environment}"));
+                    return Err(ReadError::Ambiguous {
+                        id: id.to_owned(),
+                        places: places.collect::<Vec<_>>().join(", "),
+                    });
+                }
+            };
+            // Its kind and what it replaced follow from all that ran there.
+            let all = deployments(tx, Some(&service), Some(&environment), tree_size)?;
+            let found = all.iter().find(|deployment| deployment.id.as_str() == id);
+            let found = found.ok_or_else(|| ReadError::NotFound {
+                what: "deployment",
+                name: id.to_owned(),
+            })?;
+            let evidence = evidence(tx, std::slice::from_ref(found), tree_size)?;
+            Ok(DeploymentDetail {
+                tree_size,
+                deployment: found.into(),
+                approvals: bound(evidence.approvals_of(found))?,
+                tests: bound(evidence.tests_of(found))?,
+                reviews: bound(evidence.reviews_of(found))?,
+            })
+        })
+    }
+}
+
+/// All deployments of a place, folded from their events.
+pub(super) fn deployments(
+    tx: &mut ReadTx<'_>,
+    service: Option<&ServiceName>,
+    environment: Option<&EnvironmentName>,
+    tree_size: u64,
+) -> Result<Vec<Deployment>, StoreError> {
+    let filter = EventFilter {
+        service: service.map(|name| name.as_str().to_owned()),
+        environment: environment.map(|name| name.as_str().to_owned()),
+        subjects: DEPLOYMENT_SUBJECTS,
+        ..EventFilter::default()
+    };
+    let rows = tx.events(&filter, tree_size, i64::MAX)?;
+    Ok(deployment::fold(&tx.recorded_rows(&rows)?))
+}
+
+/// All incidents of a place, folded from their events.
+pub(super) fn incidents(
+    tx: &mut ReadTx<'_>,
+    service: Option<&ServiceName>,
+    environment: Option<&EnvironmentName>,
+    tree_size: u64,
+) -> Result<Vec<incident::Incident>, StoreError> {
+    let filter = EventFilter {
+        service: service.map(|name| name.as_str().to_owned()),
+        environment: environment.map(|name| name.as_str().to_owned()),
+        subjects: INCIDENT_SUBJECTS,
+        ..EventFilter::default()
+    };
+    let rows = tx.events(&filter, tree_size, i64::MAX)?;
+    Ok(incident::fold(&tx.recorded_rows(&rows)?))
+}
+
+/// The evidence that speaks of these deployments: found by every value that could tie it to one.
+pub(super) fn evidence(
+    tx: &mut ReadTx<'_>,
+    deployments: &[Deployment],
+    tree_size: u64,
+) -> Result<Evidence, StoreError> {
+    let kinds = |kinds: &[ReferenceKind]| kinds.iter().map(|kind| kind.as_str()).collect::<Vec<_>>();
+    let artifact = kinds(&[ReferenceKind::Digest, ReferenceKind::Artifact]);
+    let commit = kinds(&[ReferenceKind::Commit]);
+    let change = kinds(&[ReferenceKind::Change, ReferenceKind::Ticket, ReferenceKind::PullRequest]);
+    let id = kinds(&[ReferenceKind::Deployment]);
+    let mut wanted = std::collections::BTreeSet::new();
+    for found in deployments {
+        let content = found
+            .artifact
+            .iter()
+            .flat_map(|said| said.value.digest.iter().chain([&said.value.id]));
+        wanted.extend(content.map(|value| (value.clone(), &artifact)));
+        wanted.extend(
+            found
+                .commit
+                .iter()
+                .map(|said| (said.value.to_ascii_lowercase(), &commit)),
+        );
+        wanted.extend(found.tickets.iter().map(|said| (said.value.id.clone(), &change)));
+        for request in &found.pull_requests {
+            let names = request
+                .value
+                .url
+                .iter()
+                .chain([&request.value.id])
+                .chain(&request.value.merge_commit);
+            wanted.extend(names.map(|value| (value.clone(), &change)));
+        }
+        wanted.insert((found.id.as_str().to_owned(), &id));
+    }
+    let mut indexes = std::collections::BTreeSet::new();
+    for (value, kinds) in wanted {
+        indexes.extend(tx.referring(&value, kinds, tree_size)?);
+    }
+    Ok(evidence::fold(&tx.recorded(&indexes)?))
+}
+
+fn bound<T: Serialize>(list: Vec<(&T, evidence::Bond)>) -> Result<Vec<serde_json::Value>, StoreError> {
+    list.into_iter()
+        .map(|(item, bond)| {
+            let mut value = serde_json::to_value(item)?;
+            if let Some(members) = value.as_object_mut() {
+                members.insert("bond".into(), serde_json::to_value(bond)?);
+            }
+            Ok(value)
+        })
+        .collect::<Result<_, serde_json::Error>>()
+        .map_err(|error| StoreError::Damaged(error.to_string()))
+}
+
+const fn attestation(over_shared_secret: bool) -> &'static str {
+    if over_shared_secret {
+        "shared-secret"
+    } else {
+        "signature"
+    }
+}
+
+fn value<T: Clone>(said: &Option<Said<T>>) -> Option<T> {
+    said.as_ref().map(|said| said.value.clone())
+}
+
+fn values<T: Clone>(said: &[Said<T>]) -> Vec<T> {
+    said.iter().map(|said| said.value.clone()).collect()
+}
+
+impl From<history::Running> for RunningView {
+    fn from(running: history::Running) -> Self {
+        let digest = running.artifact.as_ref().and_then(|artifact| artifact.digest.clone());
+        Self {
+            service: running.service.into(),
+            version: running.version,
+            artifact: running.artifact.map(|artifact| artifact.id),
+            digest,
+            commit: running.commit,
+            deployment_id: running.deployment_id.into(),
+            index: running.index,
+            since: running.since,
+            attestation: attestation(running.over_shared_secret),
+        }
+    }
+}
+
+impl From<&Deployment> for DeploymentView {
+    fn from(deployment: &Deployment) -> Self {
+        let artifact: Option<Artifact> = value(&deployment.artifact);
+        let newest = deployment.end().or(deployment.statements.last());
+        Self {
+            id: deployment.id.to_string(),
+            index: deployment.index,
+            indexes: deployment.indexes(),
+            service: deployment.service.to_string(),
+            environment: deployment.environment.to_string(),
+            status: deployment.status().as_str(),
+            outcome: deployment.outcome().map(Outcome::as_str),
+            kind: deployment.kind.kind,
+            kind_said: deployment.kind.said_at.is_some(),
+            version: value(&deployment.version),
+            digest: artifact.as_ref().and_then(|artifact| artifact.digest.clone()),
+            artifact: artifact.map(|artifact| artifact.id),
+            commit: value(&deployment.commit),
+            started_at: deployment.started().map(|statement| statement.occurred_at),
+            finished_at: deployment.finished_at(),
+            recorded_at: newest.map(|statement| statement.recorded_at),
+            planned: value(&deployment.planned),
+            actor: value(&deployment.actor),
+            reason: value(&deployment.reason),
+            impact: value(&deployment.impact),
+            rollback_plan: value(&deployment.rollback_plan),
+            run_url: value(&deployment.run_url),
+            replaces: deployment.lineage.replaces,
+            withdraws: deployment.lineage.withdraws.clone(),
+            attestation: attestation(deployment.over_shared_secret()),
+            commits: values(&deployment.commits),
+            pull_requests: values(&deployment.pull_requests),
+            tickets: values(&deployment.tickets),
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! Taking a record in: verify, parse, check what the key may do, hand it to the writer, answer with the receipt.
+
+use ledger::{Envelope, EnvelopeError, Hash, Receipt, SignedNote, TlogProof, commitment, sha256};
+
+use super::App;
+use super::log::{LogError, inclusion};
+use crate::domain::keyring::PermissionError;
+use crate::domain::parse::{self, EventError};
+use crate::entropy::EntropyError;
+use crate::sequencer::{Record, Sequenced, SubmitError};
+use crate::store::{ReadTx, StoreError};
+
+/// A record that is durable.
+#[derive(Debug)]
+pub struct Accepted {
+    /// Index of its entry.
+    pub index: u64,
+    /// Whether this call brought it in; otherwise it was there already.
+    pub fresh: bool,
+    /// Its receipt: the original one, byte for byte, however often it is sent.
+    pub receipt: Receipt,
+}
+
+/// Why a record was not taken in.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// The envelope is malformed, or no key verifies it.
+    #[error(transparent)]
+    Envelope(#[from] EnvelopeError),
+    /// The payload is no event that we know how to read.
+    #[error(transparent)]
+    Event(#[from] EventError),
+    /// The key may not sign such an event.
+    #[error(transparent)]
+    Permission(#[from] PermissionError),
+    /// Another event has this id.
+    #[error("entry {index} has the same producer, source and id, but other content; nothing was changed")]
+    Conflict {
+        /// Its index.
+        index: u64,
+    },
+    /// The writer did not take it.
+    #[error(transparent)]
+    Submit(#[from] SubmitError),
+    /// The database failed while looking up what is there.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The original receipt could not be assembled.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// No random bytes for the salt.
+    #[error(transparent)]
+    Entropy(#[from] EntropyError),
+}
+
+impl App {
+    /// Takes in one DSSE envelope, as received.
+    pub async fn record(&self, envelope: Vec<u8>) -> Result<Accepted, RecordError> {
+        let record = self.prepare(envelope)?;
+        let same = SameContent::of(&record);
+        let sequenced = self.sequencer.submit(record).await?;
+        self.accept(sequenced, same).await
+    }
+
+    /// Takes in several, each for itself. They are queued together, so that they share a commit.
+    pub async fn record_all(&self, envelopes: Vec<Vec<u8>>) -> Vec<Result<Accepted, RecordError>> {
+        let mut waiting = Vec::with_capacity(envelopes.len());
+        for envelope in envelopes {
+            waiting.push(self.prepare(envelope).and_then(|record| {
+                let same = SameContent::of(&record);
+                Ok((self.sequencer.enqueue(record)?, same))
+            }));
+        }
+        let mut results = Vec::with_capacity(waiting.len());
+        for waiting in waiting {
+            results.push(match waiting {
+                Ok((answer, same)) => match answer.await.unwrap_or(Err(SubmitError::Stopped)) {
+                    Ok(sequenced) => self.accept(sequenced, same).await,
+                    Err(error) => Err(error.into()),
+                },
+                Err(error) => Err(error),
+            });
+        }
+        results
+    }
+
+    /// Signs a payload with the service's own key and takes it in.
+    pub(super) async fn assert(&self, payload_type: &str, payload: Vec<u8>) -> Result<Accepted, RecordError> {
+        let envelope = Envelope::sign(payload_type, &payload, &[&self.service.key]);
+        self.record(envelope.to_json().into_bytes()).await
+    }
+
+    /// Everything that can fail for one record alone.
+    fn prepare(&self, bytes: Vec<u8>) -> Result<Record, RecordError> {
+        let keyring = self.keyring();
+        // The first entry of a log introduces the key that signs it.
+        let beginning = keyring.origin().is_none();
+        let verified = Envelope::parse(&bytes)?.verify(|keyid| match beginning {
+            true => vec![self.service.key.public()],
+            false => keyring.candidates(keyid),
+        })?;
+        let event = parse::parse(verified.payload_type(), verified.payload())?;
+        let producer = match beginning {
+            true => self.service.name.clone(),
+            false => keyring
+                .admit(verified.signers(), &event, self.clock.now())?
+                .name
+                .clone(),
+        };
+        let salt = self.entropy.bytes()?;
+        Ok(Record {
+            commitment: commitment(&salt, verified.pae()),
+            envelope_sha256: sha256(&bytes),
+            envelope: bytes,
+            verified,
+            event,
+            producer,
+            salt,
+        })
+    }
+}
+
+impl App {
+    /// Turns the writer's answer into the caller's.
+    async fn accept(&self, sequenced: Sequenced, same: SameContent) -> Result<Accepted, RecordError> {
+        let index = match sequenced {
+            Sequenced::Fresh(receipt) => {
+                return Ok(Accepted {
+                    index: receipt.proof.index,
+                    fresh: true,
+                    receipt: *receipt,
+                });
+            }
+            Sequenced::Known { index } => index,
+        };
+        let database = self.database.clone();
+        let receipt = tokio::task::spawn_blocking(move || database.read(|tx| original(tx, index, &same)))
+            .await
+            .map_err(|_| SubmitError::Stopped)??;
+        Ok(Accepted {
+            index,
+            fresh: false,
+            receipt,
+        })
+    }
+
+    /// The receipt that was given when an entry was recorded.
+    pub fn receipt(&self, index: u64) -> Result<Receipt, LogError> {
+        self.database.read(|tx| receipt(tx, index))
+    }
+}
+
+/// What makes two envelopes carry the same event: payload type and payload, whatever is around them.
+struct SameContent {
+    pae: Hash,
+}
+
+impl SameContent {
+    fn of(record: &Record) -> Self {
+        Self {
+            pae: sha256(record.verified.pae()),
+        }
+    }
+}
+
+fn original(tx: &mut ReadTx<'_>, index: u64, same: &SameContent) -> Result<Receipt, RecordError> {
+    let row = tx.envelopes(index, 1)?.pop().ok_or(LogError::NoEntry { index })?;
+    // An erased event can no longer be compared; that its id was used stands.
+    let stored = row.bytes.ok_or(RecordError::Conflict { index })?;
+    if sha256(&Envelope::parse(&stored)?.pae()) != same.pae {
+        return Err(RecordError::Conflict { index });
+    }
+    Ok(receipt(tx, index)?)
+}
+
+/// Assembles the original receipt: the proof in the tree of its own batch, under the checkpoint signed then.
+fn receipt(tx: &mut ReadTx<'_>, index: u64) -> Result<Receipt, LogError> {
+    let row = tx.envelopes(index, 1)?.pop().ok_or(LogError::NoEntry { index })?;
+    let (Some(salt), Some(bytes)) = (row.salt, row.bytes) else {
+        return Err(LogError::Erased { index });
+    };
+    let damaged = |what: String| LogError::Store(StoreError::Damaged(format!("entry {index}: {what}")));
+    let size = row.tree_size as u64;
+    let entry = tx.leaves(index, 1)?.pop().ok_or(LogError::NoEntry { index })?;
+    let note = tx
+        .checkpoint(size)?
+        .ok_or_else(|| damaged(format!("the checkpoint of size {size} is missing")))?;
+    let checkpoint = SignedNote::parse(&note).map_err(|error| damaged(error.to_string()))?;
+    let hashes = inclusion(tx, index, size)?;
+    Ok(Receipt {
+        entry,
+        salt: salt
+            .try_into()
+            .map_err(|_| damaged("its salt is not 32 bytes".into()))?,
+        proof: TlogProof {
+            extra: None,
+            index,
+            hashes,
+            checkpoint,
+        },
+        envelope_sha256: sha256(&bytes),
+    })
+}

@@ -1,0 +1,127 @@
+//! Bearer tokens: `shipslog_<id>_<secret>`. Only a hash of the secret is kept, in the entry that records the issue.
+
+use base64ct::{Base64UrlUnpadded, Encoding};
+use ledger::{Hash, sha256};
+use subtle::ConstantTimeEq;
+
+use super::administration::AdministrationError;
+use super::{Accepted, App};
+use crate::domain::producer::{Administration, Role, Token};
+
+const PREFIX: &str = "shipslog";
+
+/// A token that was just issued. Its text exists here and nowhere else.
+pub struct IssuedToken {
+    /// Its id.
+    pub id: String,
+    /// The whole token.
+    pub token: String,
+    /// The entry that records it.
+    pub accepted: Accepted,
+}
+
+/// A token that nobody has yet.
+pub struct NewToken {
+    id: String,
+    secret: [u8; 32],
+}
+
+impl NewToken {
+    /// Reads one back from its text.
+    pub fn parse(token: &str) -> Option<Self> {
+        let (prefix, rest) = token.split_once('_')?;
+        let (id, secret) = rest.split_once('_')?;
+        let mut bytes = [0; 32];
+        let decoded = Base64UrlUnpadded::decode(secret, &mut bytes).ok()?;
+        (prefix == PREFIX && decoded.len() == 32).then(|| Self {
+            id: id.to_owned(),
+            secret: bytes,
+        })
+    }
+
+    /// Its id, which is no secret.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Its text.
+    pub fn text(&self) -> String {
+        format!(
+            "{PREFIX}_{}_{}",
+            self.id,
+            Base64UrlUnpadded::encode_string(&self.secret)
+        )
+    }
+
+    fn secret_hash(&self) -> Hash {
+        sha256(&self.secret)
+    }
+}
+
+impl App {
+    /// Makes a token, without issuing it.
+    pub fn new_token(&self) -> Result<NewToken, AdministrationError> {
+        let id = self.entropy.bytes()?;
+        Ok(NewToken {
+            id: id[..6].iter().map(|byte| format!("{byte:02x}")).collect(),
+            secret: self.entropy.bytes()?,
+        })
+    }
+
+    /// Issues a new token.
+    pub async fn issue_token(&self, name: &str, role: Role) -> Result<IssuedToken, AdministrationError> {
+        self.issue(self.new_token()?, name, role).await
+    }
+
+    /// Issues a token that was made before.
+    pub async fn issue(&self, new: NewToken, name: &str, role: Role) -> Result<IssuedToken, AdministrationError> {
+        if name.trim().is_empty() {
+            return Err(AdministrationError::Empty { pointer: "/name" });
+        }
+        let administration = Administration::TokenIssued {
+            id: new.id.clone(),
+            name: name.to_owned(),
+            role,
+            secret_sha256: new.secret_hash().to_string(),
+        };
+        let accepted = self.administer(administration).await?;
+        Ok(IssuedToken {
+            token: new.text(),
+            id: new.id,
+            accepted,
+        })
+    }
+
+    /// Revokes a token.
+    pub async fn revoke_token(&self, id: &str, reason: String) -> Result<(Token, Accepted), AdministrationError> {
+        if self.keyring().token(id).is_none() {
+            return Err(AdministrationError::NotFound {
+                what: "token",
+                name: id.to_owned(),
+            });
+        }
+        let accepted = self
+            .administer(Administration::TokenRevoked {
+                id: id.to_owned(),
+                reason,
+            })
+            .await?;
+        let token = self.keyring().token(id).cloned();
+        let token = token.ok_or(AdministrationError::NotFound {
+            what: "token",
+            name: id.to_owned(),
+        })?;
+        Ok((token, accepted))
+    }
+
+    /// What a token allows, if it is one and was not revoked.
+    pub fn authenticate(&self, text: &str) -> Option<Role> {
+        let presented = NewToken::parse(text)?;
+        let keyring = self.keyring();
+        let token = keyring
+            .token(&presented.id)
+            .filter(|token| token.revoked_at_index.is_none())?;
+        let same: bool = token.secret_sha256.0.ct_eq(&presented.secret_hash().0).into();
+        same.then_some(token.role)
+    }
+}

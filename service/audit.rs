@@ -1,0 +1,342 @@
+//! Verifies a whole history, entry by entry, in memory that does not grow with it. Pure: the caller reads the bytes.
+//!
+//! Used offline on a bundle and by `fsck` on a database. The trust root is one signed checkpoint, checked by the
+//! caller: the root computed here must be the checkpoint's. Who may sign what follows from the log itself, whose
+//! first entry introduces the service key and whose administration entries introduce and revoke producers.
+
+use std::collections::BTreeMap;
+
+use ledger::{Checkpoint, Entry, Envelope, Frontier, Hash, Verified, commitment, leaf_hash};
+
+use crate::domain::keyring::{Keyring, PermissionError};
+use crate::domain::parse::parse;
+use crate::domain::{Event, Instant, ProducerName, Recorded};
+
+/// What is kept of one entry beside its leaf.
+#[derive(Debug, Clone, Copy)]
+pub enum Content<'a> {
+    /// The salt and the envelope in canonical form: the accepted signatures in order, no white space.
+    Sealed {
+        /// The salt of the commitment.
+        salt: &'a [u8; 32],
+        /// The envelope's bytes.
+        envelope: &'a [u8],
+    },
+    /// Salt and envelope are gone.
+    Erased,
+}
+
+/// What can be wrong, in the order in which it is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// The form of what is verified, before any of it is looked at: file names, lengths, lines.
+    Form,
+    /// Entries are missing, repeated or out of order.
+    Contiguity,
+    /// A leaf is not an entry.
+    Entry,
+    /// An entry is earlier than the one before it.
+    Time,
+    /// Content is gone, and no record in the log says that it was erased.
+    Erased,
+    /// An envelope is malformed or not in its canonical form.
+    Envelope,
+    /// An envelope is not what its entry commits to.
+    Commitment,
+    /// A signature does not verify, or its key was not valid at this place of the log.
+    Signature,
+    /// The payload is not an event.
+    Event,
+    /// The producer had no right to record this event.
+    Scope,
+    /// An administration entry contradicts those before it, or its signer may not make one.
+    Administration,
+    /// The log calls itself otherwise than its checkpoint does.
+    Origin,
+    /// The tree of all entries has another root than the checkpoint.
+    Root,
+    /// A stored tile, or the stored head, is not what the entries give.
+    Tile,
+    /// A stored checkpoint is missing, not signed by the log, or signs another tree.
+    Checkpoint,
+    /// A read model does not say what the signed event says.
+    ReadModel,
+}
+
+impl Kind {
+    /// The kind in words, for a list of findings.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Form => "form",
+            Self::Contiguity => "contiguity",
+            Self::Entry => "entry",
+            Self::Time => "time",
+            Self::Erased => "erased",
+            Self::Envelope => "envelope",
+            Self::Commitment => "commitment",
+            Self::Signature => "signature",
+            Self::Event => "event",
+            Self::Scope => "scope",
+            Self::Administration => "administration",
+            Self::Origin => "origin",
+            Self::Root => "root",
+            Self::Tile => "tile",
+            Self::Checkpoint => "checkpoint",
+            Self::ReadModel => "read model",
+        }
+    }
+}
+
+/// The first divergence of one kind, and how many there are.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Finding {
+    /// What is wrong.
+    pub kind: Kind,
+    /// Index of the first entry concerned, if it is about an entry.
+    pub index: Option<u64>,
+    /// What is wrong there.
+    pub message: String,
+    /// How many entries are concerned.
+    pub count: u64,
+}
+
+/// The result of an audit.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Report {
+    /// Number of entries seen.
+    pub size: u64,
+    /// Root of the tree of them, in base64.
+    #[serde(serialize_with = "as_base64")]
+    pub root: Hash,
+    /// Verified entries by producer.
+    pub producers: BTreeMap<ProducerName, u64>,
+    /// Verified entries by what they are about: `deployment`, `incident`, …
+    pub subjects: BTreeMap<String, u64>,
+    /// Time of the first entry.
+    pub from: Option<Instant>,
+    /// Time of the last entry.
+    pub to: Option<Instant>,
+    /// What is wrong, the first of each kind. Empty: everything is as it was recorded.
+    pub findings: Vec<Finding>,
+}
+
+fn as_base64<S: serde::Serializer>(root: &Hash, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&root.to_base64())
+}
+
+/// A running audit.
+pub struct Audit {
+    frontier: Frontier,
+    keyring: Keyring,
+    first: Option<u64>,
+    last: u64,
+    producers: BTreeMap<ProducerName, u64>,
+    subjects: BTreeMap<String, u64>,
+    findings: BTreeMap<Kind, Finding>,
+}
+
+/// One thing that is wrong with one entry.
+struct Fault(Kind, String);
+
+impl Default for Audit {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Audit {
+    /// Before the first entry.
+    pub fn new() -> Self {
+        Self {
+            frontier: Frontier::empty(),
+            keyring: Keyring::default(),
+            first: None,
+            last: 0,
+            producers: BTreeMap::new(),
+            subjects: BTreeMap::new(),
+            findings: BTreeMap::new(),
+        }
+    }
+
+    /// Number of entries seen so far: the index that must come next.
+    pub fn size(&self) -> u64 {
+        self.frontier.size()
+    }
+
+    /// Takes the next entry. What it says comes back if nothing is wrong with it.
+    pub fn add(&mut self, index: u64, leaf: &[u8], content: Content<'_>) -> Option<Recorded> {
+        let place = self.frontier.size();
+        if index != place {
+            self.find(
+                Kind::Contiguity,
+                Some(place),
+                format!("entry {index} stands where entry {place} belongs"),
+            );
+        }
+        self.frontier.append(leaf_hash(leaf));
+        match self.check(place, leaf, content) {
+            Ok(recorded) => Some(recorded),
+            Err(Fault(kind, message)) => {
+                self.find(kind, Some(place), message);
+                None
+            }
+        }
+    }
+
+    /// Notes something that the reader of the bytes found.
+    pub fn find(&mut self, kind: Kind, index: Option<u64>, message: String) {
+        self.findings
+            .entry(kind)
+            .and_modify(|finding| finding.count += 1)
+            .or_insert(Finding {
+                kind,
+                index,
+                message,
+                count: 1,
+            });
+    }
+
+    /// Compares the tree with a checkpoint whose signature the caller has verified, and closes the audit.
+    pub fn finish(mut self, checkpoint: &Checkpoint) -> Report {
+        let (size, root) = (self.frontier.size(), self.frontier.root());
+        if size != checkpoint.size {
+            self.find(
+                Kind::Contiguity,
+                None,
+                format!("there are {size} entries; the checkpoint covers {}", checkpoint.size),
+            );
+        }
+        if root != checkpoint.root {
+            self.find(
+                Kind::Root,
+                None,
+                format!(
+                    "the root is {}; the checkpoint says {}",
+                    root.to_base64(),
+                    checkpoint.root.to_base64()
+                ),
+            );
+        }
+        if let Some(origin) = self.keyring.origin().filter(|origin| *origin != checkpoint.origin) {
+            let message = format!(
+                "the first entry calls the log \"{origin}\", the checkpoint \"{}\"",
+                checkpoint.origin
+            );
+            self.find(Kind::Origin, Some(0), message);
+        }
+        self.close()
+    }
+
+    /// Closes the audit without a checkpoint to compare with; the findings say why there is none.
+    pub fn close(self) -> Report {
+        Report {
+            size: self.frontier.size(),
+            root: self.frontier.root(),
+            producers: self.producers,
+            subjects: self.subjects,
+            from: self.first.map(instant),
+            to: self.first.map(|_| instant(self.last)),
+            findings: self.findings.into_values().collect(),
+        }
+    }
+
+    fn check(&mut self, index: u64, leaf: &[u8], content: Content<'_>) -> Result<Recorded, Fault> {
+        let entry = Entry::parse(leaf).map_err(|error| Fault(Kind::Entry, error.to_string()))?;
+        self.first.get_or_insert(entry.time());
+        if entry.time() < self.last {
+            let message = format!("{} is before {}", instant(entry.time()), instant(self.last));
+            self.find(Kind::Time, Some(index), message);
+        }
+        self.last = self.last.max(entry.time());
+        let (salt, bytes) = match content {
+            Content::Sealed { salt, envelope } => (salt, envelope),
+            Content::Erased => {
+                return Err(Fault(
+                    Kind::Erased,
+                    "the envelope is gone, and no record says that it was erased".to_owned(),
+                ));
+            }
+        };
+        let envelope = Envelope::parse(bytes).map_err(|error| Fault(Kind::Envelope, error.to_string()))?;
+        if commitment(salt, &envelope.pae()) != entry.commitment() || envelope.payload_type != entry.payload_type() {
+            return Err(Fault(
+                Kind::Commitment,
+                "the envelope is not the one that the entry commits to".to_owned(),
+            ));
+        }
+        let event =
+            parse(&envelope.payload_type, &envelope.payload).map_err(|error| Fault(Kind::Event, error.to_string()))?;
+        if index == 0 {
+            self.begin(&event, entry.time())?;
+        }
+        let verified = envelope
+            .verify(|keyid| self.keyring.candidates(keyid))
+            .map_err(|error| Fault(Kind::Signature, error.to_string()))?;
+        if verified.signers() != entry.signers() {
+            return Err(Fault(
+                Kind::Commitment,
+                "the signatures are not those that the entry commits to".to_owned(),
+            ));
+        }
+        if verified.envelope().to_json().as_bytes() != bytes {
+            return Err(Fault(
+                Kind::Envelope,
+                "the envelope is not in its canonical form".to_owned(),
+            ));
+        }
+        let producer = self.admit(&verified, &event, instant(entry.time()))?;
+        if let Some(administration) = event.extension.administration.as_deref().filter(|_| index > 0) {
+            self.keyring
+                .apply(index, instant(entry.time()), administration)
+                .map_err(|error| Fault(Kind::Administration, error.to_string()))?;
+        }
+        *self.producers.entry(producer.clone()).or_default() += 1;
+        *self.subjects.entry(event.event_type.subject.clone()).or_default() += 1;
+        Ok(Recorded {
+            index,
+            recorded_at: instant(entry.time()),
+            producer,
+            event,
+        })
+    }
+
+    /// The first entry introduces the key that signs it.
+    fn begin(&mut self, event: &Event, time: u64) -> Result<(), Fault> {
+        let fault = |message: String| Fault(Kind::Administration, message);
+        let administration = event
+            .extension
+            .administration
+            .as_deref()
+            .ok_or_else(|| fault("the first entry does not introduce the log".to_owned()))?;
+        self.keyring
+            .apply(0, instant(time), administration)
+            .map_err(|error| fault(error.to_string()))
+    }
+
+    /// The producer of an event, as when it was recorded.
+    fn admit(&self, verified: &Verified, event: &Event, at: Instant) -> Result<ProducerName, Fault> {
+        match self.keyring.admit(verified.signers(), event, at) {
+            Ok(producer) => Ok(producer.name.clone()),
+            Err(error) => Err(match error {
+                PermissionError::Scope(_) => Fault(Kind::Scope, error.to_string()),
+                PermissionError::Reserved(_) => Fault(Kind::Administration, error.to_string()),
+                PermissionError::Unknown(_)
+                | PermissionError::Unsigned
+                | PermissionError::Revoked(..)
+                | PermissionError::NotYet(..)
+                | PermissionError::Expired(..) => Fault(Kind::Signature, error.to_string()),
+            }),
+        }
+    }
+}
+
+/// Entry times are Unix milliseconds; one beyond the range of instants is clamped, and only shown.
+fn instant(time: u64) -> Instant {
+    Instant::from_millis(i64::try_from(time).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+pub mod fixture;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,287 @@
+//! The HTTP client that commands use: one service, one token, problems made readable.
+//!
+//! Writes are tried again when the connection breaks or the service is busy: the ledger knows an event by its id, so
+//! a second try gets the receipt of the first.
+
+use std::time::Duration;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
+use reqwest::{Method, Response, StatusCode};
+use serde_json::Value;
+
+use super::{Context, Failure, output};
+use crate::config::{self, ClientSettings};
+
+/// Media type of an envelope.
+pub const ENVELOPE: &str = "application/vnd.dsse.envelope.v1+json";
+/// Media type of a file of envelopes.
+pub const ENVELOPES: &str = "application/x-ndjson";
+
+const TRIES: u32 = 6;
+const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+/// A path with each segment or query value percent-encoded.
+pub fn encode(text: &str) -> String {
+    utf8_percent_encode(text, KEPT).to_string()
+}
+
+/// A query string from the pairs that have a value, with its question mark.
+pub fn query(pairs: &[(&str, Option<String>)]) -> String {
+    let mut text = String::new();
+    for (name, value) in pairs {
+        if let Some(value) = value {
+            text.push(if text.is_empty() { '?' } else { '&' });
+            text.push_str(&format!("{name}={}", encode(value)));
+        }
+    }
+    text
+}
+
+/// Runs what a command does over the network, on this thread.
+pub fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::refused(format!("cannot start: {error}")))?
+        .block_on(work)
+}
+
+/// A connection to one service.
+pub struct Client {
+    http: reqwest::Client,
+    url: String,
+    token: Option<String>,
+}
+
+impl Client {
+    /// The service that flags, environment and configuration file name.
+    pub fn new(settings: ClientSettings, context: &Context) -> Result<Self, Failure> {
+        let config::Client { url, token } = settings.resolve(&context.environment, &context.file)?;
+        if !(url.starts_with("http://") || url.starts_with("https://")) {
+            return Err(Failure::unclear(format!(
+                "\"{url}\" is not an http:// or https:// address (--url, SHIPSLOG_URL)"
+            )));
+        }
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("shipslog/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(Duration::from_secs(10))
+            .read_timeout(Duration::from_secs(60))
+            .redirect(reqwest::redirect::Policy::none());
+        if url.starts_with("http://") {
+            // No certificate is checked over plain HTTP, so a machine without any must do.
+            builder = builder.tls_certs_only([]);
+        }
+        let http = builder
+            .build()
+            .map_err(|error| Failure::refused(format!("cannot start the HTTP client: {}", chain(&error))))?;
+        Ok(Self { http, url, token })
+    }
+
+    /// Whether there is a token to show.
+    pub fn has_token(&self) -> bool {
+        self.token.is_some()
+    }
+
+    /// JSON from a GET.
+    pub async fn get(&self, path: &str) -> Result<Value, Failure> {
+        let response = self.accepted(Method::GET, path, None).await?;
+        json(response).await
+    }
+
+    /// Text from a GET.
+    pub async fn get_text(&self, path: &str) -> Result<String, Failure> {
+        self.get_stream(path)
+            .await?
+            .text()
+            .await
+            .map_err(|error| self.lost(&error))
+    }
+
+    /// The response of a GET, its body still to be read.
+    pub async fn get_stream(&self, path: &str) -> Result<Response, Failure> {
+        self.accepted(Method::GET, path, None).await
+    }
+
+    /// JSON in, JSON out.
+    pub async fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+        let body = Body {
+            media: "application/json",
+            bytes: body.to_string().into_bytes(),
+        };
+        json(self.accepted(Method::POST, path, Some(&body)).await?).await
+    }
+
+    /// Posts what may be posted twice, and tries again while the service is busy or away. Gives the body as received.
+    pub async fn post_again(&self, path: &str, media: &'static str, bytes: Vec<u8>) -> Result<String, Failure> {
+        let body = Body { media, bytes };
+        let mut pause = Duration::from_millis(250);
+        for _ in 1..TRIES {
+            match self.request(Method::POST, path, Some(&body)).await {
+                Ok(response) if response.status() == StatusCode::SERVICE_UNAVAILABLE => {
+                    pause = pause.max(retry_after(&response));
+                    output::note(&format!("The service is busy; trying again in {pause:?}."));
+                }
+                Ok(response) => {
+                    let response = self.checked(path, response).await?;
+                    match response.text().await {
+                        Ok(text) => return Ok(text),
+                        Err(error) => {
+                            output::note(&format!("The answer was cut off ({}); trying again.", chain(&error)))
+                        }
+                    }
+                }
+                Err(error) if error.is_builder() => return Err(self.lost(&error)),
+                Err(error) => output::note(&format!(
+                    "No answer from {} ({}); trying again in {pause:?}.",
+                    self.url,
+                    chain(&error)
+                )),
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_secs(10));
+        }
+        self.accepted(Method::POST, path, Some(&body))
+            .await?
+            .text()
+            .await
+            .map_err(|error| self.lost(&error))
+    }
+
+    async fn accepted(&self, method: Method, path: &str, body: Option<&Body>) -> Result<Response, Failure> {
+        let response = self
+            .request(method, path, body)
+            .await
+            .map_err(|error| self.lost(&error))?;
+        self.checked(path, response).await
+    }
+
+    async fn request(&self, method: Method, path: &str, body: Option<&Body>) -> Result<Response, reqwest::Error> {
+        let mut request = self.http.request(method, format!("{}{path}", self.url));
+        if let Some(token) = &self.token {
+            request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+        }
+        if let Some(body) = body {
+            request = request.header(CONTENT_TYPE, body.media).body(body.bytes.clone());
+        }
+        request.send().await
+    }
+
+    async fn checked(&self, path: &str, response: Response) -> Result<Response, Failure> {
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
+        if status.is_redirection() {
+            let to = response
+                .headers()
+                .get("location")
+                .and_then(|value| value.to_str().ok())
+                .unwrap_or("somewhere else");
+            return Err(Failure::refused(format!(
+                "{} sends to {}; set --url or SHIPSLOG_URL to the address that answers itself",
+                self.url,
+                output::clean(to)
+            )));
+        }
+        let body = response.text().await.map_err(|error| self.lost(&error))?;
+        Err(Failure::refused(problem(status, path, &body, self.token.is_some())))
+    }
+
+    fn lost(&self, error: &reqwest::Error) -> Failure {
+        Failure::refused(format!(
+            "no answer from {}: {}. Is the service running there? Set --url or SHIPSLOG_URL to its address.",
+            self.url,
+            chain(error)
+        ))
+    }
+}
+
+struct Body {
+    media: &'static str,
+    bytes: Vec<u8>,
+}
+
+async fn json(response: Response) -> Result<Value, Failure> {
+    let text = response
+        .text()
+        .await
+        .map_err(|error| Failure::refused(format!("the answer was cut off: {}", chain(&error))))?;
+    serde_json::from_str(&text)
+        .map_err(|error| Failure::refused(format!("the answer is not JSON ({error}); is this a Shipslog service?")))
+}
+
+fn retry_after(response: &Response) -> Duration {
+    let seconds = response
+        .headers()
+        .get(RETRY_AFTER)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|text| text.parse().ok());
+    Duration::from_secs(seconds.unwrap_or(0).min(60))
+}
+
+/// One line from an RFC 9457 problem, and what to do about it where that is known.
+fn problem(status: StatusCode, path: &str, body: &str, had_token: bool) -> String {
+    let parsed = serde_json::from_str::<Value>(body).unwrap_or(Value::Null);
+    let member = |name| parsed.get(name).and_then(Value::as_str).map(output::clean);
+    let mut text = format!(
+        "{}: {}",
+        status.as_u16(),
+        member("title").unwrap_or_else(|| { status.canonical_reason().unwrap_or("refused").to_owned() })
+    );
+    if let Some(detail) = member("detail") {
+        text.push_str(&format!(": {detail}"));
+    }
+    if let Some(pointer) = member("pointer") {
+        text.push_str(&format!(" (at {pointer})"));
+    }
+    match status {
+        StatusCode::UNAUTHORIZED if !had_token => text.push_str(
+            "\nNo token was sent: set SHIPSLOG_TOKEN or SHIPSLOG_TOKEN_FILE (the first admin token is in DATA/admin.token)",
+        ),
+        StatusCode::UNAUTHORIZED => text.push_str("\nThe token is not known or was revoked"),
+        StatusCode::FORBIDDEN if had_token && !path.starts_with("/v1/events") => {
+            text.push_str("\nThe token has another role than this needs");
+        }
+        StatusCode::NOT_FOUND if parsed.is_null() => text.push_str("\nIs this the address of a Shipslog service?"),
+        _ => {}
+    }
+    text
+}
+
+/// An error with what caused it: the first alone often says nothing.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text = format!("{text}: {cause}");
+        next = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn queries_hold_what_is_given() {
+        assert_eq!(query(&[("at", None), ("tree_size", None)]), "");
+        assert_eq!(
+            query(&[("q", Some("a&b=c d".into())), ("x", None), ("n", Some("7".into()))]),
+            "?q=a%26b%3Dc%20d&n=7"
+        );
+        assert_eq!(encode("eu/west 1"), "eu%2Fwest%201");
+    }
+
+    #[test]
+    fn problems_are_readable_and_say_what_to_do() {
+        let body = r#"{"type":"about:blank","title":"Outside the schema","status":422,"detail":"must be a string","pointer":"/subject/id"}"#;
+        assert_eq!(
+            problem(StatusCode::UNPROCESSABLE_ENTITY, "/v1/events", body, false),
+            "422: Outside the schema: must be a string (at /subject/id)"
+        );
+        assert!(problem(StatusCode::UNAUTHORIZED, "/v1/tokens", "", false).contains("SHIPSLOG_TOKEN"));
+        assert!(problem(StatusCode::NOT_FOUND, "/v1/tokens", "<html>", true).contains("Is this the address"));
+    }
+}

@@ -1,0 +1,613 @@
+//! The story of the demonstration: six months of five services, with what goes right and what goes wrong.
+//!
+//! Pure: the end of the story and a seed come in, recordings come out, always the same ones.
+
+use std::collections::BTreeMap;
+
+use chrono::{Datelike, Weekday};
+
+use super::cast::{ENVIRONMENTS, MANAGERS, Person, SERVICES, Service, Work};
+use super::scribe::{Attempt, Recording, Release, Scribe, Trouble};
+use crate::domain::Instant;
+use crate::domain::extension::{CauseClass, Commit, DeploymentKind, PullRequest, TicketRef, Tier};
+
+/// How many days the story covers.
+pub const DAYS: i64 = 182;
+
+const MINUTE: i64 = 60_000;
+const DAY: i64 = 24 * 60 * MINUTE;
+
+/// The story, in the order in which it is recorded. It ends before the day of `end`.
+pub fn story(end: Instant, seed: u64) -> Vec<Recording> {
+    let start = beginning(end);
+    let mut story = Story {
+        start,
+        scribe: Scribe::new(seed),
+        lines: BTreeMap::new(),
+    };
+    story.environments();
+    for service in &SERVICES {
+        story.first_release(service);
+    }
+    for day in 1..DAYS {
+        for (number, service) in SERVICES.iter().enumerate() {
+            // Services do not release on the same days.
+            if (day + 2 * number as i64) % service.cadence == 0 && !story.quiet(service, day) {
+                story.release(service, day);
+            }
+        }
+        story.plot(day);
+    }
+    // What a weekend has moved into the last day is still to come.
+    let midnight = start.plus_millis((DAYS + 1) * DAY);
+    let mut recordings = story.scribe.finish();
+    recordings.retain(|recording| recording.recorded_at < midnight);
+    recordings
+}
+
+/// The beginning of the story for the clock of the service: nothing is recorded before it.
+pub fn beginning(end: Instant) -> Instant {
+    Instant::from_millis(end.as_millis() - end.as_millis().rem_euclid(DAY) - (DAYS + 1) * DAY)
+}
+
+struct Story {
+    start: Instant,
+    scribe: Scribe,
+    lines: BTreeMap<&'static str, Line>,
+}
+
+/// Where the development of a service stands.
+#[derive(Default)]
+struct Line {
+    version: [u32; 3],
+    work_done: usize,
+    pull: u64,
+    ticket: u64,
+    /// What runs in production, newest last.
+    production: Vec<Release>,
+    releases: u64,
+}
+
+impl Story {
+    /// The working day that a day is, or that comes next.
+    fn workday(&self, day: i64) -> i64 {
+        day + to_workday(self.start.plus_millis(day * DAY))
+    }
+
+    /// A time of a day of the story; what falls on a weekend happens on Monday.
+    fn at(&self, day: i64, hour: i64, minute: i64) -> Instant {
+        self.exactly(self.workday(day), hour, minute)
+    }
+
+    /// A time of exactly this day, weekend or not: trouble keeps no office hours.
+    fn exactly(&self, day: i64, hour: i64, minute: i64) -> Instant {
+        self.start.plus_millis(day * DAY + (hour * 60 + minute) * MINUTE)
+    }
+
+    fn line(&mut self, service: &'static Service) -> &mut Line {
+        self.lines.entry(service.name).or_insert_with(|| Line {
+            version: service.version,
+            pull: 100 + service.name.len() as u64 * 37,
+            ticket: 1_000 + service.name.len() as u64 * 11,
+            ..Line::default()
+        })
+    }
+
+    fn environments(&mut self) {
+        for (number, (name, tier)) in ENVIRONMENTS.into_iter().enumerate() {
+            let tier = match tier {
+                "production" => Tier::Production,
+                "staging" => Tier::Staging,
+                _ => Tier::Development,
+            };
+            let at = self.exactly(0, 8, number as i64);
+            self.scribe.environment(at, name, tier);
+        }
+    }
+
+    /// What already ran when the log began, recorded once as the baseline.
+    fn first_release(&mut self, service: &'static Service) {
+        let [major, minor, patch] = service.version;
+        let version = format!("{major}.{minor}.{patch}");
+        let commit = self.scribe.hex(40);
+        let release = Release {
+            service,
+            artifact: self.artifact(service),
+            previous: version.clone(),
+            version,
+            commit,
+            commits: Vec::new(),
+            pull_requests: Vec::new(),
+            tickets: Vec::new(),
+        };
+        let reason = Some("What ran when recording began".to_owned());
+        for (number, (environment, _)) in ENVIRONMENTS.into_iter().enumerate() {
+            let at = self.exactly(0, 9, number as i64 * 10);
+            let attempt = Attempt {
+                kind: DeploymentKind::Baseline,
+                reason: reason.clone(),
+                ..Attempt::to(environment)
+            };
+            self.scribe.deployed(at, 1, &release, &attempt);
+        }
+        self.line(service).production.push(release);
+    }
+
+    /// Days on which a service does not release: before trouble that no deployment is to blame for, and around the plot.
+    fn quiet(&self, service: &Service, day: i64) -> bool {
+        match service.name {
+            "accounts" => (88..=108).contains(&day),
+            "payments" => (60..=68).contains(&day) || (118..=124).contains(&day),
+            "notifications" => (138..=146).contains(&day),
+            "catalogue" => (150..=156).contains(&day),
+            _ => false,
+        }
+    }
+
+    fn artifact(&mut self, service: &Service) -> String {
+        let digest = self.scribe.hex(64);
+        format!(
+            "pkg:oci/{}@sha256%3A{digest}?repository_url=registry.northwind.example/{}",
+            service.name, service.name
+        )
+    }
+
+    /// A new version with `count` pieces of work, merged and built on this day.
+    fn build(&mut self, service: &'static Service, day: i64, count: usize) -> Release {
+        let line = self.line(service);
+        let work = (0..count)
+            .map(|n| &service.work[(line.work_done + n) % service.work.len()])
+            .collect::<Vec<_>>();
+        line.work_done += count;
+        let previous = format_version(line.version);
+        line.version = next_version(line.version, &work);
+        let version = format_version(line.version);
+        let at = self.at(day, 9, 20);
+        let (mut commits, mut pull_requests, mut tickets) = (Vec::new(), Vec::new(), Vec::new());
+        for (number, work) in work.into_iter().enumerate() {
+            let merged_at = at.plus_millis(number as i64 * 35 * MINUTE);
+            let (commit, pull, ticket) = self.change(service, work, merged_at);
+            self.scribe.merged(merged_at, service, &pull, ticket.as_ref());
+            commits.push(commit);
+            pull_requests.push(pull);
+            tickets.extend(ticket);
+        }
+        // Newest first, as git lists them.
+        commits.reverse();
+        let commit = commits.first().map_or_else(String::new, |commit| commit.id.clone());
+        let release = Release {
+            service,
+            artifact: self.artifact(service),
+            previous,
+            version,
+            commit,
+            commits,
+            pull_requests,
+            tickets,
+        };
+        let built = self.at(day, 11, 30);
+        self.scribe.packaged(built, &release);
+        release
+    }
+
+    /// A pull request with its one commit and its ticket.
+    fn change(
+        &mut self,
+        service: &'static Service,
+        work: &Work,
+        at: Instant,
+    ) -> (Commit, PullRequest, Option<TicketRef>) {
+        let people = service.team.people;
+        let who = self.scribe.roll(3) as usize;
+        let (author, reviewer) = (people[who], people[(who + 1) % 3]);
+        let line = self.line(service);
+        line.pull += 1;
+        let number = line.pull;
+        let ticket = work.ticket.map(|title| {
+            line.ticket += 1;
+            let id = format!("{}-{}", service.tickets, line.ticket);
+            TicketRef {
+                url: Some(format!("https://tickets.northwind.example/browse/{id}")),
+                id,
+                title: Some(title.to_owned()),
+            }
+        });
+        let id = self.scribe.hex(40);
+        let title = format!("{}({}): {}", work.kind, work.scope, work.title);
+        let trailer = ticket
+            .as_ref()
+            .map_or_else(String::new, |ticket| format!("\n\nRefs: {}", ticket.id));
+        let commit = Commit {
+            id: id.clone(),
+            message: format!("{title} (#{number}){trailer}"),
+            author: Some(author.email.to_owned()),
+            committed_at: Some(at),
+            merge: Some(false),
+        };
+        let pull = PullRequest {
+            id: number.to_string(),
+            title: Some(title),
+            url: Some(format!("{}/pull/{number}", super::scribe::repository(service))),
+            author: Some(author.email.to_owned()),
+            approved_by: vec![reviewer.email.to_owned()],
+            merged_by: Some(author.email.to_owned()),
+            merge_commit: Some(id),
+        };
+        (commit, pull, ticket)
+    }
+
+    /// Development and staging, with the tests that belong there.
+    fn rehearse(&mut self, day: i64, release: &Release) {
+        let times = [
+            self.at(day, 11, 40),
+            self.at(day, 11, 55),
+            self.at(day, 13, 10),
+            self.at(day, 13, 50),
+            self.at(day, 14, 20),
+        ];
+        self.scribe.tested(times[0], release, "development", "unit", 0);
+        self.scribe.deployed(times[1], 2, release, &Attempt::to("development"));
+        self.scribe.deployed(times[2], 3, release, &Attempt::to("staging"));
+        self.scribe.tested(times[3], release, "staging", "integration", 0);
+        self.scribe.tested(times[4], release, "staging", "security", 0);
+    }
+
+    /// The usual way of a version into production.
+    fn release(&mut self, service: &'static Service, day: i64) {
+        let count = 1 + self.scribe.roll(3) as usize;
+        let release = self.build(service, day, count);
+        self.rehearse(day, &release);
+        let number = {
+            let line = self.line(service);
+            line.releases += 1;
+            line.releases
+        };
+        if number % 11 == 5 {
+            // It stays in staging: the end-to-end tests fail, and nobody approves it.
+            let at = self.at(day, 15, 0);
+            self.scribe.tested(at, &release, "staging", "e2e", 3);
+            return;
+        }
+        let at = self.at(day, 15, 0);
+        self.scribe.tested(at, &release, "staging", "e2e", 0);
+        let manager = MANAGERS[self.scribe.roll(2) as usize];
+        let asking = service.team.people[self.scribe.roll(3) as usize];
+        let next = self.at(day, 0, 0).plus_millis(DAY);
+        let minute = self.scribe.roll(40) as i64;
+        let (asked, given, go) = (
+            self.at(day, 15, 30),
+            self.at(day, 16, 10),
+            next.plus_millis((9 * 60 + 30 + minute) * MINUTE),
+        );
+        self.scribe.approved(asked, given, &release, manager, asking);
+        let go = go.plus_millis(to_workday(go) * DAY);
+        if number % 9 == 4 {
+            // The first attempt fails half-way and changes nothing; the second one, an hour later, holds.
+            let failed = Attempt {
+                outcome: "failure",
+                ..Attempt::to("production")
+            };
+            self.scribe.deployed(go, 7, &release, &failed);
+        }
+        let go = if number % 9 == 4 {
+            go.plus_millis(70 * MINUTE)
+        } else {
+            go
+        };
+        let minutes = 4 + self.scribe.roll(7) as i64;
+        self.scribe.deployed(go, minutes, &release, &Attempt::to("production"));
+        self.line(service).production.push(release);
+    }
+
+    /// What is out of the ordinary.
+    fn plot(&mut self, day: i64) {
+        let [payments, accounts, _, catalogue, notifications] = &SERVICES;
+        match day {
+            31 => self.cancelled(accounts, day),
+            62 => self.rolled_back(payments, day),
+            77 => self.late(catalogue, day),
+            100 => self.outage(day),
+            120 => self.emergency(payments, day),
+            132 => self.self_approved(notifications, day),
+            142 => self.undocumented(notifications, day),
+            152 => self.version_match(catalogue, day),
+            167 => self.unexplained(day),
+            _ => {}
+        }
+    }
+
+    /// A version that reaches production by a way that the caller tells in detail.
+    fn prepared(&mut self, service: &'static Service, day: i64, count: usize) -> Release {
+        let release = self.build(service, day, count);
+        self.rehearse(day, &release);
+        release
+    }
+
+    /// Somebody stops a deployment to production.
+    fn cancelled(&mut self, service: &'static Service, day: i64) {
+        let release = self.prepared(service, day, 1);
+        let at = self.at(day, 16, 0);
+        self.scribe.approved(
+            at,
+            at.plus_millis(10 * MINUTE),
+            &release,
+            MANAGERS[0],
+            service.team.people[0],
+        );
+        let attempt = Attempt {
+            outcome: "cancel",
+            reason: Some("Stopped: the database migration needs a window".to_owned()),
+            by: Some(service.team.people[1]),
+            ..Attempt::to("production")
+        };
+        self.scribe.deployed(at.plus_millis(20 * MINUTE), 1, &release, &attempt);
+    }
+
+    /// A release that breaks production, is rolled back, and comes again as a hotfix.
+    fn rolled_back(&mut self, service: &'static Service, day: i64) {
+        let day = self.workday(day);
+        let repair = self.workday(day + 2);
+        let bad = self.prepared(service, day, 2);
+        let approve = self.at(day, 15, 0);
+        self.scribe.approved(
+            approve,
+            approve.plus_millis(12 * MINUTE),
+            &bad,
+            MANAGERS[1],
+            service.team.people[2],
+        );
+        let go = self.at(day, 15, 30);
+        let blamed = self.scribe.deployed(go, 6, &bad, &Attempt::to("production"));
+        let seen = go.plus_millis(21 * MINUTE);
+        let trouble = Trouble {
+            id: "INC-2041",
+            service: Some(service.name),
+            description: "Card payments fail with \"currency not supported\" for one customer in eight",
+            severity: "high",
+            caused_by: Some(blamed),
+            cause: Some(CauseClass::Change),
+            minutes: 34,
+            ..Trouble::default()
+        };
+        self.scribe.incident(seen, &trouble);
+        if let Some(good) = self.line(service).production.last().cloned() {
+            let back = Attempt {
+                kind: DeploymentKind::Rollback,
+                reason: Some(format!("Back to {}: card payments fail (INC-2041)", good.version)),
+                remediates: Some("INC-2041".to_owned()),
+                ..Attempt::to("production")
+            };
+            self.scribe.deployed(seen.plus_millis(18 * MINUTE), 4, &good, &back);
+        }
+        let fixed = self.prepared(service, repair, 1);
+        let fixed = Release {
+            // What was rolled back comes in again with the repair.
+            commits: [fixed.commits, bad.commits].concat(),
+            pull_requests: [fixed.pull_requests, bad.pull_requests].concat(),
+            tickets: [fixed.tickets, bad.tickets].concat(),
+            ..fixed
+        };
+        let approve = self.at(repair, 14, 40);
+        self.scribe.approved(
+            approve,
+            approve.plus_millis(5 * MINUTE),
+            &fixed,
+            MANAGERS[0],
+            service.team.people[0],
+        );
+        let hotfix = Attempt {
+            kind: DeploymentKind::Hotfix,
+            reason: Some("Repairs the currency table that broke card payments".to_owned()),
+            remediates: Some("INC-2041".to_owned()),
+            ..Attempt::to("production")
+        };
+        self.scribe
+            .deployed(approve.plus_millis(20 * MINUTE), 5, &fixed, &hotfix);
+        self.line(service).production.push(fixed);
+    }
+
+    /// The pipeline could not reach the ledger, and the records came 31 hours late.
+    fn late(&mut self, service: &'static Service, day: i64) {
+        let release = self.prepared(service, day, 2);
+        let at = self.at(day, 15, 40);
+        self.scribe.approved(
+            at,
+            at.plus_millis(9 * MINUTE),
+            &release,
+            MANAGERS[0],
+            service.team.people[1],
+        );
+        let attempt = Attempt {
+            late: 31 * 60,
+            ..Attempt::to("production")
+        };
+        self.scribe.deployed(at.plus_millis(30 * MINUTE), 5, &release, &attempt);
+        self.line(service).production.push(release);
+    }
+
+    /// Trouble that no deployment is to blame for: nothing was deployed to that service for weeks.
+    fn outage(&mut self, day: i64) {
+        let trouble = Trouble {
+            id: "INC-2077",
+            service: Some("accounts"),
+            description: "Sign-in by e-mail link is slow: the mail provider has an outage",
+            severity: "medium",
+            cause: Some(CauseClass::Dependency),
+            minutes: 128,
+            ..Trouble::default()
+        };
+        let at = self.exactly(day, 19, 12);
+        self.scribe.incident(at, &trouble);
+    }
+
+    /// A repair in the night, approved only the next morning.
+    fn emergency(&mut self, service: &'static Service, day: i64) {
+        let at = self.exactly(day, 22, 5);
+        let trouble = Trouble {
+            id: "INC-2103",
+            service: Some(service.name),
+            description: "Settlement file rejected by the bank: certificate of the TLS endpoint has expired",
+            severity: "critical",
+            cause: Some(CauseClass::External),
+            minutes: 71,
+            ..Trouble::default()
+        };
+        self.scribe.incident(at, &trouble);
+        let release = self.build_at_night(service, at.plus_millis(25 * MINUTE));
+        let attempt = Attempt {
+            kind: DeploymentKind::Emergency,
+            reason: Some("Trusts the bank's new certificate; settlement closes at midnight (INC-2103)".to_owned()),
+            remediates: Some("INC-2103".to_owned()),
+            by: Some(service.team.people[1]),
+            ..Attempt::to("production")
+        };
+        self.scribe.deployed(at.plus_millis(52 * MINUTE), 4, &release, &attempt);
+        let morning = self.at(day + 1, 8, 45);
+        self.scribe.approved(
+            morning,
+            morning.plus_millis(15 * MINUTE),
+            &release,
+            MANAGERS[0],
+            service.team.people[1],
+        );
+        self.line(service).production.push(release);
+    }
+
+    fn build_at_night(&mut self, service: &'static Service, at: Instant) -> Release {
+        let work = Work {
+            kind: "fix",
+            scope: "bank",
+            title: "trust the bank's new certificate authority",
+            ticket: Some("Settlement rejected: certificate expired"),
+        };
+        let (commit, pull, ticket) = self.change(service, &work, at);
+        self.scribe.merged(at, service, &pull, ticket.as_ref());
+        let artifact = self.artifact(service);
+        let line = self.line(service);
+        let previous = format_version(line.version);
+        line.version[2] += 1;
+        let release = Release {
+            service,
+            version: format_version(line.version),
+            previous,
+            artifact,
+            commit: commit.id.clone(),
+            commits: vec![commit],
+            pull_requests: vec![pull],
+            tickets: ticket.into_iter().collect(),
+        };
+        self.scribe.packaged(at.plus_millis(8 * MINUTE), &release);
+        self.scribe
+            .tested(at.plus_millis(12 * MINUTE), &release, "development", "unit", 0);
+        release
+    }
+
+    /// The author of the change approves it herself.
+    fn self_approved(&mut self, service: &'static Service, day: i64) {
+        let release = self.prepared(service, day, 1);
+        let author = release.pull_requests.first().and_then(|pull| pull.author.as_deref());
+        let people: [Person; 3] = service.team.people;
+        let author = people
+            .into_iter()
+            .find(|person| Some(person.email) == author)
+            .unwrap_or(people[0]);
+        let at = self.at(day, 16, 20);
+        self.scribe
+            .approved(at, at.plus_millis(MINUTE), &release, author, author);
+        self.scribe
+            .deployed(at.plus_millis(6 * MINUTE), 3, &release, &Attempt::to("production"));
+        self.line(service).production.push(release);
+    }
+
+    /// A change that nobody wrote anything down about: no ticket, no approval, no tests, no commits.
+    fn undocumented(&mut self, service: &'static Service, day: i64) {
+        let artifact = self.artifact(service);
+        let commit = self.scribe.hex(40);
+        let line = self.line(service);
+        let previous = format_version(line.version);
+        line.version[2] += 1;
+        let release = Release {
+            service,
+            version: format_version(line.version),
+            previous,
+            commit,
+            artifact,
+            commits: Vec::new(),
+            pull_requests: Vec::new(),
+            tickets: Vec::new(),
+        };
+        let attempt = Attempt {
+            by: Some(service.team.people[1]),
+            documented: false,
+            ..Attempt::to("production")
+        };
+        let at = self.exactly(day, 18, 47);
+        self.scribe.deployed(at, 2, &release, &attempt);
+        self.line(service).production.push(release);
+    }
+
+    /// Trouble that names the version that misbehaves.
+    fn version_match(&mut self, service: &'static Service, day: i64) {
+        let release = self.prepared(service, day, 3);
+        let at = self.at(day, 15, 10);
+        self.scribe.approved(
+            at,
+            at.plus_millis(25 * MINUTE),
+            &release,
+            MANAGERS[1],
+            service.team.people[0],
+        );
+        let go = at.plus_millis(45 * MINUTE);
+        self.scribe.deployed(go, 6, &release, &Attempt::to("production"));
+        let trouble = Trouble {
+            id: "INC-2130",
+            service: Some(service.name),
+            description: "Facet counts are empty for a third of all searches",
+            severity: "medium",
+            version: Some(release.version.clone()),
+            minutes: 95,
+            ..Trouble::default()
+        };
+        self.scribe.incident(go.plus_millis(3 * 60 * MINUTE), &trouble);
+        self.line(service).production.push(release);
+    }
+
+    /// Trouble soon after other people's deployments, with nothing that ties it to one of them.
+    fn unexplained(&mut self, day: i64) {
+        let trouble = Trouble {
+            id: "INC-2144",
+            service: Some("storefront"),
+            description: "Checkout answers slowly for customers in one region",
+            severity: "low",
+            minutes: 47,
+            ..Trouble::default()
+        };
+        let at = self.exactly(day, 13, 37);
+        self.scribe.incident(at, &trouble);
+    }
+}
+
+/// Days from a time to a working day: none, unless it is on a weekend.
+fn to_workday(at: Instant) -> i64 {
+    match at.to_utc().weekday() {
+        Weekday::Sat => 2,
+        Weekday::Sun => 1,
+        Weekday::Mon | Weekday::Tue | Weekday::Wed | Weekday::Thu | Weekday::Fri => 0,
+    }
+}
+
+/// A feature makes a minor version, anything else a patch.
+fn next_version([major, minor, patch]: [u32; 3], work: &[&Work]) -> [u32; 3] {
+    if work.iter().any(|work| work.kind == "feat") {
+        [major, minor + 1, 0]
+    } else {
+        [major, minor, patch + 1]
+    }
+}
+
+fn format_version([major, minor, patch]: [u32; 3]) -> String {
+    format!("{major}.{minor}.{patch}")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,157 @@
+//! `serve`: opens the data directory and the database, and serves until it is told to stop.
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::thread::JoinHandle;
+
+use actix_web::web::Data;
+
+use super::Context;
+use super::Failure;
+use crate::app::{App, NewToken, Options};
+use crate::clock::Clock;
+use crate::config::{Serve, ServeSettings};
+use crate::data::DataDirectory;
+use crate::domain::producer::Role;
+use crate::entropy::Entropy;
+use crate::http;
+use crate::store::{Connect, Database, DatabaseUrl};
+use crate::telemetry;
+
+/// Records that may wait for the writer. A batch takes at most 512 of them; more waiting only makes everybody wait longer.
+const QUEUE: usize = 2048;
+/// How long requests in flight may take to end when the service stops, in seconds.
+const SHUTDOWN_S: u64 = 30;
+
+/// A service that is open but does not listen yet.
+pub struct Service {
+    /// The service.
+    pub app: Data<App>,
+    /// Ends once the app is dropped and everything queued is durable.
+    pub writer: JoinHandle<()>,
+}
+
+/// Serves until SIGINT or SIGTERM.
+pub fn run(settings: ServeSettings, context: &Context) -> Result<(), Failure> {
+    let settings = settings.resolve(&context.environment, &context.file)?;
+    telemetry::init(&settings.log, settings.log_format).map_err(|error| Failure::unclear(error.to_string()))?;
+    let listener = TcpListener::bind(settings.listen)
+        .map_err(|error| Failure::refused(format!("cannot listen on {}: {error}", settings.listen)))?;
+    block_on(async {
+        let service = open(&settings, Clock::system(), Entropy::system()).await?;
+        tracing::info!(address = %settings.listen, database = service.app.database().describe(), "serving");
+        serve(service, listener, settings.public_log).await
+    })
+}
+
+/// Runs a service on this thread.
+pub fn block_on<T>(work: impl Future<Output = T>) -> T {
+    actix_web::rt::System::new().block_on(work)
+}
+
+/// Serves on a listener until SIGINT or SIGTERM, then waits until everything queued is durable.
+pub async fn serve(service: Service, listener: TcpListener, public_log: bool) -> Result<(), Failure> {
+    let workers = std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2));
+    let settings = http::Settings {
+        workers,
+        public_log,
+        shutdown_s: SHUTDOWN_S,
+    };
+    let failed = |error: &dyn std::fmt::Display| Failure::refused(format!("the server failed: {error}"));
+    let server = http::serve(service.app, listener, settings).map_err(|error| failed(&error))?;
+    server.await.map_err(|error| failed(&error))?;
+    service
+        .writer
+        .join()
+        .map_err(|_| failed(&"the writer ended abnormally"))
+}
+
+/// Opens the data directory and the database, setting both up where they are new.
+pub async fn open(settings: &Serve, clock: Clock, entropy: Entropy) -> Result<Service, Failure> {
+    let refused = |error: &dyn std::fmt::Display| Failure::refused(error.to_string());
+    let mut data = DataDirectory::open(&settings.data, &entropy).map_err(|error| refused(&error))?;
+    let origin = match settings.origin.as_deref().or(data.origin()) {
+        Some(origin) => origin.to_owned(),
+        None => random_origin(&entropy).map_err(|error| refused(&error))?,
+    };
+    let signer = data.log_signer(&origin).map_err(|error| refused(&error))?;
+    let log_key = signer.key().clone();
+    let url = match &settings.database {
+        Some(url) => DatabaseUrl::parse(url),
+        None => Ok(DatabaseUrl::Sqlite(data.database_path())),
+    };
+    let connect = url
+        .and_then(|url| Connect::new(url, settings.database_ca.clone()))
+        .map_err(|error| refused(&error))?;
+    let opening = tokio::task::spawn_blocking(move || Database::open(connect)).await;
+    let database = opening
+        .map_err(|error| refused(&error))?
+        .map_err(|error| refused(&error))?;
+    let options = Options {
+        signer,
+        service_key: data.service_key(),
+        clock,
+        entropy,
+        queue: QUEUE,
+        log_exists: data.has_log(),
+        github_secret: settings.github_secret_file.as_deref().map(secret).transpose()?,
+    };
+    let (app, writer) = App::open(database, options).await.map_err(|error| refused(&error))?;
+    data.keep_log_key(&log_key).map_err(|error| refused(&error))?;
+    first_token(&app, &data).await?;
+    Ok(Service {
+        app: Data::new(app),
+        writer,
+    })
+}
+
+/// Makes sure that somebody can get in: a log without any admin token gets one, kept in the data directory.
+///
+/// The file is written before the entry: a crash between the two leaves a file whose token the next start issues.
+async fn first_token(app: &App, data: &DataDirectory) -> Result<(), Failure> {
+    let refused = |error: &dyn std::fmt::Display| Failure::refused(error.to_string());
+    let issued = app
+        .keyring()
+        .tokens()
+        .iter()
+        .any(|token| token.role == Role::Admin && token.revoked_at_index.is_none());
+    if issued {
+        return Ok(());
+    }
+    let kept = data.admin_token().map_err(|error| refused(&error))?;
+    let token = match kept.as_deref().map(NewToken::parse) {
+        Some(Some(token)) if app.keyring().token(token.id()).is_none() => token,
+        Some(_) => {
+            return Err(Failure::refused(
+                "every admin token was revoked; move admin.token out of the data directory to get a new one",
+            ));
+        }
+        None => {
+            let token = app.new_token().map_err(|error| refused(&error))?;
+            data.keep_admin_token(&token.text()).map_err(|error| refused(&error))?;
+            token
+        }
+    };
+    app.issue(token, "first administrator", Role::Admin)
+        .await
+        .map_err(|error| refused(&error))?;
+    Ok(())
+}
+
+fn random_origin(entropy: &Entropy) -> Result<String, crate::entropy::EntropyError> {
+    let bytes = entropy.bytes()?;
+    Ok(format!(
+        "shipslog-{}",
+        bytes[..6].iter().map(|byte| format!("{byte:02x}")).collect::<String>()
+    ))
+}
+
+fn secret(path: &Path) -> Result<String, Failure> {
+    let text =
+        std::fs::read_to_string(path).map_err(|error| Failure::unclear(format!("{}: {error}", path.display())))?;
+    let secret = text.trim_end_matches(['\r', '\n']).to_owned();
+    if secret.is_empty() {
+        return Err(Failure::unclear(format!("{}: the secret is empty", path.display())));
+    }
+    Ok(secret)
+}

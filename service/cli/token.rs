@@ -1,0 +1,125 @@
+//! `token`: bearer tokens for people who read or administer. Producers need none.
+
+use clap::Subcommand;
+use serde_json::json;
+
+use super::client::{Client, block_on, encode};
+use super::output::{Format, cell, note, print, print_json, table};
+use super::producer::items;
+use super::{Context, Failure, text};
+use crate::config::ClientSettings;
+
+/// What can be done with tokens.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Issue a token; it is shown once, on standard output
+    Add(Add),
+    /// List the tokens, without their secrets
+    List(List),
+    /// Revoke a token at once
+    Revoke(Revoke),
+}
+
+/// Arguments of `token add`.
+#[derive(Debug, clap::Args)]
+pub struct Add {
+    /// Who or what it is for
+    #[arg(value_parser = text)]
+    name: String,
+    /// What it may do
+    #[arg(long, value_enum, default_value_t = Role::Reader)]
+    role: Role,
+    /// Form of the result
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    #[command(flatten)]
+    client: ClientSettings,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Role {
+    /// Reads everything: managers, auditors
+    Reader,
+    /// Reads everything, registers producers and issues tokens
+    Admin,
+}
+
+/// Arguments of `token list`.
+#[derive(Debug, clap::Args)]
+pub struct List {
+    /// Form of the result
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    #[command(flatten)]
+    client: ClientSettings,
+}
+
+/// Arguments of `token revoke`.
+#[derive(Debug, clap::Args)]
+pub struct Revoke {
+    /// Id of the token, as listed
+    #[arg(value_parser = text)]
+    id: String,
+    /// Why
+    #[arg(long, value_name = "TEXT", value_parser = text)]
+    reason: String,
+    #[command(flatten)]
+    client: ClientSettings,
+}
+
+impl Command {
+    /// Does it.
+    pub fn run(self, context: &Context) -> Result<(), Failure> {
+        match self {
+            Self::Add(add) => add.run(context),
+            Self::List(list) => list.run(context),
+            Self::Revoke(revoke) => revoke.run(context),
+        }
+    }
+}
+
+impl Add {
+    fn run(self, context: &Context) -> Result<(), Failure> {
+        let client = Client::new(self.client, context)?;
+        let role = match self.role {
+            Role::Reader => "reader",
+            Role::Admin => "admin",
+        };
+        let answer = block_on(client.post("/v1/tokens", &json!({ "name": self.name, "role": role })))?;
+        match self.format {
+            Format::Json => print_json(&answer),
+            Format::Table => {
+                note(&format!(
+                    "Token {} ({role}) for {}; it is not shown again.",
+                    cell(&answer, "id"),
+                    self.name
+                ));
+                print(&cell(&answer, "token"))
+            }
+        }
+    }
+}
+
+impl List {
+    fn run(self, context: &Context) -> Result<(), Failure> {
+        let client = Client::new(self.client, context)?;
+        let answer = block_on(client.get("/v1/tokens"))?;
+        if self.format == Format::Json {
+            return print_json(&answer);
+        }
+        let mut rows = table(["id", "name", "role", "issued by entry", "revoked by entry"]);
+        for item in items(&answer) {
+            rows.add_row(["id", "name", "role", "issued_index", "revoked_index"].map(|member| cell(item, member)));
+        }
+        print(&rows.to_string())
+    }
+}
+
+impl Revoke {
+    fn run(self, context: &Context) -> Result<(), Failure> {
+        let client = Client::new(self.client, context)?;
+        let path = format!("/v1/tokens/{}/revocation", encode(&self.id));
+        block_on(client.post(&path, &json!({ "reason": self.reason })))?;
+        print(&format!("Token {} is revoked.", self.id))
+    }
+}

@@ -1,0 +1,177 @@
+//! The data directory: the keys of the log and the service, the log's public key, the first admin token.
+//!
+//! Private files are made with mode 0600 and never overwritten.
+
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use ledger::{NoteKey, NoteSigner, PrivateKey};
+
+use crate::entropy::{Entropy, EntropyError};
+
+/// Why the data directory cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DataError {
+    /// A file or the directory itself could not be read or written.
+    #[error("{path}: {error}")]
+    Io {
+        /// Which.
+        path: String,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// A file does not hold what it should.
+    #[error("{path}: {what}")]
+    Content {
+        /// Which.
+        path: String,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// No key could be made.
+    #[error(transparent)]
+    Entropy(#[from] EntropyError),
+}
+
+/// A data directory with its two keys.
+pub struct DataDirectory {
+    path: PathBuf,
+    log_key: PrivateKey,
+    service_key: PrivateKey,
+    origin: Option<String>,
+}
+
+const LOG_KEY: &str = "log.key.pem";
+const SERVICE_KEY: &str = "service.key.pem";
+const VKEY: &str = "log.vkey";
+const ORIGIN: &str = "origin";
+const ADMIN_TOKEN: &str = "admin.token";
+
+impl DataDirectory {
+    /// Opens it; makes it, and the keys, where they do not exist yet.
+    pub fn open(path: &Path, entropy: &Entropy) -> Result<Self, DataError> {
+        if !path.exists() {
+            fs::create_dir_all(path).map_err(|error| io(path, error))?;
+            restrict(path, 0o700)?;
+        }
+        let origin = read_optional(&path.join(ORIGIN))?.map(|text| text.trim_end().to_owned());
+        Ok(Self {
+            log_key: key(&path.join(LOG_KEY), entropy)?,
+            service_key: key(&path.join(SERVICE_KEY), entropy)?,
+            origin,
+            path: path.to_owned(),
+        })
+    }
+
+    /// Where the embedded database is kept when no other is named.
+    pub fn database_path(&self) -> PathBuf {
+        self.path.join("shipslog.db")
+    }
+
+    /// The origin that was chosen when the log was created.
+    pub fn origin(&self) -> Option<&str> {
+        self.origin.as_deref()
+    }
+
+    /// Whether a log was created that belongs to this directory.
+    pub fn has_log(&self) -> bool {
+        self.path.join(VKEY).exists()
+    }
+
+    /// Signs checkpoints of the log of this origin, and nothing else. The first origin that is asked for is kept for ever.
+    pub fn log_signer(&mut self, origin: &str) -> Result<NoteSigner, DataError> {
+        let path = self.path.join(ORIGIN);
+        let content = |what: String| DataError::Content {
+            path: path.display().to_string(),
+            what,
+        };
+        let signer =
+            NoteSigner::new(origin, self.log_key.clone()).map_err(|error| content(format!("{origin}: {error}")))?;
+        match &self.origin {
+            Some(kept) if kept == origin => {}
+            Some(kept) => return Err(content(format!("the origin of this log is {kept} and never changes"))),
+            None => {
+                write_new(&path, format!("{origin}\n").as_bytes(), 0o644)?;
+                self.origin = Some(origin.to_owned());
+            }
+        }
+        Ok(signer)
+    }
+
+    /// Keeps the log's public key, once the log exists: for those who verify it.
+    pub fn keep_log_key(&self, key: &NoteKey) -> Result<(), DataError> {
+        if self.has_log() {
+            Ok(())
+        } else {
+            write_new(&self.path.join(VKEY), format!("{key}\n").as_bytes(), 0o644)
+        }
+    }
+
+    /// Signs what the service itself asserts.
+    pub fn service_key(&self) -> PrivateKey {
+        self.service_key.clone()
+    }
+
+    /// The admin token, if its file is still there.
+    pub fn admin_token(&self) -> Result<Option<String>, DataError> {
+        Ok(read_optional(&self.path.join(ADMIN_TOKEN))?.map(|text| text.trim_end().to_owned()))
+    }
+
+    /// Keeps the admin token, readable by its owner alone.
+    pub fn keep_admin_token(&self, token: &str) -> Result<(), DataError> {
+        write_new(&self.path.join(ADMIN_TOKEN), format!("{token}\n").as_bytes(), 0o600)
+    }
+}
+
+fn key(path: &Path, entropy: &Entropy) -> Result<PrivateKey, DataError> {
+    if let Some(pem) = read_optional(path)? {
+        return PrivateKey::from_pem(&pem).map_err(|error| DataError::Content {
+            path: path.display().to_string(),
+            what: error.to_string(),
+        });
+    }
+    let key = PrivateKey::from_seed(entropy.bytes()?);
+    write_new(path, key.to_pem().as_bytes(), 0o600)?;
+    Ok(key)
+}
+
+fn read_optional(path: &Path) -> Result<Option<String>, DataError> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(io(path, error)),
+    }
+}
+
+/// Writes a file that must not exist yet, whole or not at all.
+pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), DataError> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
+    let mut file = options.open(path).map_err(|error| io(path, error))?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    if let Err(error) = written {
+        // Half a key is worse than none.
+        fs::remove_file(path).map_err(|error| io(path, error))?;
+        return Err(io(path, error));
+    }
+    Ok(())
+}
+
+fn restrict(path: &Path, mode: u32) -> Result<(), DataError> {
+    #[cfg(unix)]
+    {
+        let permissions = std::os::unix::fs::PermissionsExt::from_mode(mode);
+        fs::set_permissions(path, permissions).map_err(|error| io(path, error))?;
+    }
+    Ok(())
+}
+
+fn io(path: &Path, error: std::io::Error) -> DataError {
+    DataError::Io {
+        path: path.display().to_string(),
+        error,
+    }
+}

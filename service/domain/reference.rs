@@ -1,0 +1,197 @@
+//! What an event can be found by and joined on.
+//!
+//! The store indexes these. Nothing is cut: the parser bounds every value, and what it lets through is indexed whole.
+
+use std::collections::BTreeSet;
+
+use super::artifact::{Artifact, digest, is_whole_commit};
+use super::event::{Body, Event};
+
+/// What a reference points at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ReferenceKind {
+    /// A deployment's id.
+    Deployment,
+    /// An incident's id.
+    Incident,
+    /// A change's id.
+    Change,
+    /// A ticket's id or page.
+    Ticket,
+    /// A pull request's id.
+    PullRequest,
+    /// A commit, in lower case.
+    Commit,
+    /// `algorithm:hex`, in lower case.
+    Digest,
+    /// A version.
+    Version,
+    /// An artifact's whole id.
+    Artifact,
+    /// The id or page of a run of a pipeline, build or test.
+    Run,
+    /// An approval's id.
+    Approval,
+    /// `context.id`.
+    Event,
+    /// `context.chainId`.
+    Chain,
+}
+
+impl ReferenceKind {
+    /// Every kind there is.
+    pub const ALL: [Self; 13] = [
+        Self::Deployment,
+        Self::Incident,
+        Self::Change,
+        Self::Ticket,
+        Self::PullRequest,
+        Self::Commit,
+        Self::Digest,
+        Self::Version,
+        Self::Artifact,
+        Self::Run,
+        Self::Approval,
+        Self::Event,
+        Self::Chain,
+    ];
+
+    /// The word used in the database and in JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Deployment => "deployment",
+            Self::Incident => "incident",
+            Self::Change => "change",
+            Self::Ticket => "ticket",
+            Self::PullRequest => "pull_request",
+            Self::Commit => "commit",
+            Self::Digest => "digest",
+            Self::Version => "version",
+            Self::Artifact => "artifact",
+            Self::Run => "run",
+            Self::Approval => "approval",
+            Self::Event => "event",
+            Self::Chain => "chain",
+        }
+    }
+}
+
+impl Event {
+    /// What this event can be found by, each once, in a fixed order.
+    pub fn references(&self) -> Vec<(ReferenceKind, String)> {
+        let mut found = References(BTreeSet::new());
+        found.add(ReferenceKind::Event, &self.id);
+        found.add_some(ReferenceKind::Chain, self.chain_id.as_deref());
+        self.body_references(&mut found);
+        self.extension_references(&mut found);
+        found.0.into_iter().collect()
+    }
+
+    fn body_references(&self, found: &mut References) {
+        match &self.body {
+            Body::Deployment { artifact, .. } => {
+                found.add(ReferenceKind::Deployment, &self.subject_id);
+                found.add_artifact(artifact);
+            }
+            Body::Service { artifact, .. } => found.add_artifacts(artifact.as_ref()),
+            Body::Change { .. } => found.add(ReferenceKind::Change, &self.subject_id),
+            Body::Artifact { artifact, change, .. } => {
+                found.add_artifact(artifact);
+                found.add_some(ReferenceKind::Change, change.as_deref());
+            }
+            Body::Build { artifact, .. } => {
+                found.add(ReferenceKind::Run, &self.subject_id);
+                found.add_artifacts(artifact.as_ref());
+            }
+            Body::PipelineRun { uri, .. } => {
+                found.add(ReferenceKind::Run, &self.subject_id);
+                found.add_some(ReferenceKind::Run, uri.as_deref());
+            }
+            Body::TestRun(_) => found.add(ReferenceKind::Run, &self.subject_id),
+            Body::Approval(_) => found.add(ReferenceKind::Approval, &self.subject_id),
+            Body::Incident { ticket, artifact, .. } => {
+                found.add(ReferenceKind::Incident, &self.subject_id);
+                found.add_some(ReferenceKind::Ticket, ticket.as_deref());
+                found.add_artifacts(artifact.as_ref());
+            }
+            Body::Ticket(ticket) => {
+                found.add(ReferenceKind::Ticket, &self.subject_id);
+                found.add_some(ReferenceKind::Ticket, ticket.uri.as_deref());
+            }
+            Body::Environment { .. } | Body::Other => {}
+        }
+    }
+
+    fn extension_references(&self, found: &mut References) {
+        let extension = &self.extension;
+        found.add_some(ReferenceKind::Version, extension.version.as_deref());
+        found.add_some(
+            ReferenceKind::Deployment,
+            extension.deployment_id.as_ref().map(|id| id.as_str()),
+        );
+        found.add_some(ReferenceKind::Run, extension.run_url.as_deref());
+        found.add_some(ReferenceKind::Commit, extension.commit.as_deref());
+        if let Some(artifact) = &extension.artifact {
+            found.add_artifact(&Artifact::parse(artifact.as_str()));
+        }
+        // A cause is told as a deployment, by its id or as `#index`, which is a place in the log and no id.
+        found.add_some(
+            ReferenceKind::Deployment,
+            extension.caused_by.as_deref().filter(|cause| !cause.starts_with('#')),
+        );
+        // A repair is of a deployment or of an incident, and the event does not say which.
+        found.add_some(ReferenceKind::Deployment, extension.remediates.as_deref());
+        found.add_some(ReferenceKind::Incident, extension.remediates.as_deref());
+        for commit in &extension.commits {
+            found.add(ReferenceKind::Commit, &commit.id);
+        }
+        for request in &extension.pull_requests {
+            found.add(ReferenceKind::PullRequest, &request.id);
+            found.add_some(ReferenceKind::Commit, request.merge_commit.as_deref());
+        }
+        for ticket in &extension.tickets {
+            found.add(ReferenceKind::Ticket, &ticket.id);
+        }
+    }
+}
+
+/// References found so far, each once.
+struct References(BTreeSet<(ReferenceKind, String)>);
+
+impl References {
+    fn add(&mut self, kind: ReferenceKind, value: &str) {
+        let value = match kind {
+            ReferenceKind::Commit => value.to_ascii_lowercase(),
+            _ => value.to_owned(),
+        };
+        self.0.insert((kind, value));
+    }
+
+    fn add_some(&mut self, kind: ReferenceKind, value: Option<&str>) {
+        if let Some(value) = value {
+            self.add(kind, value);
+        }
+    }
+
+    fn add_artifacts(&mut self, artifact: Option<&Artifact>) {
+        if let Some(artifact) = artifact {
+            self.add_artifact(artifact);
+        }
+    }
+
+    fn add_artifact(&mut self, artifact: &Artifact) {
+        // A bare digest is found as a digest.
+        if digest(&artifact.id).is_none() {
+            self.add(ReferenceKind::Artifact, &artifact.id);
+        }
+        self.add_some(ReferenceKind::Digest, artifact.digest.as_deref());
+        match &artifact.version {
+            Some(commit) if is_whole_commit(commit) => self.add(ReferenceKind::Commit, commit),
+            Some(version) => self.add(ReferenceKind::Version, version),
+            None => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,144 @@
+//! Who may call what: one table, deny by default.
+//!
+//! A route that is not in the table answers 403, whoever asks; a test compares the table with the routes.
+
+use actix_web::ResponseError;
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
+use actix_web::http::header::AUTHORIZATION;
+use actix_web::middleware::Next;
+use actix_web::web::Data;
+
+use super::Settings;
+use super::problem::{Kind, Problem};
+use crate::app::App;
+use crate::domain::producer::Role;
+
+/// What a route asks of its caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Nothing.
+    Public,
+    /// Nothing, unless the log was closed: then a token that reads.
+    Log,
+    /// Nothing here: the signature inside the body is the credential.
+    Signature,
+    /// Nothing here: the body is authenticated by a shared secret.
+    SharedSecret,
+    /// A bearer token of this role or a higher one.
+    Token(Role),
+}
+
+use Access::{Log, Public, SharedSecret, Signature, Token};
+
+const READER: Access = Token(Role::Reader);
+const ADMIN: Access = Token(Role::Admin);
+
+/// Every route of the service.
+pub const ROUTES: &[(Method, &str, Access)] = &[
+    (Method::POST, "/v1/events", Signature),
+    (Method::POST, "/v1/events/batch", Signature),
+    (Method::GET, "/v1/events", READER),
+    (Method::GET, "/v1/events/{index}", READER),
+    (Method::GET, "/v1/events/{index}/envelope", READER),
+    (Method::GET, "/v1/events/{index}/receipt", READER),
+    (Method::POST, "/v1/hooks/github", SharedSecret),
+    (Method::GET, "/v1/producers", READER),
+    (Method::POST, "/v1/producers", ADMIN),
+    (Method::POST, "/v1/producers/{name}/revocation", ADMIN),
+    (Method::GET, "/v1/tokens", ADMIN),
+    (Method::POST, "/v1/tokens", ADMIN),
+    (Method::POST, "/v1/tokens/{id}/revocation", ADMIN),
+    (Method::GET, "/v1/services", READER),
+    (Method::GET, "/v1/environments", READER),
+    (Method::GET, "/v1/environments/{environment}/state", READER),
+    (Method::GET, "/v1/deployments", READER),
+    (Method::GET, "/v1/deployments/{id}", READER),
+    (Method::GET, "/v1/incidents", READER),
+    (Method::GET, "/v1/incidents/{id}", READER),
+    (Method::GET, "/v1/search", READER),
+    (Method::GET, "/v1/release-notes", READER),
+    (Method::GET, "/v1/reports/compliance", READER),
+    (Method::GET, "/v1/log", READER),
+    (Method::GET, "/v1/log/entries/{index}", READER),
+    (Method::GET, "/v1/log/entries/{index}/proof", READER),
+    (Method::GET, "/v1/log/envelopes/{bundle}", READER),
+    (Method::GET, "/log/checkpoint", Log),
+    (Method::GET, "/log/tile/{path:.*}", Log),
+    (Method::GET, "/healthz", Public),
+    (Method::GET, "/readyz", Public),
+    (Method::GET, "/openapi.json", Public),
+    (Method::GET, "/docs", Public),
+    (Method::GET, "/docs/{_:.*}", Public),
+];
+
+/// Lets a request through only where the table does.
+pub async fn guard(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    match check(&request) {
+        Ok(()) => Ok(next.call(request).await?.map_into_left_body()),
+        Err(problem) => Ok(request.into_response(problem.error_response()).map_into_right_body()),
+    }
+}
+
+fn check(request: &ServiceRequest) -> Result<(), Problem> {
+    let Some(pattern) = request.match_pattern() else {
+        return Err(Problem::new(Kind::NotFound, "there is nothing at this path"));
+    };
+    // HEAD is GET without a body.
+    let method = if request.method() == Method::HEAD {
+        &Method::GET
+    } else {
+        request.method()
+    };
+    let mut known = ROUTES.iter().filter(|(_, path, _)| *path == pattern).peekable();
+    if known.peek().is_none() {
+        return Err(Problem::new(Kind::Forbidden, "this path is open to nobody"));
+    }
+    match known.find(|(allowed, _, _)| allowed == method) {
+        None => Err(Problem::new(
+            Kind::MethodNotAllowed,
+            "this path does not take that method",
+        )),
+        Some((_, _, Log)) if !is_log_public(request) => authorise(request, Role::Reader),
+        Some((_, _, Log | Public | Signature | SharedSecret)) => Ok(()),
+        Some((_, _, Token(role))) => authorise(request, *role),
+    }
+}
+
+fn is_log_public(request: &ServiceRequest) -> bool {
+    request
+        .app_data::<Data<Settings>>()
+        .is_some_and(|settings| settings.public_log)
+}
+
+fn authorise(request: &ServiceRequest, needed: Role) -> Result<(), Problem> {
+    let app = request
+        .app_data::<Data<App>>()
+        .ok_or_else(|| Problem::new(Kind::Internal, "no service is attached"))?;
+    let unauthenticated = |detail: &str| Problem::new(Kind::Unauthenticated, detail).at("Authorization");
+    let header = request.headers().get(AUTHORIZATION).ok_or_else(|| {
+        unauthenticated("this needs a token: send Authorization: Bearer TOKEN (SHIPSLOG_TOKEN for the command line)")
+    })?;
+    let token = header
+        .to_str()
+        .ok()
+        .and_then(|text| text.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, token)| token.trim())
+        .ok_or_else(|| unauthenticated("the header must be: Bearer TOKEN"))?;
+    let role = app
+        .authenticate(token)
+        .ok_or_else(|| unauthenticated("the token is unknown or was revoked"))?;
+    if role >= needed {
+        Ok(())
+    } else {
+        Err(Problem::new(
+            Kind::Forbidden,
+            format!("this needs a token with the role {}", needed.as_str()),
+        ))
+    }
+}

@@ -1,0 +1,12 @@
+//! The JSON API, one noun a file.
+
+pub mod deployments;
+pub mod events;
+pub mod health;
+pub mod hooks;
+pub mod incidents;
+pub mod log;
+pub mod producers;
+mod query;
+pub mod search;
+pub mod tokens;

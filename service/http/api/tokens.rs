@@ -1,0 +1,128 @@
+//! `/v1/tokens`: bearer tokens for people who read and people who administer.
+
+use actix_web::web::{Data, Json, Path, Payload};
+use actix_web::{HttpRequest, HttpResponse, get, post};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::super::body;
+use super::super::problem::Problem;
+use super::events::ReceiptBody;
+use super::producers::{Revocation, with_receipt};
+use crate::app::App;
+use crate::domain::producer::{Role, Token};
+
+/// A token, without its secret.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TokenView {
+    /// Its id.
+    pub id: String,
+    /// Who has it.
+    pub name: String,
+    /// What it allows.
+    pub role: Role,
+    /// The entry that recorded its issue.
+    pub issued_index: u64,
+    /// The entry that recorded its revocation.
+    pub revoked_index: Option<u64>,
+}
+
+/// A token that was just issued.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct IssuedToken {
+    /// Its id.
+    pub id: String,
+    /// Who has it.
+    pub name: String,
+    /// What it allows.
+    pub role: Role,
+    /// The token itself. It is shown this once; only a hash of it is kept.
+    pub token: String,
+}
+
+/// What to issue.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TokenRequest {
+    /// Who will have it.
+    pub name: String,
+    /// What it allows.
+    pub role: Role,
+}
+
+/// The token that was revoked, and the receipt of the entry that says so.
+#[derive(ToSchema)]
+#[allow(dead_code)]
+pub struct RevokedTokenBody {
+    token: TokenView,
+    receipt: ReceiptBody,
+}
+
+impl From<&Token> for TokenView {
+    fn from(token: &Token) -> Self {
+        Self {
+            id: token.id.clone(),
+            name: token.name.clone(),
+            role: token.role,
+            issued_index: token.issued_at_index,
+            revoked_index: token.revoked_at_index,
+        }
+    }
+}
+
+/// All tokens, revoked ones included, without their secrets.
+#[utoipa::path(
+    tag = "tokens",
+    responses((status = 200, description = "All tokens, oldest first", body = Vec<TokenView>)),
+    security(("token" = []))
+)]
+#[get("/v1/tokens")]
+pub async fn list_tokens(app: Data<App>) -> Json<Vec<TokenView>> {
+    Json(app.keyring().tokens().iter().map(Into::into).collect())
+}
+
+/// Issues a token. That it was issued is a signed entry of the log.
+#[utoipa::path(
+    tag = "tokens",
+    request_body = TokenRequest,
+    responses(
+        (status = 201, description = "Issued; the token is shown this once", body = IssuedToken),
+        (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("token" = []))
+)]
+#[post("/v1/tokens")]
+pub async fn issue_token(app: Data<App>, request: HttpRequest, payload: Payload) -> Result<HttpResponse, Problem> {
+    let TokenRequest { name, role } = body::read_json(&request, payload).await?;
+    let issued = app.issue_token(&name, role).await?;
+    Ok(HttpResponse::Created().json(IssuedToken {
+        id: issued.id,
+        name,
+        role,
+        token: issued.token,
+    }))
+}
+
+/// Revokes a token.
+#[utoipa::path(
+    tag = "tokens",
+    params(("id" = String, Path, description = "Id of the token")),
+    request_body = Revocation,
+    responses(
+        (status = 200, description = "Revoked", body = RevokedTokenBody),
+        (status = 404, description = "There is no such token", body = Problem, content_type = "application/problem+json"),
+        (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("token" = []))
+)]
+#[post("/v1/tokens/{id}/revocation")]
+pub async fn revoke_token(
+    app: Data<App>,
+    request: HttpRequest,
+    id: Path<String>,
+    payload: Payload,
+) -> Result<HttpResponse, Problem> {
+    let revocation: Revocation = body::read_json(&request, payload).await?;
+    let (token, accepted) = app.revoke_token(&id, revocation.reason).await?;
+    Ok(HttpResponse::Ok().json(with_receipt("token", &TokenView::from(&token), &accepted.receipt)?))
+}

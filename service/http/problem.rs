@@ -1,0 +1,342 @@
+//! Every error an HTTP client can see, in one table, as RFC 9457 problem details.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::{HttpResponse, ResponseError};
+use ledger::EnvelopeError;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::adapter::AdapterError;
+use crate::app::{AdministrationError, HookError, LogError, ReadError, RecordError};
+use crate::domain::keyring::{KeyringError, PermissionError};
+use crate::domain::parse::{EventError, EventErrorKind};
+use crate::sequencer::SubmitError;
+use crate::store::StoreError;
+
+/// What went wrong, as RFC 9457 problem details.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Problem {
+    /// Stable name of the kind of problem, as a URN.
+    #[serde(rename = "type")]
+    #[schema(example = "urn:shipslog:problem:invalid-event")]
+    pub kind: String,
+    /// The kind of problem in words.
+    pub title: &'static str,
+    /// The HTTP status.
+    pub status: u16,
+    /// What is wrong with this request, in words.
+    pub detail: String,
+    /// JSON pointer (RFC 6901) to the member at fault, or the name of the parameter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pointer: Option<String>,
+}
+
+/// The kinds of problem: slug, status, title.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The request is not what its form says.
+    Malformed,
+    /// A parameter is wrong.
+    InvalidParameter,
+    /// Nobody, or nobody we know.
+    Unauthenticated,
+    /// Known, but not for this.
+    Forbidden,
+    /// Not there.
+    NotFound,
+    /// That method is not for this path.
+    MethodNotAllowed,
+    /// Something else is there.
+    Conflict,
+    /// It was there and was destroyed.
+    Erased,
+    /// Too many bytes.
+    TooLarge,
+    /// No such media type or payload type.
+    UnsupportedType,
+    /// The event breaks its schema.
+    InvalidEvent,
+    /// The body did not arrive in time.
+    Timeout,
+    /// Too much is waiting.
+    Busy,
+    /// The outcome is not known.
+    Unconfirmed,
+    /// The database is not there.
+    Unavailable,
+    /// A fault of ours.
+    Internal,
+}
+
+impl Kind {
+    const fn entry(self) -> (&'static str, StatusCode, &'static str) {
+        match self {
+            Self::Malformed => ("malformed", StatusCode::BAD_REQUEST, "Malformed request"),
+            Self::InvalidParameter => ("invalid-parameter", StatusCode::BAD_REQUEST, "Invalid parameter"),
+            Self::Unauthenticated => ("unauthenticated", StatusCode::UNAUTHORIZED, "Not authenticated"),
+            Self::Forbidden => ("forbidden", StatusCode::FORBIDDEN, "Not permitted"),
+            Self::NotFound => ("not-found", StatusCode::NOT_FOUND, "Not found"),
+            Self::MethodNotAllowed => (
+                "method-not-allowed",
+                StatusCode::METHOD_NOT_ALLOWED,
+                "Method not allowed",
+            ),
+            Self::Conflict => ("conflict", StatusCode::CONFLICT, "Conflict"),
+            Self::Erased => ("erased", StatusCode::GONE, "Erased"),
+            Self::TooLarge => ("too-large", StatusCode::PAYLOAD_TOO_LARGE, "Too large"),
+            Self::UnsupportedType => (
+                "unsupported-type",
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "Unsupported type",
+            ),
+            Self::InvalidEvent => ("invalid-event", StatusCode::UNPROCESSABLE_ENTITY, "Invalid event"),
+            Self::Timeout => ("timeout", StatusCode::REQUEST_TIMEOUT, "Request timed out"),
+            Self::Busy => ("busy", StatusCode::SERVICE_UNAVAILABLE, "Busy"),
+            Self::Unconfirmed => ("unconfirmed", StatusCode::SERVICE_UNAVAILABLE, "Outcome not known"),
+            Self::Unavailable => ("unavailable", StatusCode::SERVICE_UNAVAILABLE, "Unavailable"),
+            Self::Internal => ("internal", StatusCode::INTERNAL_SERVER_ERROR, "Internal error"),
+        }
+    }
+}
+
+impl Problem {
+    /// A problem of a kind.
+    pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
+        let (slug, status, title) = kind.entry();
+        Self {
+            kind: format!("urn:shipslog:problem:{slug}"),
+            title,
+            status: status.as_u16(),
+            detail: detail.into(),
+            pointer: None,
+        }
+    }
+
+    /// The same, naming the member or parameter at fault.
+    #[must_use]
+    pub fn at(mut self, pointer: impl Into<String>) -> Self {
+        self.pointer = Some(pointer.into());
+        self
+    }
+
+    fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// A fault of ours: logged in full, told in general.
+    pub fn internal(error: &dyn std::fmt::Display) -> Self {
+        tracing::error!(%error, "a request failed");
+        Self::new(Kind::Internal, "the service could not do this; its log says why")
+    }
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.title, self.detail)
+    }
+}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        self.status()
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut response = HttpResponse::build(self.status());
+        response.insert_header((CONTENT_TYPE, "application/problem+json"));
+        response.insert_header((
+            HeaderName::from_static("cache-control"),
+            HeaderValue::from_static("no-store"),
+        ));
+        match self.status {
+            401 => response.insert_header((WWW_AUTHENTICATE, "Bearer")),
+            503 => response.insert_header((RETRY_AFTER, "1")),
+            _ => &mut response,
+        };
+        // Serialising strings and a number cannot fail; an empty body would still carry the status.
+        response.body(serde_json::to_vec(self).unwrap_or_default())
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Busy(_) => Self::new(Kind::Busy, "all database connections are in use; try again"),
+            StoreError::Open(_) | StoreError::Unconfirmed(_) | StoreError::HeadMoved => {
+                tracing::error!(%error, "the database failed");
+                Self::new(Kind::Unavailable, "the database cannot be reached; try again")
+            }
+            StoreError::Url(_)
+            | StoreError::Unsafe { .. }
+            | StoreError::Migrate(_)
+            | StoreError::Query(_)
+            | StoreError::Damaged(_) => Self::internal(&error),
+        }
+    }
+}
+
+impl From<SubmitError> for Problem {
+    fn from(error: SubmitError) -> Self {
+        let detail = error.to_string();
+        match error {
+            SubmitError::Busy | SubmitError::Stopped => Self::new(Kind::Busy, detail),
+            SubmitError::Unavailable(reason) => {
+                tracing::error!(reason, "a record was not taken");
+                Self::new(
+                    Kind::Unavailable,
+                    "the database failed and nothing was recorded; try again",
+                )
+            }
+            SubmitError::Unconfirmed => Self::new(Kind::Unconfirmed, detail),
+            SubmitError::Permission(error) => error.into(),
+            SubmitError::Keyring(error) => error.into(),
+            SubmitError::Entry(error) => Self::new(Kind::InvalidEvent, error.to_string()).at("/payloadType"),
+        }
+    }
+}
+
+impl From<PermissionError> for Problem {
+    fn from(error: PermissionError) -> Self {
+        let detail = error.to_string();
+        match error {
+            PermissionError::Unknown(_) | PermissionError::Unsigned => {
+                Self::new(Kind::Unauthenticated, detail).at("/signatures")
+            }
+            PermissionError::Revoked(..) | PermissionError::NotYet(..) | PermissionError::Expired(..) => {
+                Self::new(Kind::Forbidden, detail).at("/signatures")
+            }
+            PermissionError::Reserved(member) => {
+                Self::new(Kind::Forbidden, detail).at(format!("/customData/shipslog/{member}"))
+            }
+            PermissionError::Scope(scope) => Self::new(Kind::Forbidden, detail).at(scope.pointer()),
+        }
+    }
+}
+
+impl From<KeyringError> for Problem {
+    fn from(error: KeyringError) -> Self {
+        let detail = error.to_string();
+        match error {
+            KeyringError::NameTaken(_) => Self::new(Kind::Conflict, detail).at("/name"),
+            KeyringError::KeyTaken(_) => Self::new(Kind::Conflict, detail).at("/public_key"),
+            KeyringError::NotRegistered(_) | KeyringError::ServiceKey | KeyringError::Creation => {
+                Self::new(Kind::Conflict, detail)
+            }
+            KeyringError::TokenTaken(_) | KeyringError::NoToken(_) => Self::new(Kind::Conflict, detail).at("/id"),
+            KeyringError::TokenHash => Self::new(Kind::InvalidEvent, detail).at("/secret_sha256"),
+            KeyringError::Key(_) => Self::new(Kind::InvalidEvent, detail).at("/public_key"),
+            KeyringError::Period => Self::new(Kind::InvalidEvent, detail).at("/valid_until"),
+            KeyringError::EventType(_) => Self::new(Kind::InvalidEvent, detail).at("/event_types"),
+        }
+    }
+}
+
+impl From<EnvelopeError> for Problem {
+    fn from(error: EnvelopeError) -> Self {
+        let (kind, pointer) = match &error {
+            EnvelopeError::Json(_) => (Kind::Malformed, error.pointer()),
+            EnvelopeError::UnknownKey | EnvelopeError::Signature(_) | EnvelopeError::NoSignature => {
+                (Kind::Unauthenticated, error.pointer())
+            }
+            EnvelopeError::Entry(_) => (Kind::InvalidEvent, error.pointer()),
+        };
+        Self::new(kind, error.to_string()).at(pointer)
+    }
+}
+
+impl From<EventError> for Problem {
+    fn from(error: EventError) -> Self {
+        let kind = match error.kind {
+            EventErrorKind::Malformed => Kind::Malformed,
+            EventErrorKind::UnknownPayloadType => Kind::UnsupportedType,
+            EventErrorKind::Invalid => Kind::InvalidEvent,
+        };
+        // The type of the payload is outside of it, in the envelope.
+        let pointer = if error.kind == EventErrorKind::UnknownPayloadType {
+            "/payloadType".into()
+        } else {
+            error.pointer
+        };
+        Self::new(kind, error.message).at(pointer)
+    }
+}
+
+impl From<RecordError> for Problem {
+    fn from(error: RecordError) -> Self {
+        let detail = error.to_string();
+        match error {
+            RecordError::Envelope(error) => error.into(),
+            RecordError::Event(error) => error.into(),
+            RecordError::Permission(error) => error.into(),
+            RecordError::Conflict { .. } => Self::new(Kind::Conflict, detail).at("/context/id"),
+            RecordError::Submit(error) => error.into(),
+            RecordError::Store(error) => error.into(),
+            RecordError::Log(error) => error.into(),
+            RecordError::Entropy(error) => Self::internal(&error),
+        }
+    }
+}
+
+impl From<LogError> for Problem {
+    fn from(error: LogError) -> Self {
+        let detail = error.to_string();
+        match error {
+            LogError::NoEntry { .. } | LogError::NoTree { .. } | LogError::NoResource => {
+                Self::new(Kind::NotFound, detail)
+            }
+            LogError::Erased { .. } => Self::new(Kind::Erased, detail),
+            LogError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ReadError> for Problem {
+    fn from(error: ReadError) -> Self {
+        let detail = error.to_string();
+        match error {
+            ReadError::NotFound { .. } => Self::new(Kind::NotFound, detail),
+            ReadError::Ambiguous { .. } => Self::new(Kind::Conflict, detail).at("service"),
+            ReadError::TreeSize { .. } => Self::new(Kind::InvalidParameter, detail).at("tree_size"),
+            ReadError::Erased { .. } => Self::new(Kind::Erased, detail),
+            ReadError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<AdministrationError> for Problem {
+    fn from(error: AdministrationError) -> Self {
+        let detail = error.to_string();
+        match error {
+            AdministrationError::NotFound { .. } => Self::new(Kind::NotFound, detail),
+            AdministrationError::Empty { pointer } => Self::new(Kind::InvalidEvent, detail).at(pointer),
+            AdministrationError::Key(_) => Self::new(Kind::InvalidEvent, detail).at("/public_key"),
+            AdministrationError::Payload(error) => Self::internal(&error),
+            AdministrationError::Record(error) => error.into(),
+            AdministrationError::Entropy(error) => Self::internal(&error),
+        }
+    }
+}
+
+impl From<HookError> for Problem {
+    fn from(error: HookError) -> Self {
+        let detail = error.to_string();
+        match error {
+            HookError::NotConfigured => Self::new(Kind::NotFound, detail),
+            HookError::Signature(_) => Self::new(Kind::Unauthenticated, detail).at("X-Hub-Signature-256"),
+            HookError::Adapter(error) => error.into(),
+            HookError::Record(error) => error.into(),
+        }
+    }
+}
+
+impl From<AdapterError> for Problem {
+    fn from(error: AdapterError) -> Self {
+        let detail = error.to_string();
+        match error {
+            AdapterError::Delivery => Self::new(Kind::Malformed, detail).at("X-GitHub-Delivery"),
+            AdapterError::Body { pointer, message } => Self::new(Kind::InvalidEvent, message).at(pointer),
+            AdapterError::Write(_) => Self::internal(&error),
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! What one batch would do to the log. Pure: the writer commits it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use ledger::{Entry, FullTile, leaf_hash};
+
+use super::state::State;
+use super::{Record, SubmitError};
+use crate::domain::event::{Body, Event, Phase, RunPhase};
+use crate::domain::{Instant, Outcome};
+use crate::store::{EnvelopeRow, EventRow, ReferenceRow};
+
+/// Names one entry for ever: event id, source, producer.
+pub(super) type Identity = (String, String, String);
+
+/// What becomes of one record of the batch.
+pub(super) enum Decision {
+    /// It is appended; the position is its place among the new entries.
+    Append { position: usize },
+    /// Its identity has an entry already.
+    Known { index: u64 },
+    /// It may not enter.
+    Refused(SubmitError),
+}
+
+/// All that the transaction will write.
+pub(super) struct Plan {
+    pub(super) decisions: Vec<Decision>,
+    pub(super) leaves: Vec<Vec<u8>>,
+    pub(super) envelopes: Vec<EnvelopeRow>,
+    pub(super) events: Vec<EventRow>,
+    pub(super) references: Vec<ReferenceRow>,
+    pub(super) tiles: Vec<FullTile>,
+    /// The log once the batch is committed.
+    pub(super) after: State,
+}
+
+/// Decides each record in the order of the queue.
+pub(super) fn plan(before: &State, records: &[Record], mut known: HashMap<Identity, u64>, now: Instant) -> Plan {
+    let first = before.size();
+    let time_ms = now.as_millis().max(before.time_ms);
+    let mut after = State {
+        time_ms,
+        ..before.clone()
+    };
+    let mut decisions = Vec::with_capacity(records.len());
+    let mut leaves = Vec::with_capacity(records.len());
+    let mut envelopes = Vec::with_capacity(records.len());
+    let mut events = Vec::with_capacity(records.len());
+    let mut references = Vec::with_capacity(records.len() * 4);
+    let mut tiles = Vec::new();
+    for record in records {
+        let identity = identity(record);
+        if let Some(index) = known.get(&identity) {
+            decisions.push(Decision::Known { index: *index });
+            continue;
+        }
+        let position = leaves.len();
+        let index = first + position as u64;
+        let (payload_type, signers) = (record.verified.payload_type(), record.verified.signers());
+        let leaf = match Entry::new(time_ms as u64, record.commitment, payload_type, signers) {
+            Ok(entry) => entry.encode(),
+            Err(error) => {
+                decisions.push(Decision::Refused(SubmitError::Entry(error)));
+                continue;
+            }
+        };
+        if let Err(error) = admit(&mut after, record, index) {
+            decisions.push(Decision::Refused(error));
+            continue;
+        }
+        after.edge.append(leaf_hash(&leaf), &mut tiles);
+        leaves.push(leaf);
+        envelopes.push(EnvelopeRow {
+            idx: index as i64,
+            tree_size: 0, // known once the whole batch is
+            salt: Some(record.salt.to_vec()),
+            bytes: Some(record.envelope.clone()),
+        });
+        events.push(event_row(index, time_ms, record.producer.as_str(), &record.event));
+        references.extend(reference_rows(index, &record.event));
+        decisions.push(Decision::Append { position });
+        known.insert(identity, index);
+    }
+    for envelope in &mut envelopes {
+        envelope.tree_size = after.edge.size() as i64;
+    }
+    // In the order of the key: the database then touches each page once.
+    references.sort_unstable();
+    after.root = after.edge.root();
+    Plan {
+        decisions,
+        leaves,
+        envelopes,
+        events,
+        references,
+        tiles,
+        after,
+    }
+}
+
+/// The identity of a record: no producer can take another's ids.
+pub(super) fn identity(record: &Record) -> Identity {
+    (
+        record.event.id.clone(),
+        record.event.source.clone(),
+        record.producer.as_str().to_owned(),
+    )
+}
+
+/// Whether the key may sign at this index, and what the record changes about keys. The record was checked against the
+/// newest keys before it queued; what is ahead of it in the log decides.
+fn admit(state: &mut State, record: &Record, index: u64) -> Result<(), SubmitError> {
+    let at = Instant::from_millis(state.time_ms);
+    // The service's key is introduced by the entry that it signs.
+    if state.keyring.origin().is_some() {
+        state.keyring.admit(record.verified.signers(), &record.event, at)?;
+    }
+    if let Some(administration) = &record.event.extension.administration {
+        Arc::make_mut(&mut state.keyring).apply(index, at, administration)?;
+    }
+    Ok(())
+}
+
+/// What an event says, in columns: a function of the entry and its envelope, so that it can be checked and made again.
+pub fn event_row(index: u64, recorded_ms: i64, producer: &str, event: &Event) -> EventRow {
+    EventRow {
+        idx: index as i64,
+        event_id: event.id.clone(),
+        source: event.source.clone(),
+        producer: producer.to_owned(),
+        event_type: event.event_type.text.clone(),
+        subject: event.event_type.subject.clone(),
+        predicate: event.event_type.predicate.clone(),
+        subject_id: event.subject_id.clone(),
+        service: event.service.as_ref().map(|name| name.as_str().to_owned()),
+        environment: event.environment.as_ref().map(|name| name.as_str().to_owned()),
+        outcome: outcome(&event.body).map(|outcome| outcome.as_str().to_owned()),
+        occurred_ms: event.occurred_at.as_millis(),
+        recorded_ms,
+        administrative: event.extension.administration.is_some(),
+    }
+}
+
+/// What an event can be found by.
+pub fn reference_rows(index: u64, event: &Event) -> impl Iterator<Item = ReferenceRow> {
+    event.references().into_iter().map(move |(kind, value)| ReferenceRow {
+        value,
+        kind: kind.as_str().to_owned(),
+        idx: index as i64,
+    })
+}
+
+fn outcome(body: &Body) -> Option<Outcome> {
+    match body {
+        Body::Deployment {
+            phase: Phase::Finished(outcome),
+            ..
+        } => Some(*outcome),
+        Body::Build {
+            phase: RunPhase::Finished(outcome),
+            ..
+        }
+        | Body::PipelineRun {
+            phase: RunPhase::Finished(outcome),
+            ..
+        } => *outcome,
+        Body::TestRun(run) => match run.phase {
+            RunPhase::Finished(outcome) => outcome,
+            RunPhase::Queued | RunPhase::Started | RunPhase::Skipped => None,
+        },
+        Body::Deployment { .. }
+        | Body::Service { .. }
+        | Body::Change { .. }
+        | Body::Artifact { .. }
+        | Body::Build { .. }
+        | Body::PipelineRun { .. }
+        | Body::Approval(_)
+        | Body::Incident { .. }
+        | Body::Ticket(_)
+        | Body::Environment { .. }
+        | Body::Other => None,
+    }
+}

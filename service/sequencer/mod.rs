@@ -1,0 +1,157 @@
+//! The single writer: puts verified records in order and makes them durable.
+//!
+//! Everything that can fail for one record alone has failed before it comes here, or is refused here without touching
+//! the others. A batch is committed as a whole, and nobody is answered before it is. After a failed commit the writer
+//! loads its state from the database again; it never goes on with what it had in memory.
+
+pub mod batch;
+mod state;
+mod writer;
+
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::thread::JoinHandle;
+
+use ledger::{Hash, NoteKey, NoteSigner, Receipt, Verified};
+use tokio::sync::oneshot;
+
+use crate::clock::Clock;
+use crate::domain::keyring::{Keyring, KeyringError, PermissionError};
+use crate::domain::{Event, ProducerName};
+use crate::store::{Database, StoreError};
+
+/// A record that is fit to enter the log.
+pub struct Record {
+    /// The envelope, verified.
+    pub verified: Verified,
+    /// What its payload says.
+    pub event: Event,
+    /// Whose key verified it.
+    pub producer: ProducerName,
+    /// The bytes as received.
+    pub envelope: Vec<u8>,
+    /// SHA-256 of those bytes.
+    pub envelope_sha256: Hash,
+    /// Blinds the commitment.
+    pub salt: [u8; 32],
+    /// Commitment to the signed content.
+    pub commitment: Hash,
+}
+
+/// What became of a record.
+#[derive(Debug)]
+pub enum Sequenced {
+    /// It is in the log.
+    Fresh(Box<Receipt>),
+    /// An entry with the same producer, source and event id was there already.
+    Known {
+        /// Its index.
+        index: u64,
+    },
+}
+
+/// Why a record is not in the log, or not known to be.
+#[derive(Debug, thiserror::Error)]
+pub enum SubmitError {
+    /// Too much is waiting; nothing was recorded.
+    #[error("the service is busy; nothing was recorded")]
+    Busy,
+    /// The database failed; nothing was recorded.
+    #[error("the database failed and nothing was recorded: {0}")]
+    Unavailable(String),
+    /// The database failed while committing; sending the same event again finds out.
+    #[error("it is not known whether the event was recorded; send the same event again to find out")]
+    Unconfirmed,
+    /// By the time it was its turn, the key was no longer allowed to sign it.
+    #[error(transparent)]
+    Permission(#[from] PermissionError),
+    /// The change it makes does not fit what came before it in the log.
+    #[error(transparent)]
+    Keyring(#[from] KeyringError),
+    /// Its entry would be no entry.
+    #[error(transparent)]
+    Entry(#[from] ledger::EntryError),
+    /// The service is shutting down; nothing was recorded.
+    #[error("the service is shutting down; nothing was recorded")]
+    Stopped,
+}
+
+type Reply = oneshot::Sender<Result<Sequenced, SubmitError>>;
+
+struct Submission {
+    record: Record,
+    reply: Reply,
+}
+
+/// The keys that may sign, as of the newest committed entry.
+#[derive(Clone, Default)]
+pub struct Keys(Arc<RwLock<Arc<Keyring>>>);
+
+impl Keys {
+    /// The newest keyring.
+    pub fn current(&self) -> Arc<Keyring> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn replace(&self, keyring: Arc<Keyring>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = keyring;
+    }
+}
+
+/// What the writer needs to know.
+pub struct Settings {
+    /// Records that may wait; more are refused.
+    pub queue: usize,
+    /// Signs checkpoints.
+    pub signer: NoteSigner,
+    /// The time of entries.
+    pub clock: Clock,
+}
+
+/// The way to the writer. Cheap to clone; the writer stops when the last one is dropped.
+#[derive(Clone)]
+pub struct Sequencer {
+    queue: SyncSender<Submission>,
+    keys: Keys,
+    log_key: NoteKey,
+}
+
+impl Sequencer {
+    /// Loads and re-checks the state of the log, and starts the writer. The handle ends once every [`Sequencer`] is gone.
+    pub fn start(database: &Database, settings: Settings) -> Result<(Self, JoinHandle<()>), StoreError> {
+        let (queue, submissions) = sync_channel(settings.queue);
+        let keys = Keys::default();
+        let log_key = settings.signer.key().clone();
+        let writer = writer::Writer::new(database, settings, keys.clone())?;
+        let thread = std::thread::Builder::new()
+            .name("sequencer".into())
+            .spawn(move || writer.run(&submissions))
+            .map_err(|error| StoreError::Open(error.to_string()))?;
+        Ok((Self { queue, keys, log_key }, thread))
+    }
+
+    /// Hands a record to the writer and waits until it is durable.
+    pub async fn submit(&self, record: Record) -> Result<Sequenced, SubmitError> {
+        self.enqueue(record)?.await.unwrap_or(Err(SubmitError::Stopped))
+    }
+
+    /// Hands a record to the writer; the answer comes through the channel.
+    pub fn enqueue(&self, record: Record) -> Result<oneshot::Receiver<Result<Sequenced, SubmitError>>, SubmitError> {
+        let (reply, answer) = oneshot::channel();
+        match self.queue.try_send(Submission { record, reply }) {
+            Ok(()) => Ok(answer),
+            Err(TrySendError::Full(_)) => Err(SubmitError::Busy),
+            Err(TrySendError::Disconnected(_)) => Err(SubmitError::Stopped),
+        }
+    }
+
+    /// The keys that may sign.
+    pub fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    /// The key that checkpoints are signed with.
+    pub fn log_key(&self) -> &NoteKey {
+        &self.log_key
+    }
+}

@@ -1,0 +1,254 @@
+//! The writer's thread: takes what waits, commits it as one batch, answers.
+//!
+//! Group commit without a timer: while one batch is being made durable the next one gathers in the queue.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use ledger::{Checkpoint, Hash, NodeId, NoteSigner, ProofPlan, Receipt, SignedNote, TileId, TlogProof, leaf_hash};
+
+use super::batch::{self, Decision, Plan};
+use super::state::State;
+use super::{Keys, Record, Sequenced, Settings, Submission, SubmitError};
+use crate::clock::Clock;
+use crate::store::{self, Database, HeadRow, StoreError, WriteTx};
+
+/// Most records of one batch.
+const BATCH: usize = 512;
+/// Least time between two published checkpoints, ms.
+const PUBLISH_INTERVAL_MS: i64 = 1000;
+/// How often the writer looks whether something is to be published when nothing arrives.
+const IDLE: Duration = Duration::from_millis(100);
+
+pub(super) struct Writer {
+    database: Database,
+    signer: NoteSigner,
+    clock: Clock,
+    keys: Keys,
+    /// `None` after a failure, until all was loaded again.
+    open: Option<Open>,
+}
+
+/// A connection and the state of the log that was loaded and last committed through it.
+struct Open {
+    connection: store::Writer,
+    state: State,
+}
+
+impl Writer {
+    pub(super) fn new(database: &Database, settings: Settings, keys: Keys) -> Result<Self, StoreError> {
+        let Settings { signer, clock, .. } = settings;
+        let mut writer = Self {
+            database: database.clone(),
+            signer,
+            clock,
+            keys,
+            open: None,
+        };
+        writer.open()?;
+        Ok(writer)
+    }
+
+    pub(super) fn run(mut self, submissions: &Receiver<Submission>) {
+        loop {
+            match submissions.recv_timeout(IDLE) {
+                Ok(first) => {
+                    let (records, replies): (Vec<_>, Vec<_>) = std::iter::once(first)
+                        .chain(submissions.try_iter().take(BATCH - 1))
+                        .map(|submission| (submission.record, submission.reply))
+                        .unzip();
+                    let answers = self.sequence(&records);
+                    for (reply, answer) in replies.into_iter().zip(answers) {
+                        // Nobody may be waiting any more: the record is in the log all the same, and sending it again
+                        // brings the same receipt.
+                        drop(reply.send(answer));
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => self.publish_newest(),
+                Err(RecvTimeoutError::Disconnected) => return self.publish_newest(),
+            }
+        }
+    }
+
+    /// Commits a batch. One answer for each record, in order.
+    fn sequence(&mut self, records: &[Record]) -> Vec<Result<Sequenced, SubmitError>> {
+        let committed = self.open().and_then(|()| self.commit(records));
+        match committed {
+            Ok((plan, note)) => answers(records, plan, note.as_ref()),
+            Err(error) => {
+                tracing::error!(%error, records = records.len(), "a batch failed; loading the log again");
+                self.open = None;
+                let answer = |_: &Record| match &error {
+                    StoreError::Unconfirmed(_) => Err(SubmitError::Unconfirmed),
+                    other => Err(SubmitError::Unavailable(other.to_string())),
+                };
+                records.iter().map(answer).collect()
+            }
+        }
+    }
+
+    /// Connects and loads the state of the log, unless both are at hand.
+    fn open(&mut self) -> Result<(), StoreError> {
+        if self.open.is_none() {
+            let connection = self.database.writer()?;
+            let state = self.database.read(|tx| State::load(tx, self.signer.key()))?;
+            self.keys.replace(state.keyring.clone());
+            self.open = Some(Open { connection, state });
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self, records: &[Record]) -> Result<(Plan, Option<SignedNote>), StoreError> {
+        let Some(Open { connection, state }) = &mut self.open else {
+            return Err(StoreError::Damaged("the log is not loaded".into()));
+        };
+        let now = self.clock.now();
+        let signer = &self.signer;
+        let (plan, note) = connection.transaction(|tx| {
+            let head = tx
+                .lock_head()?
+                .ok_or_else(|| StoreError::Damaged("there is no head".into()))?;
+            if head.tree_size != state.size() || head.root != state.root {
+                // Another replica was faster; go on from what it committed.
+                *state = State::load(&mut tx.reading(), signer.key())?;
+            }
+            let event_ids: Vec<&str> = records.iter().map(|record| record.event.id.as_str()).collect();
+            let known = tx
+                .reading()
+                .known(&event_ids)?
+                .into_iter()
+                .map(|(id, source, producer, index)| ((id, source, producer), index as u64))
+                .collect();
+            let mut plan = batch::plan(state, records, known, now);
+            if plan.leaves.is_empty() {
+                return Ok::<_, StoreError>((plan, None));
+            }
+            let note = write(tx, state, &plan, signer)?;
+            if publication_due(&plan.after, now.as_millis()) {
+                plan.after.published = (plan.after.size(), now.as_millis());
+                tx.publish(plan.after.size(), now.as_millis())?;
+            }
+            Ok((plan, Some(note)))
+        })?;
+        if note.is_some() {
+            *state = plan.after.clone();
+            self.keys.replace(state.keyring.clone());
+        }
+        Ok((plan, note))
+    }
+
+    /// Publishes the newest checkpoint if it is not, and the last publication is long enough ago.
+    fn publish_newest(&mut self) {
+        let now_ms = self.clock.now().as_millis();
+        let Some(Open { connection, state }) = &mut self.open else {
+            return;
+        };
+        let size = state.size();
+        if size == 0 || state.published.0 == size || !publication_due(state, now_ms) {
+            return;
+        }
+        match connection.transaction(|tx| tx.publish(size, now_ms)) {
+            Ok(()) => state.published = (size, now_ms),
+            Err(error) => {
+                tracing::warn!(%error, size, "a checkpoint could not be published; trying again");
+                self.open = None;
+            }
+        }
+    }
+}
+
+fn publication_due(state: &State, now_ms: i64) -> bool {
+    // A clock that went back must not stop publication.
+    !(0..PUBLISH_INTERVAL_MS).contains(&(now_ms - state.published.1))
+}
+
+/// Writes a batch and signs the head it leads to. The signature is made inside the transaction that stores it, from
+/// leaves read back from the database, and leaves this process only after the commit.
+fn write(tx: &mut WriteTx<'_>, before: &State, plan: &Plan, signer: &NoteSigner) -> Result<SignedNote, StoreError> {
+    let (old_size, after) = (before.size(), &plan.after);
+    tx.append_entries(old_size, &plan.leaves)?;
+    tx.append_envelopes(&plan.envelopes)?;
+    tx.append_events(&plan.events)?;
+    tx.append_references(&plan.references)?;
+    tx.append_tiles(&plan.tiles)?;
+    if stored_root(tx, before, plan.leaves.len() as u64)? != after.root {
+        return Err(StoreError::Damaged(
+            "the entries read back do not give the root that was computed".into(),
+        ));
+    }
+    let checkpoint = Checkpoint {
+        origin: signer.key().name().to_owned(),
+        size: after.size(),
+        root: after.root,
+    };
+    let note = checkpoint
+        .sign(signer)
+        .map_err(|error| StoreError::Damaged(error.to_string()))?;
+    tx.append_checkpoint(after.size(), &note.to_string())?;
+    let head = HeadRow {
+        tree_size: after.size(),
+        root: after.root,
+        edge: after.edge.encode(),
+        time_ms: after.time_ms,
+    };
+    tx.move_head(old_size, &head)?;
+    Ok(note)
+}
+
+/// The root that the stored bytes give: a bit that flipped on the way to the database is not signed.
+fn stored_root(tx: &mut WriteTx<'_>, before: &State, count: u64) -> Result<Hash, StoreError> {
+    let mut edge = before.edge.clone();
+    let mut full = Vec::new();
+    for leaf in tx.reading().leaves(before.size(), count)? {
+        edge.append(leaf_hash(&leaf), &mut full);
+    }
+    Ok(edge.root())
+}
+
+fn answers(records: &[Record], plan: Plan, note: Option<&SignedNote>) -> Vec<Result<Sequenced, SubmitError>> {
+    let Plan {
+        decisions,
+        mut leaves,
+        tiles,
+        after,
+        ..
+    } = plan;
+    let first = after.size() - leaves.len() as u64;
+    let node = |id: NodeId| {
+        after.edge.node(id).or_else(|| {
+            tiles
+                .iter()
+                .find(|tile| tile.id() == TileId::of(id))
+                .and_then(|tile| tile.node(id))
+        })
+    };
+    let receipt = |record: &Record, position: usize, entry: Vec<u8>| {
+        let index = first + position as u64;
+        let unavailable = |what: &str| SubmitError::Unavailable(format!("entry {index} is recorded, but {what}"));
+        let hashes = ProofPlan::inclusion(index, after.size())
+            .ok_or_else(|| unavailable("it has no proof plan"))?
+            .assemble(node)
+            .map_err(|error| unavailable(&error.to_string()))?;
+        let checkpoint = note.ok_or_else(|| unavailable("its checkpoint is missing"))?.clone();
+        Ok(Sequenced::Fresh(Box::new(Receipt {
+            entry,
+            salt: record.salt,
+            proof: TlogProof {
+                extra: None,
+                index,
+                hashes,
+                checkpoint,
+            },
+            envelope_sha256: record.envelope_sha256,
+        })))
+    };
+    records
+        .iter()
+        .zip(decisions)
+        .map(|(record, decision)| match decision {
+            Decision::Append { position } => receipt(record, position, std::mem::take(&mut leaves[position])),
+            Decision::Known { index } => Ok(Sequenced::Known { index }),
+            Decision::Refused(error) => Err(error),
+        })
+        .collect()
+}

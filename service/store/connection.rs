@@ -1,0 +1,342 @@
+//! One connection to either database, and what makes it safe to rely on.
+
+use std::path::PathBuf;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake};
+use std::thread::{self, Thread};
+use std::time::Duration;
+
+use diesel::Connection as _;
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel::sqlite::SqliteConnection;
+use diesel_async::AsyncPgConnection;
+use diesel_async::async_connection_wrapper::{AsyncConnectionWrapper, BlockOn};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use tokio::runtime::Runtime;
+use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::StoreError;
+
+/// How long a connection waits for another's lock, or for the server to answer at connecting.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Where the database is, by URL scheme.
+#[derive(Debug, Clone)]
+pub enum DatabaseUrl {
+    /// `sqlite:PATH`.
+    Sqlite(PathBuf),
+    /// `postgres://…` or `postgresql://…`.
+    Postgres(String),
+}
+
+impl DatabaseUrl {
+    /// Reads a URL. Anything but the known schemes is refused, never guessed.
+    pub fn parse(url: &str) -> Result<Self, StoreError> {
+        if let Some(path) = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:")) {
+            if path.is_empty() {
+                return Err(StoreError::Url(
+                    "sqlite: needs a path, such as sqlite:/var/lib/shipslog/shipslog.db".into(),
+                ));
+            }
+            Ok(Self::Sqlite(path.into()))
+        } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            Ok(Self::Postgres(url.to_owned()))
+        } else {
+            Err(StoreError::Url("must begin with sqlite: or postgres://".into()))
+        }
+    }
+
+    /// For messages, without credentials.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Sqlite(path) => format!("sqlite:{}", path.display()),
+            Self::Postgres(url) => match url.parse::<tokio_postgres::Config>() {
+                Ok(config) => format!("postgres, database {}", config.get_dbname().unwrap_or("(default)")),
+                Err(_) => "postgres".into(),
+            },
+        }
+    }
+}
+
+/// All that is needed to open a connection.
+pub struct Connect {
+    /// Where to.
+    pub url: DatabaseUrl,
+    tls: Option<MakeRustlsConnect>,
+    runtime: Option<Runtime>,
+}
+
+impl Connect {
+    /// Prepares connecting. `ca` is a PEM file with authorities to trust besides those of the system.
+    pub fn new(url: DatabaseUrl, ca: Option<PathBuf>) -> Result<Self, StoreError> {
+        match &url {
+            DatabaseUrl::Sqlite(_) => Ok(Self {
+                url,
+                tls: None,
+                runtime: None,
+            }),
+            DatabaseUrl::Postgres(_) => {
+                let runtime = tokio::runtime::Builder::new_multi_thread()
+                    .worker_threads(1)
+                    .thread_name("postgres")
+                    .enable_all()
+                    .build()
+                    .map_err(|error| StoreError::Open(error.to_string()))?;
+                Ok(Self {
+                    url,
+                    tls: Some(tls(ca)?),
+                    runtime: Some(runtime),
+                })
+            }
+        }
+    }
+
+    /// A connection that may write, with the settings checked that durability rests on.
+    pub(super) fn establish_writer(&self) -> Result<Connection, StoreError> {
+        let mut connection = self.establish()?;
+        connection.assert_durable()?;
+        Ok(connection)
+    }
+
+    /// A connection that only reads.
+    pub(super) fn establish_reader(&self) -> Result<Connection, StoreError> {
+        let mut connection = self.establish()?;
+        if let Connection::Sqlite(sqlite) = &mut connection {
+            sqlite.batch_execute("PRAGMA query_only = ON; PRAGMA cache_size = -4000;")?;
+        }
+        Ok(connection)
+    }
+
+    fn establish(&self) -> Result<Connection, StoreError> {
+        match &self.url {
+            DatabaseUrl::Sqlite(path) => {
+                let mut sqlite = SqliteConnection::establish(&path.to_string_lossy())
+                    .map_err(|error| StoreError::Open(format!("{}: {error}", path.display())))?;
+                sqlite.batch_execute(&format!("PRAGMA busy_timeout = {};", PATIENCE.as_millis()))?;
+                sqlite.batch_execute(
+                    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA foreign_keys = ON; \
+                     PRAGMA cache_size = -16000; PRAGMA wal_autocheckpoint = 4000; PRAGMA trusted_schema = OFF;",
+                )?;
+                Ok(Connection::Sqlite(sqlite))
+            }
+            DatabaseUrl::Postgres(url) => self.establish_postgres(url),
+        }
+    }
+
+    fn establish_postgres(&self, url: &str) -> Result<Connection, StoreError> {
+        let (Some(runtime), Some(tls)) = (&self.runtime, &self.tls) else {
+            return Err(StoreError::Open("no runtime for PostgreSQL".into()));
+        };
+        let mut config: tokio_postgres::Config = url
+            .parse()
+            .map_err(|error: tokio_postgres::Error| StoreError::Url(error.to_string()))?;
+        let local = config.get_hosts().iter().all(|host| match host {
+            Host::Tcp(name) => name == "localhost" || name == "127.0.0.1" || name == "::1",
+            Host::Unix(_) => true,
+        });
+        // `prefer`, the default of the protocol, falls back to plain text without a word.
+        if !url.contains("sslmode=") && !local {
+            config.ssl_mode(SslMode::Require);
+        }
+        config.connect_timeout(PATIENCE).application_name("shipslog");
+        let tls = tls.clone();
+        let connecting = runtime.spawn(async move {
+            let (client, driver) = config
+                .connect(tls)
+                .await
+                .map_err(|error| StoreError::Open(describe_postgres(&error)))?;
+            AsyncPgConnection::try_from_client_and_connection(client, driver)
+                .await
+                .map_err(|error| StoreError::Open(error.to_string()))
+        });
+        let connection = wait(connecting).map_err(|error| StoreError::Open(error.to_string()))??;
+        Ok(Connection::Postgres(AsyncConnectionWrapper::from(connection)))
+    }
+}
+
+impl Drop for Connect {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            // Dropping a runtime the ordinary way would block, which asynchronous code must not do.
+            runtime.shutdown_background();
+        }
+    }
+}
+
+fn describe_postgres(error: &tokio_postgres::Error) -> String {
+    std::error::Error::source(error).map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
+}
+
+fn tls(ca: Option<PathBuf>) -> Result<MakeRustlsConnect, StoreError> {
+    let open = |error: &dyn std::fmt::Display| StoreError::Open(format!("TLS: {error}"));
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let roots = match ca {
+        Some(path) => CertificateDer::pem_file_iter(&path)
+            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+            .map_err(|error| StoreError::Open(format!("{}: {error}", path.display())))?,
+        None => Vec::new(),
+    };
+    let verifier = rustls_platform_verifier::Verifier::new_with_extra_roots(roots, provider.clone())
+        .map_err(|error| open(&error))?;
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| open(&error))?
+        .dangerous() // rustls' word for any verifier given by hand; this one checks name and chain
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_no_client_auth();
+    Ok(MakeRustlsConnect::new(config))
+}
+
+/// Lets the synchronous wrapper wait for its answers, which the runtime of [`Connect`] drives.
+pub(super) struct Wait;
+
+impl BlockOn for Wait {
+    fn block_on<F: Future>(&self, future: F) -> F::Output {
+        wait(future)
+    }
+
+    fn get_runtime() -> Self {
+        Self
+    }
+}
+
+/// Waits for a future on this thread, whatever the thread is: tokio's own `block_on` panics on one that drives
+/// asynchronous tasks, as the thread that starts the service does.
+fn wait<F: Future>(future: F) -> F::Output {
+    struct Unpark(Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Arc::new(Unpark(thread::current())).into();
+    let mut context = Context::from_waker(&waker);
+    // Within a task, tokio would otherwise have it yield after some steps, and there is nobody here to yield to.
+    let mut future = pin!(tokio::task::unconstrained(future));
+    loop {
+        match future.as_mut().poll(&mut context) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => thread::park(),
+        }
+    }
+}
+
+/// A connection to either database.
+pub(super) enum Connection {
+    /// SQLite, in this process.
+    Sqlite(SqliteConnection),
+    /// PostgreSQL, through the synchronous face of an asynchronous driver.
+    Postgres(AsyncConnectionWrapper<AsyncPgConnection, Wait>),
+}
+
+/// Runs the same expression on whichever connection it is, type-checked against both.
+macro_rules! each {
+    ($connection:expr, $name:ident => $body:expr) => {
+        match $connection {
+            $crate::store::connection::Connection::Sqlite($name) => $body,
+            $crate::store::connection::Connection::Postgres($name) => $body,
+        }
+    };
+}
+pub(super) use each;
+
+#[derive(QueryableByName)]
+struct Setting {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    value: String,
+}
+
+impl Connection {
+    pub(super) fn begin_read(&mut self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.batch_execute("BEGIN DEFERRED")?,
+            Self::Postgres(postgres) => postgres.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")?,
+        }
+        Ok(())
+    }
+
+    pub(super) fn end_read(&mut self) -> Result<(), StoreError> {
+        each!(self, connection => connection.batch_execute("ROLLBACK"))?;
+        Ok(())
+    }
+
+    pub(super) fn begin_write(&mut self) -> Result<(), StoreError> {
+        match self {
+            // A deferred transaction that upgrades to writing fails at once when another writes; this one waits its turn.
+            Self::Sqlite(sqlite) => sqlite.batch_execute("BEGIN IMMEDIATE")?,
+            Self::Postgres(postgres) => postgres.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED")?,
+        }
+        Ok(())
+    }
+
+    pub(super) fn commit(&mut self) -> Result<(), StoreError> {
+        each!(self, connection => connection.batch_execute("COMMIT"))
+            .map_err(|error| StoreError::Unconfirmed(error.to_string()))
+    }
+
+    pub(super) fn rollback(&mut self) -> Result<(), StoreError> {
+        each!(self, connection => connection.batch_execute("ROLLBACK"))?;
+        Ok(())
+    }
+
+    /// Whether it still answers.
+    pub(super) fn ping(&mut self) -> Result<(), StoreError> {
+        each!(self, connection => connection.batch_execute("SELECT 1"))?;
+        Ok(())
+    }
+
+    /// Refuses settings under which a committed transaction could be lost (SQLite: WAL documentation on `synchronous`;
+    /// PostgreSQL: chapter "Reliability and the Write-Ahead Log").
+    fn assert_durable(&mut self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(_) => {
+                self.require(
+                    "journal_mode",
+                    "SELECT journal_mode AS value FROM pragma_journal_mode",
+                    "wal",
+                    &["wal"],
+                )?;
+                self.require(
+                    "synchronous",
+                    "SELECT CAST(synchronous AS TEXT) AS value FROM pragma_synchronous",
+                    "FULL (2)",
+                    &["2", "3"],
+                )
+            }
+            Self::Postgres(_) => {
+                let setting = |name: &str| format!("SELECT current_setting('{name}') AS value");
+                self.require("fsync", &setting("fsync"), "on", &["on"])?;
+                self.require("full_page_writes", &setting("full_page_writes"), "on", &["on"])?;
+                self.require(
+                    "synchronous_commit",
+                    &setting("synchronous_commit"),
+                    "on",
+                    &["on", "local", "remote_write", "remote_apply"],
+                )
+            }
+        }
+    }
+
+    fn require(
+        &mut self,
+        name: &'static str,
+        query: &str,
+        needed: &'static str,
+        allowed: &[&str],
+    ) -> Result<(), StoreError> {
+        let setting: Setting = each!(self, connection => diesel::sql_query(query).get_result(connection))?;
+        if allowed.contains(&setting.value.as_str()) {
+            Ok(())
+        } else {
+            Err(StoreError::Unsafe {
+                name,
+                found: setting.value,
+                needed,
+            })
+        }
+    }
+}

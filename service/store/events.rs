@@ -1,0 +1,223 @@
+//! The read models: one row of columns for each event, and the values it can be found by.
+
+use std::collections::BTreeSet;
+
+use diesel::prelude::*;
+
+use super::connection::each;
+use super::schema::{event, reference};
+use super::{ROWS_PER_INSERT, ReadTx, StoreError, WriteTx};
+
+/// What an event says, in columns.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Insertable, Selectable)]
+#[diesel(table_name = event, treat_none_as_default_value = false)]
+pub struct EventRow {
+    /// Index of its entry.
+    pub idx: i64,
+    /// `context.id`.
+    pub event_id: String,
+    /// `context.source`.
+    pub source: String,
+    /// Who signed it.
+    pub producer: String,
+    /// `context.type`.
+    pub event_type: String,
+    /// Subject part of the type.
+    pub subject: String,
+    /// Predicate part of the type.
+    pub predicate: String,
+    /// `subject.id`.
+    pub subject_id: String,
+    /// The service it is about.
+    pub service: Option<String>,
+    /// The environment it is about.
+    pub environment: Option<String>,
+    /// How it ended, for what ends.
+    pub outcome: Option<String>,
+    /// When it happened, as claimed, Unix ms.
+    pub occurred_ms: i64,
+    /// When it was sequenced, Unix ms.
+    pub recorded_ms: i64,
+    /// Whether it changes who may do what.
+    pub administrative: bool,
+}
+
+/// A value that an event can be found by.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Queryable, Insertable, Selectable)]
+#[diesel(table_name = reference, treat_none_as_default_value = false)]
+pub struct ReferenceRow {
+    /// The value.
+    pub value: String,
+    /// What kind of value it is.
+    pub kind: String,
+    /// Index of the event's entry.
+    pub idx: i64,
+}
+
+/// Which events to list. Every part that is given must hold.
+#[derive(Debug, Clone, Default)]
+pub struct EventFilter {
+    /// The service they are about.
+    pub service: Option<String>,
+    /// The environment they are about.
+    pub environment: Option<String>,
+    /// Their whole type, or the subjects of their types.
+    pub event_type: Option<String>,
+    /// Any of these subjects of types; empty for all.
+    pub subjects: &'static [&'static str],
+    /// Who signed them.
+    pub producer: Option<String>,
+    /// Claimed not before this, Unix ms.
+    pub from_ms: Option<i64>,
+    /// Claimed before this, Unix ms.
+    pub to_ms: Option<i64>,
+}
+
+impl ReadTx<'_> {
+    /// Events below `before`, newest first, at most `limit`.
+    pub fn events(&mut self, filter: &EventFilter, before: u64, limit: i64) -> Result<Vec<EventRow>, StoreError> {
+        Ok(each!(self.connection, c => {
+            let mut query = event::table.select(EventRow::as_select()).into_boxed();
+            query = query.filter(event::idx.lt(before as i64));
+            if let Some(service) = &filter.service {
+                query = query.filter(event::service.eq(service));
+            }
+            if let Some(environment) = &filter.environment {
+                query = query.filter(event::environment.eq(environment));
+            }
+            if let Some(event_type) = &filter.event_type {
+                query = query.filter(event::event_type.eq(event_type));
+            }
+            if !filter.subjects.is_empty() {
+                query = query.filter(event::subject.eq_any(filter.subjects));
+            }
+            if let Some(producer) = &filter.producer {
+                query = query.filter(event::producer.eq(producer));
+            }
+            if let Some(from_ms) = filter.from_ms {
+                query = query.filter(event::occurred_ms.ge(from_ms));
+            }
+            if let Some(to_ms) = filter.to_ms {
+                query = query.filter(event::occurred_ms.lt(to_ms));
+            }
+            query.order(event::idx.desc()).limit(limit).load(c)
+        })?)
+    }
+
+    /// Rows from `start`, in order, at most `count`.
+    pub fn event_range(&mut self, start: u64, count: u64) -> Result<Vec<EventRow>, StoreError> {
+        let query = event::table
+            .filter(
+                event::idx
+                    .ge(start as i64)
+                    .and(event::idx.lt(start.saturating_add(count) as i64)),
+            )
+            .order(event::idx);
+        Ok(each!(self.connection, c => query.select(EventRow::as_select()).load(c))?)
+    }
+
+    /// The rows of the given entries, in order of index.
+    pub fn events_of(&mut self, indexes: &BTreeSet<i64>) -> Result<Vec<EventRow>, StoreError> {
+        let indexes: Vec<i64> = indexes.iter().copied().collect();
+        let mut rows = Vec::with_capacity(indexes.len());
+        for some in indexes.chunks(ROWS_PER_INSERT) {
+            let query = event::table.filter(event::idx.eq_any(some)).order(event::idx);
+            let part: Vec<EventRow> = each!(self.connection, c => query.select(EventRow::as_select()).load(c))?;
+            rows.extend(part);
+        }
+        Ok(rows)
+    }
+
+    /// Indexes of events that change who may do what, from `start` on, in order.
+    pub fn administrative(&mut self, start: u64) -> Result<Vec<i64>, StoreError> {
+        let query = event::table
+            .filter(event::administrative)
+            .filter(event::idx.ge(start as i64))
+            .order(event::idx)
+            .select(event::idx);
+        Ok(each!(self.connection, c => query.load(c))?)
+    }
+
+    /// The entries that already hold one of these event ids: (event id, source, producer, index).
+    pub fn known(&mut self, event_ids: &[&str]) -> Result<Vec<(String, String, String, i64)>, StoreError> {
+        let query = event::table.filter(event::event_id.eq_any(event_ids)).select((
+            event::event_id,
+            event::source,
+            event::producer,
+            event::idx,
+        ));
+        Ok(each!(self.connection, c => query.load(c))?)
+    }
+
+    /// Names of the services that events below `tree_size` are about.
+    pub fn services(&mut self, tree_size: u64) -> Result<Vec<String>, StoreError> {
+        let query = event::table
+            .filter(event::idx.lt(tree_size as i64).and(event::service.is_not_null()))
+            .select(event::service.assume_not_null())
+            .distinct()
+            .order(event::service.assume_not_null());
+        Ok(each!(self.connection, c => query.load(c))?)
+    }
+
+    /// Names of the environments that events below `tree_size` are about.
+    pub fn environments(&mut self, tree_size: u64) -> Result<Vec<String>, StoreError> {
+        let query = event::table
+            .filter(event::idx.lt(tree_size as i64).and(event::environment.is_not_null()))
+            .select(event::environment.assume_not_null())
+            .distinct()
+            .order(event::environment.assume_not_null());
+        Ok(each!(self.connection, c => query.load(c))?)
+    }
+
+    /// References below `tree_size` that have exactly this value, of any of these kinds.
+    pub fn referring(&mut self, value: &str, kinds: &[&str], tree_size: u64) -> Result<Vec<i64>, StoreError> {
+        let query = reference::table
+            .filter(reference::value.eq(value).and(reference::kind.eq_any(kinds)))
+            .filter(reference::idx.lt(tree_size as i64))
+            .order(reference::idx)
+            .select(reference::idx);
+        Ok(each!(self.connection, c => query.load(c))?)
+    }
+
+    /// References below `tree_size` whose value begins with `prefix`, in order of value, at most `limit`.
+    pub fn search(&mut self, prefix: &str, tree_size: u64, limit: i64) -> Result<Vec<ReferenceRow>, StoreError> {
+        // The greatest character closes the range in byte order, which is the order of both databases here.
+        let end = format!("{prefix}{}", char::MAX);
+        let query = reference::table
+            .filter(reference::value.ge(prefix).and(reference::value.lt(end)))
+            .filter(reference::idx.lt(tree_size as i64))
+            .order((reference::value, reference::kind, reference::idx))
+            .limit(limit);
+        Ok(each!(self.connection, c => query.select(ReferenceRow::as_select()).load(c))?)
+    }
+
+    /// All references of an event, given its values.
+    pub fn references_at(&mut self, start: u64, count: u64) -> Result<Vec<ReferenceRow>, StoreError> {
+        let query = reference::table
+            .filter(
+                reference::idx
+                    .ge(start as i64)
+                    .and(reference::idx.lt(start.saturating_add(count) as i64)),
+            )
+            .order((reference::idx, reference::value, reference::kind));
+        Ok(each!(self.connection, c => query.select(ReferenceRow::as_select()).load(c))?)
+    }
+}
+
+impl WriteTx<'_> {
+    /// Adds events to the read model.
+    pub fn append_events(&mut self, rows: &[EventRow]) -> Result<(), StoreError> {
+        for some in rows.chunks(ROWS_PER_INSERT) {
+            each!(&mut *self.connection, c => diesel::insert_into(event::table).values(some).execute(c))?;
+        }
+        Ok(())
+    }
+
+    /// Adds what they can be found by.
+    pub fn append_references(&mut self, rows: &[ReferenceRow]) -> Result<(), StoreError> {
+        for some in rows.chunks(ROWS_PER_INSERT) {
+            each!(&mut *self.connection, c => diesel::insert_into(reference::table).values(some).execute(c))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,55 @@
+//! Events read back from the bytes that were signed: the read models only say where to look.
+
+use std::collections::BTreeSet;
+
+use ledger::Envelope;
+
+use super::{EnvelopeRow, EventRow, ReadTx, StoreError};
+use crate::domain::{Instant, ProducerName, Recorded, parse};
+
+impl ReadTx<'_> {
+    /// The events of these entries, in order of index. Erased ones are left out.
+    pub fn recorded(&mut self, indexes: &BTreeSet<i64>) -> Result<Vec<Recorded>, StoreError> {
+        let rows = self.events_of(indexes)?;
+        self.recorded_rows(&rows)
+    }
+
+    /// The events behind these rows, in order of index. Erased ones are left out.
+    pub fn recorded_rows(&mut self, rows: &[EventRow]) -> Result<Vec<Recorded>, StoreError> {
+        let mut indexes: Vec<i64> = rows.iter().map(|row| row.idx).collect();
+        indexes.sort_unstable();
+        let envelopes = self.envelopes_of(&indexes)?;
+        let mut rows: Vec<&EventRow> = rows.iter().collect();
+        rows.sort_unstable_by_key(|row| row.idx);
+        let mut recorded = Vec::with_capacity(rows.len());
+        let mut envelopes = envelopes.into_iter().peekable();
+        for row in rows {
+            let Some(envelope) = envelopes.next_if(|envelope| envelope.idx == row.idx) else {
+                return Err(damaged(row.idx, "its envelope is missing"));
+            };
+            recorded.extend(recorded_event(row, &envelope)?);
+        }
+        Ok(recorded)
+    }
+}
+
+fn recorded_event(row: &EventRow, envelope: &EnvelopeRow) -> Result<Option<Recorded>, StoreError> {
+    let Some(bytes) = &envelope.bytes else { return Ok(None) };
+    let envelope = Envelope::parse(bytes).map_err(|error| damaged(row.idx, &error.to_string()))?;
+    let event = parse::parse(&envelope.payload_type, &envelope.payload)
+        .map_err(|error| damaged(row.idx, &error.to_string()))?;
+    let producer: ProducerName = row
+        .producer
+        .parse()
+        .map_err(|_| damaged(row.idx, "its producer has no name"))?;
+    Ok(Some(Recorded {
+        index: row.idx as u64,
+        recorded_at: Instant::from_millis(row.recorded_ms),
+        producer,
+        event,
+    }))
+}
+
+fn damaged(idx: i64, what: &str) -> StoreError {
+    StoreError::Damaged(format!("entry {idx}: {what}"))
+}

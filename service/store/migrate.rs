@@ -1,0 +1,21 @@
+//! Brings a database's schema up to date. The migrations of both databases are part of the binary.
+
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+
+use super::StoreError;
+use super::connection::Connection;
+
+const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
+const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
+
+pub(super) fn run(connection: &mut Connection) -> Result<(), StoreError> {
+    let applied = match connection {
+        Connection::Sqlite(sqlite) => sqlite.run_pending_migrations(SQLITE).map(|versions| versions.len()),
+        Connection::Postgres(postgres) => postgres.run_pending_migrations(POSTGRES).map(|versions| versions.len()),
+    };
+    let applied = applied.map_err(|error| StoreError::Migrate(error.to_string()))?;
+    if applied > 0 {
+        tracing::info!(applied, "database schema brought up to date");
+    }
+    Ok(())
+}

@@ -1,0 +1,154 @@
+//! The database: SQLite or PostgreSQL behind one set of queries. The only user of diesel.
+//!
+//! Reading happens in a [`ReadTx`], one snapshot; writing in a [`WriteTx`], which only a [`Writer`] opens and only the
+//! sequencer holds. Nothing here decides anything: it stores what it is given and returns what it stored.
+
+mod connection;
+mod events;
+mod history;
+mod log;
+mod migrate;
+mod page;
+mod pool;
+mod schema;
+
+use std::sync::Arc;
+
+pub use connection::{Connect, DatabaseUrl};
+pub use events::{EventFilter, EventRow, ReferenceRow};
+pub use log::{EnvelopeRow, HeadRow, LogRow};
+pub use page::{Cursor, CursorError};
+
+use connection::Connection;
+use pool::Pool;
+
+/// Why the database did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The URL is none that we know.
+    #[error("database URL: {0}")]
+    Url(String),
+    /// It could not be reached or opened.
+    #[error("cannot open the database: {0}")]
+    Open(String),
+    /// A setting of it would lose what was acknowledged.
+    #[error("the database setting {name} is {found}, but {needed} is needed: acknowledged records could be lost")]
+    Unsafe {
+        /// Name of the setting.
+        name: &'static str,
+        /// What it is.
+        found: String,
+        /// What it must be.
+        needed: &'static str,
+    },
+    /// A migration failed.
+    #[error("migration failed: {0}")]
+    Migrate(String),
+    /// All connections were busy for too long.
+    #[error("no database connection became free: {0}")]
+    Busy(String),
+    /// A query failed.
+    #[error("database: {0}")]
+    Query(#[from] diesel::result::Error),
+    /// COMMIT failed: whether the transaction happened is not known.
+    #[error("the outcome of a commit is not known: {0}")]
+    Unconfirmed(String),
+    /// What is stored contradicts itself.
+    #[error("the database is damaged: {0}")]
+    Damaged(String),
+    /// The head was moved by somebody else.
+    #[error("the head of the log moved while a batch was written")]
+    HeadMoved,
+}
+
+/// An open database. Cheap to clone.
+#[derive(Clone)]
+pub struct Database {
+    pool: Arc<Pool>,
+}
+
+impl Database {
+    /// Opens it, checks that it keeps what it commits, and brings its schema up to date.
+    pub fn open(connect: Connect) -> Result<Self, StoreError> {
+        let mut connection = connect.establish_writer()?;
+        migrate::run(&mut connection)?;
+        Ok(Self {
+            pool: Arc::new(Pool::new(connect)?),
+        })
+    }
+
+    /// Runs a closure in one snapshot of the database.
+    pub fn read<T, E: From<StoreError>>(&self, work: impl FnOnce(&mut ReadTx<'_>) -> Result<T, E>) -> Result<T, E> {
+        let mut reader = self.pool.get()?;
+        reader.broken = true; // until the transaction has ended as it should
+        reader.connection.begin_read()?;
+        let result = work(&mut ReadTx {
+            connection: &mut reader.connection,
+        });
+        reader.connection.end_read()?;
+        reader.broken = false;
+        result
+    }
+
+    /// Opens the connection of the single writer.
+    pub fn writer(&self) -> Result<Writer, StoreError> {
+        Ok(Writer {
+            connection: self.pool.connect().establish_writer()?,
+        })
+    }
+
+    /// A name for messages: the scheme and what follows, without credentials.
+    pub fn describe(&self) -> String {
+        self.pool.connect().url.describe()
+    }
+}
+
+/// A read transaction: everything asked of it sees the same state.
+pub struct ReadTx<'a> {
+    connection: &'a mut Connection,
+}
+
+/// The connection that writes.
+pub struct Writer {
+    connection: Connection,
+}
+
+impl Writer {
+    /// Runs a closure in one write transaction and commits it. [`StoreError::Unconfirmed`] means that the commit was
+    /// sent and its outcome is not known; with any other error nothing was written.
+    pub fn transaction<T, E: From<StoreError>>(
+        &mut self,
+        work: impl FnOnce(&mut WriteTx<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.connection.begin_write()?;
+        match work(&mut WriteTx {
+            connection: &mut self.connection,
+        }) {
+            Ok(value) => {
+                self.connection.commit()?;
+                Ok(value)
+            }
+            Err(error) => {
+                self.connection.rollback()?;
+                Err(error)
+            }
+        }
+    }
+}
+
+/// A write transaction. Only a [`Writer`] makes one.
+pub struct WriteTx<'a> {
+    connection: &'a mut Connection,
+}
+
+impl WriteTx<'_> {
+    /// The same transaction, for reading.
+    pub fn reading(&mut self) -> ReadTx<'_> {
+        ReadTx {
+            connection: self.connection,
+        }
+    }
+}
+
+/// Rows of one INSERT. Both databases bound the number of parameters of a statement; this is far below.
+const ROWS_PER_INSERT: usize = 500;

@@ -1,0 +1,87 @@
+//! The tables, as both databases have them. `migrations/` is the source.
+
+diesel::table! {
+    log (id) {
+        id -> Integer,
+        origin -> Text,
+        log_key -> Text,
+        created_ms -> BigInt,
+    }
+}
+
+diesel::table! {
+    entry (idx) {
+        idx -> BigInt,
+        leaf -> Binary,
+    }
+}
+
+diesel::table! {
+    envelope (idx) {
+        idx -> BigInt,
+        tree_size -> BigInt,
+        salt -> Nullable<Binary>,
+        bytes -> Nullable<Binary>,
+    }
+}
+
+diesel::table! {
+    tile (level, idx) {
+        level -> Integer,
+        idx -> BigInt,
+        hashes -> Binary,
+    }
+}
+
+diesel::table! {
+    head (id) {
+        id -> Integer,
+        tree_size -> BigInt,
+        root -> Binary,
+        edge -> Binary,
+        time_ms -> BigInt,
+    }
+}
+
+diesel::table! {
+    checkpoint (tree_size) {
+        tree_size -> BigInt,
+        note -> Text,
+    }
+}
+
+diesel::table! {
+    publication (tree_size) {
+        tree_size -> BigInt,
+        published_ms -> BigInt,
+    }
+}
+
+diesel::table! {
+    event (idx) {
+        idx -> BigInt,
+        event_id -> Text,
+        source -> Text,
+        producer -> Text,
+        event_type -> Text,
+        subject -> Text,
+        predicate -> Text,
+        subject_id -> Text,
+        service -> Nullable<Text>,
+        environment -> Nullable<Text>,
+        outcome -> Nullable<Text>,
+        occurred_ms -> BigInt,
+        recorded_ms -> BigInt,
+        administrative -> Bool,
+    }
+}
+
+diesel::table! {
+    reference (value, kind, idx) {
+        value -> Text,
+        kind -> Text,
+        idx -> BigInt,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(event, reference);

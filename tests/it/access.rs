@@ -1,0 +1,162 @@
+//! Who may call what: every route against every kind of caller, and no route outside the table.
+
+use std::collections::BTreeSet;
+
+use rstest::rstest;
+use serde_json::json;
+use shipslog::domain::producer::Role;
+use shipslog::http::access::{Access, ROUTES};
+
+use crate::support::http::Client;
+use crate::support::{Backend, TestApp};
+
+/// A path that the pattern matches.
+fn example(pattern: &str) -> String {
+    let mut path = String::new();
+    for part in pattern.split('/').skip(1) {
+        path.push('/');
+        path.push_str(match part {
+            "{index}" | "{bundle}" => "0",
+            "{path:.*}" => "0/000.p/1",
+            named if named.starts_with('{') => "x",
+            plain => plain,
+        });
+    }
+    path
+}
+
+fn status(client: &Client, method: &str, path: &str) -> u16 {
+    let body = (method == "POST").then_some(&b"{}"[..]);
+    client
+        .send(method, path, &[("Content-Type", "application/json")], body)
+        .status
+}
+
+#[rstest]
+fn every_route_asks_for_its_role(#[values(Backend::Sqlite)] backend: Backend) {
+    let Some(app) = TestApp::start(backend) else { return };
+    let issued = app
+        .client
+        .post_json("/v1/tokens", &json!({ "name": "auditor", "role": "reader" }))
+        .expect(201)
+        .json();
+    let reader = app.client.with_token(issued["token"].as_str().unwrap());
+    let (nobody, admin) = (app.client.anonymous(), app.client.clone());
+    let stranger = app
+        .client
+        .with_token("shipslog_000000000000_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
+    for (method, pattern, access) in ROUTES {
+        let (method, path) = (method.as_str(), example(pattern));
+        let of = |client| status(client, method, &path);
+        let refused = |status: u16| status == 401 || status == 403;
+        let (open_to_nobody, open_to_reader, open_to_admin) = match access {
+            Access::Public | Access::Signature => (true, true, true),
+            // A wrong signature is a 401 of its own; the caller's token plays no part.
+            Access::SharedSecret => continue,
+            Access::Token(Role::Reader) | Access::Log => (*access == Access::Log, true, true),
+            Access::Token(Role::Admin) => (false, false, true),
+        };
+        assert_eq!(!refused(of(&nobody)), open_to_nobody, "{method} {path} without a token");
+        assert_eq!(
+            !refused(of(&stranger)),
+            open_to_nobody,
+            "{method} {path} with an unknown token"
+        );
+        assert_eq!(!refused(of(&reader)), open_to_reader, "{method} {path} as a reader");
+        assert_eq!(!refused(of(&admin)), open_to_admin, "{method} {path} as an admin");
+    }
+}
+
+#[rstest]
+fn the_table_has_every_documented_route(#[values(Backend::Sqlite)] backend: Backend) {
+    let Some(app) = TestApp::start(backend) else { return };
+    let document = app.client.get("/openapi.json").expect(200).json();
+    let plain = |pattern: &str| pattern.replace("{path:.*}", "{path}");
+    let documented: BTreeSet<(String, String)> = document["paths"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .flat_map(|(path, item)| {
+            let methods = item
+                .as_object()
+                .unwrap()
+                .keys()
+                .filter(|key| ["get", "post", "put", "delete"].contains(&key.as_str()));
+            methods.map(move |method| (method.to_uppercase(), plain(path)))
+        })
+        .collect();
+    let table: BTreeSet<(String, String)> = ROUTES
+        .iter()
+        .map(|(method, pattern, _)| (method.to_string(), plain(pattern)))
+        .filter(|(_, pattern)| !pattern.starts_with("/docs") && pattern != "/openapi.json")
+        .collect();
+    assert_eq!(documented, table);
+}
+
+#[rstest]
+fn a_revoked_token_opens_nothing(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+    let Some(mut app) = TestApp::start(backend) else { return };
+    let before = app.tree_size();
+    let issued = app
+        .client
+        .post_json("/v1/tokens", &json!({ "name": "auditor", "role": "reader" }))
+        .expect(201)
+        .json();
+    let token = issued["token"].as_str().unwrap().to_owned();
+    app.client.with_token(&token).get("/v1/log").expect(200);
+    app.client
+        .with_token(&token)
+        .post_json("/v1/tokens", &json!({ "name": "x", "role": "admin" }))
+        .problem(403);
+    let almost = format!("{}A", &token[..token.len() - 1]);
+    if almost != token {
+        app.client.with_token(&almost).get("/v1/log").problem(401);
+    }
+    // Only a hash of it is anywhere in the log.
+    let recorded = app.client.get(&format!("/v1/events/{before}/envelope")).expect(200);
+    assert!(!recorded.text().contains(token.rsplit('_').next().unwrap()));
+
+    let path = format!("/v1/tokens/{}/revocation", issued["id"].as_str().unwrap());
+    app.client
+        .post_json(&path, &json!({ "reason": "left the company" }))
+        .expect(200);
+    let refused = app.client.with_token(&token).get("/v1/log");
+    refused.problem(401);
+    assert_eq!(refused.header("www-authenticate"), Some("Bearer"));
+    app.restart("2026-03-03T09:00:00Z");
+    app.client.with_token(&token).get("/v1/log").problem(401);
+    assert_eq!(app.tree_size(), before + 2);
+    let listed = app.client.get("/v1/tokens").expect(200).json();
+    assert!(
+        listed
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|token| token["id"] == issued["id"] && token["revoked_index"] == before + 1)
+    );
+}
+
+#[rstest]
+fn odd_credentials_are_refused(#[values(Backend::Sqlite)] backend: Backend) {
+    let Some(app) = TestApp::start(backend) else { return };
+    let token = app.client.token.clone().unwrap();
+    let nobody = app.client.anonymous();
+    for value in [
+        "",
+        "Bearer",
+        "Bearer ",
+        "Basic dXNlcjpwYXNz",
+        &format!("Token {token}"),
+        &token,
+        "Bearer shipslog__",
+        "Bearer \u{e9}",
+    ] {
+        nobody
+            .send("GET", "/v1/log", &[("Authorization", value)], None)
+            .problem(401);
+    }
+    nobody
+        .send("GET", "/v1/log", &[("Authorization", &format!("bearer {token}"))], None)
+        .expect(200);
+    nobody.get(&format!("/v1/log?token={token}")).problem(401);
+}

@@ -1,0 +1,128 @@
+//! A fresh database for one test, of either kind, gone when the test ends.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use diesel::connection::SimpleConnection;
+use diesel::{Connection as _, QueryableByName, RunQueryDsl, SqliteConnection, sql_types};
+use tempfile::TempDir;
+
+/// The two databases the service runs on. Tests take it as `#[values(Backend::Sqlite, Backend::Postgres)]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Backend {
+    Sqlite,
+    Postgres,
+}
+
+/// An empty database.
+pub struct TestDatabase {
+    pub url: String,
+    /// PostgreSQL: the cluster's own database, and the name of ours in it.
+    cluster: Option<(String, String)>,
+    _directory: TempDir,
+}
+
+#[derive(QueryableByName)]
+struct Text {
+    #[diesel(sql_type = sql_types::Text)]
+    value: String,
+}
+
+impl TestDatabase {
+    /// Makes one; says so and gives none where there is no PostgreSQL to test on.
+    pub fn new(backend: Backend) -> Option<Self> {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let directory = tempfile::tempdir().unwrap();
+        match backend {
+            Backend::Sqlite => {
+                let url = format!("sqlite:{}", directory.path().join("test.db").display());
+                Some(Self {
+                    url,
+                    cluster: None,
+                    _directory: directory,
+                })
+            }
+            Backend::Postgres => {
+                let Ok(cluster) = std::env::var("SHIPSLOG_TEST_POSTGRES") else {
+                    println!("skipped on PostgreSQL: SHIPSLOG_TEST_POSTGRES is not set (tests/run sets it)");
+                    return None;
+                };
+                let name = format!("test_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+                postgres(&cluster, &format!("CREATE DATABASE {name}")).unwrap();
+                let url = format!("{}/{name}", cluster.rsplit_once('/').unwrap().0);
+                Some(Self {
+                    url,
+                    cluster: Some((cluster, name)),
+                    _directory: directory,
+                })
+            }
+        }
+    }
+
+    /// Runs SQL as an operator with a console would. The error is the database's own message.
+    pub fn execute(&self, sql: &str) -> Result<(), String> {
+        match self.sqlite_path() {
+            Some(path) => sqlite(path).batch_execute(sql).map_err(|error| error.to_string()),
+            None => postgres(&self.url, sql).map(|_| ()),
+        }
+    }
+
+    /// What a query gives, one text a row; its column must be called `value`.
+    pub fn texts(&self, sql: &str) -> Vec<String> {
+        match self.sqlite_path() {
+            Some(path) => diesel::sql_query(sql)
+                .load::<Text>(&mut sqlite(path))
+                .unwrap()
+                .into_iter()
+                .map(|row| row.value)
+                .collect(),
+            None => postgres(&self.url, sql).unwrap(),
+        }
+    }
+
+    fn sqlite_path(&self) -> Option<&Path> {
+        self.url.strip_prefix("sqlite:").map(Path::new)
+    }
+}
+
+impl Drop for TestDatabase {
+    fn drop(&mut self) {
+        if let Some((cluster, name)) = &self.cluster
+            && let Err(error) = postgres(cluster, &format!("DROP DATABASE {name} WITH (FORCE)"))
+        {
+            println!("{name} is left behind: {error}");
+        }
+    }
+}
+
+fn sqlite(path: &Path) -> SqliteConnection {
+    let mut connection = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+    connection.batch_execute("PRAGMA busy_timeout = 5000").unwrap();
+    connection
+}
+
+/// Runs SQL on a connection of its own; the first column of every row, as text.
+fn postgres(url: &str, sql: &str) -> Result<Vec<String>, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let message = |error: tokio_postgres::Error| match error.as_db_error() {
+        Some(error) => error.message().to_owned(),
+        None => error.to_string(),
+    };
+    runtime.block_on(async {
+        let (client, driver) = tokio_postgres::connect(url, tokio_postgres::NoTls)
+            .await
+            .map_err(message)?;
+        let driver = tokio::spawn(driver);
+        let messages = client.simple_query(sql).await.map_err(message)?;
+        drop(client);
+        driver.await.unwrap().map_err(message)?;
+        let rows = messages.iter().filter_map(|message| match message {
+            tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0).map(ToOwned::to_owned),
+            _ => None,
+        });
+        Ok(rows.collect())
+    })
+}
