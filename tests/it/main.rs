@@ -19,4 +19,5 @@ mod log;
 mod migrations;
 mod problems;
 mod record;
+mod scripts;
 mod support;
