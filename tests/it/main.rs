@@ -13,6 +13,7 @@ mod access;
 mod architecture;
 mod bad_events;
 mod batch;
+mod cli_record;
 mod events;
 mod github;
 mod log;
