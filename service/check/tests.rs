@@ -150,7 +150,7 @@ fn authentic() {
         from: "github".to_owned(),
         event: "deployment_status".to_owned(),
         delivery: "1".to_owned(),
-        body: String::new(),
+        body: None,
     });
     expect(&ledger, "DL-SIG-1", Fail, "1 of 2 records came over a shared secret");
 }

@@ -55,6 +55,8 @@ struct Cli {
 enum Command {
     /// Start the service; an empty or new data directory is set up
     Serve(ServeSettings),
+    /// Start the service on a temporary directory with six months of signed history to look at
+    Demo(demo::Demo),
     /// Make a key pair for a producer: PKCS#8 PEM, as openssl writes it
     Keygen(keys::Keygen),
     /// Register, list and revoke the keys whose records are accepted
@@ -157,6 +159,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
     let context = Context { environment, file };
     match cli.command {
         Command::Serve(settings) => serve::run(settings, &context),
+        Command::Demo(demo) => demo.run(),
         Command::Keygen(keygen) => keygen.run(),
         Command::Producer(command) => command.run(&context),
         Command::Token(command) => command.run(&context),

@@ -37,11 +37,16 @@ pub fn run(settings: ServeSettings, context: &Context) -> Result<(), Failure> {
     telemetry::init(&settings.log, settings.log_format).map_err(|error| Failure::unclear(error.to_string()))?;
     let listener = TcpListener::bind(settings.listen)
         .map_err(|error| Failure::refused(format!("cannot listen on {}: {error}", settings.listen)))?;
-    actix_web::rt::System::new().block_on(async {
+    block_on(async {
         let service = open(&settings, Clock::system(), Entropy::system()).await?;
         tracing::info!(address = %settings.listen, database = service.app.database().describe(), "serving");
         serve(service, listener, settings.public_log).await
     })
+}
+
+/// Runs a service on this thread.
+pub fn block_on<T>(work: impl Future<Output = T>) -> T {
+    actix_web::rt::System::new().block_on(work)
 }
 
 /// Serves on a listener until SIGINT or SIGTERM, then waits until everything queued is durable.

@@ -65,10 +65,11 @@ impl State {
                 cell(item, "index"),
             ]);
         }
+        let at = Some(cell(&answer, "at")).filter(|at| !at.is_empty());
         print(&format!(
-            "{} at {}, tree size {}\n{rows}",
+            "{} {}, tree size {}\n{rows}",
             self.environment,
-            cell(&answer, "at"),
+            at.map_or("now".to_owned(), |at| format!("at {at}")),
             cell(&answer, "tree_size")
         ))
     }
@@ -86,25 +87,55 @@ impl Search {
         if found.is_empty() {
             return Err(Failure::refused(format!("nothing is known of \"{}\"", self.what)));
         }
-        let mut rows = table(["entry", "time", "kind", "id", "service", "environment", "version"]);
+        let mut rows = table([
+            "found",
+            "entry",
+            "time",
+            "event",
+            "service",
+            "environment",
+            "outcome",
+            "producer",
+        ]);
         for item in found {
-            let first = |members: &[&str]| {
-                members
-                    .iter()
-                    .map(|member| cell(item, member))
-                    .find(|text| !text.is_empty())
-                    .unwrap_or_default()
-            };
-            rows.add_row([
-                first(&["index"]),
-                first(&["occurred_at", "recorded_at", "at", "since"]),
-                first(&["kind", "event_type", "type"]),
-                first(&["deployment_id", "incident_id", "id", "subject_id", "subject"]),
-                first(&["service"]),
-                first(&["environment"]),
-                first(&["version"]),
-            ]);
+            let value = format!("{} {}", cell(item, "kind"), cell(item, "value"));
+            for event in items(&item["events"]) {
+                rows.add_row([
+                    value.clone(),
+                    cell(event, "index"),
+                    cell(event, "occurred_at"),
+                    short(&cell(event, "type")).to_owned(),
+                    cell(event, "service"),
+                    cell(event, "environment"),
+                    cell(event, "outcome"),
+                    cell(event, "producer"),
+                ]);
+            }
         }
         print(&rows.to_string())
+    }
+}
+
+/// `deployment.finished` from `dev.cdeventsx.shipslog-deployment.finished.0.1.0`.
+fn short(event_type: &str) -> &str {
+    let known = ["dev.cdevents.", "dev.cdeventsx.shipslog-"];
+    let Some(rest) = known.iter().find_map(|prefix| event_type.strip_prefix(prefix)) else {
+        return event_type;
+    };
+    rest.match_indices('.').nth(1).map_or(rest, |(end, _)| &rest[..end])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn event_types_are_shown_without_what_they_all_share() {
+        assert_eq!(
+            short("dev.cdeventsx.shipslog-deployment.finished.0.1.0"),
+            "deployment.finished"
+        );
+        assert_eq!(short("dev.cdevents.incident.detected.0.3.0"), "incident.detected");
+        assert_eq!(short("com.example.thing"), "com.example.thing");
     }
 }

@@ -49,6 +49,8 @@ pub enum Shape {
     Uri,
     /// An absolute URI; in older type versions, whose schemas say less, this.
     NewUri { before: &'static Shape },
+    /// A CDEvents domain id, which names a resource of another system.
+    DomainId,
     /// One of these words.
     Word(&'static [&'static str]),
     /// One of [`OUTCOMES`]; older type versions have their own words, or take any where there are none.
@@ -130,6 +132,7 @@ const REFERENCE: Shape = Shape::Object(&[must("id", Shape::Id), may("source", Sh
 const TEST_REFERENCE: Shape = Shape::Object(&[must("id", Shape::Id), may("source", Shape::IdOrEmpty)]);
 /// Reference to an event or, since 0.6, to a resource of another system.
 const NODE: Shape = Shape::Open(&[may("contextId", Shape::Id), may("domainId", Shape::Id)]);
+const RESOURCE: Shape = Shape::Open(&[may("contextId", Shape::Id), may("domainId", Shape::DomainId)]);
 const LINK_END: &[Member] = &[
     must("linkType", Shape::Id),
     may("from", NODE),
@@ -143,7 +146,7 @@ const LINK_PATH: &[Member] = &[
 const LINK_RELATION: &[Member] = &[
     must("linkType", Shape::Id),
     must("linkKind", Shape::Id),
-    must("target", NODE),
+    must("target", RESOURCE),
     may("tags", Shape::Open(&[])),
 ];
 const VIEW_URL: Shape = Shape::NewUri {

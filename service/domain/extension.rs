@@ -10,18 +10,38 @@ use super::id::{DeploymentId, EnvironmentName, ServiceName};
 use super::instant::Instant;
 use super::producer::Administration;
 
-/// The members of `customData.shipslog`. All are optional.
+/// The object at `customData.shipslog` of a CDEvent: what a deployment record needs and CDEvents has no place for.
+///
+/// All members are optional, and an unknown one is refused. Ids, versions and URLs have at most 1024 bytes and no hidden
+/// characters, other texts at most 256 KiB, lists at most 5000 items; a commit id has 7 to 64 hexadecimal digits. Times are
+/// RFC 3339 with a zone.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({
+    "service": "shop",
+    "version": "4.12.0",
+    "commit": "f95f852bd8fca8fcc58a9a2d6c842781e32a215e",
+    "repository": "https://git.example/acme/shop",
+    "actor": { "id": "ann@example.com", "kind": "human" },
+    "commits": [{ "id": "f95f852bd8fca8fcc58a9a2d6c842781e32a215e", "message": "feat: pay by card (PAY-12)", "author": "ann" }],
+    "pull_requests": [{ "id": "42", "title": "Pay by card", "author": "ann", "approved_by": ["bob"], "merged_by": "ann" }],
+    "tickets": [{ "id": "PAY-12", "title": "Customers can pay by card" }],
+    "reason": "Card payments for the spring campaign",
+    "kind": "normal",
+    "planned": true,
+    "rollback_plan": { "target_version": "4.11.3" },
+    "run_url": "https://ci.example/acme/shop/runs/1234"
+}))]
 pub struct Extension {
     /// Version that people use for what was deployed, such as `4.12.0`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
-    /// Service, for events whose CDEvents form names none (`deployment.*`, approvals, tests).
+    /// Service, for events whose CDEvents form names none (approvals, tests, builds, changes). A deployment that leaves it out is
+    /// of the service that its package URL is called after. Where CDEvents names a service too, both must be the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub service: Option<ServiceName>,
-    /// Environment, for events whose CDEvents form names none (approvals, pipeline runs).
+    /// Environment, for events whose CDEvents form names none (approvals, pipeline runs). Where it names one, both must be the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub environment: Option<EnvironmentName>,
@@ -29,7 +49,7 @@ pub struct Extension {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub deployment_id: Option<DeploymentId>,
-    /// Artifact that an approval or test is bound to: a purl or `algorithm:hex`.
+    /// Artifact that an approval or test is bound to: a package URL or `algorithm:hex`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub artifact: Option<String>,
     /// Commit that this event is bound to (deployed, tested, approved, built).
@@ -99,10 +119,10 @@ pub struct Extension {
     /// Human text to put at the top of the release notes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub highlights: Option<String>,
-    /// Set by the service alone: the delivery this record was made from.
+    /// Set by the service alone, on records that it signed for a sender which only shares a secret with it: the delivery.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub received: Option<Received>,
-    /// Set by the service alone: a producer that was registered or revoked, a token that was issued or revoked.
+    /// Set by the service alone: what it decided about itself, its producers and its tokens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Administration>)]
     pub administration: Option<Box<Administration>>,

@@ -189,31 +189,27 @@ impl Keyring {
     }
 
     /// The keys that may have made a signature with this key id, which nobody vouches for: for [`ledger::Envelope::verify`].
-    /// Keys that were revoked are among them, so that the answer can be "revoked" instead of "unknown".
+    /// Our own form of key id and a producer's name say which; any other word is somebody else's and all keys are tried.
+    /// A key that was named and is revoked is among them, so that the answer can be "revoked" instead of "unknown".
     pub fn candidates(&self, keyid: Option<&str>) -> Vec<PublicKey> {
-        match keyid {
-            Some(keyid) => {
-                let by_key = keyid.parse().ok().and_then(|key: KeyId| self.producer(&key));
-                by_key
-                    .or_else(|| self.named(keyid))
-                    .map(|producer| producer.key)
-                    .into_iter()
-                    .collect()
-            }
-            None => {
-                let mut keys = self
-                    .producers
-                    .iter()
-                    .filter(|producer| producer.revoked_at_index.is_none());
-                let first: Vec<_> = keys
-                    .by_ref()
-                    .take(MAX_CANDIDATES)
-                    .map(|producer| producer.key)
-                    .collect();
-                // Trying more would let anyone buy a lot of work with one request.
-                if keys.next().is_some() { Vec::new() } else { first }
-            }
+        let hinted = keyid.and_then(|keyid| match keyid.parse::<KeyId>() {
+            Ok(key) => Some(self.producer(&key)),
+            Err(_) => self.named(keyid).map(Some),
+        });
+        if let Some(producer) = hinted {
+            return producer.map(|producer| producer.key).into_iter().collect();
         }
+        let mut keys = self
+            .producers
+            .iter()
+            .filter(|producer| producer.revoked_at_index.is_none());
+        let first: Vec<_> = keys
+            .by_ref()
+            .take(MAX_CANDIDATES)
+            .map(|producer| producer.key)
+            .collect();
+        // Trying more would let anyone buy a lot of work with one request.
+        if keys.next().is_some() { Vec::new() } else { first }
     }
 
     /// The producer with this key, revoked or not.

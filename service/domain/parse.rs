@@ -20,6 +20,7 @@ use super::event::{Body, Event};
 use super::extension::Extension;
 use super::id::{NameError, ServiceName};
 use super::instant::Instant;
+use super::pointer::excerpt;
 
 /// Payload type of a bare CDEvent.
 pub const CDEVENT_JSON: &str = "application/vnd.cdevents+json";
@@ -63,7 +64,10 @@ pub fn parse(payload_type: &str, payload: &[u8]) -> Result<Event, EventError> {
         CLOUDEVENT_JSON => cloudevent(document(payload)?),
         other => Err(EventError {
             pointer: String::new(),
-            message: format!("the payload type is {other:?}; it must be {CDEVENT_JSON} or {CLOUDEVENT_JSON}"),
+            message: format!(
+                "the payload type is {:?}; it must be {CDEVENT_JSON} or {CLOUDEVENT_JSON}",
+                excerpt(other)
+            ),
             kind: EventErrorKind::UnknownPayloadType,
         }),
     }
@@ -73,7 +77,7 @@ impl EventError {
     fn invalid(at: &Path<'_>, message: impl Into<String>) -> Self {
         Self {
             pointer: at.to_string(),
-            message: message.into(),
+            message: excerpt(&message.into()).to_owned(),
             kind: EventErrorKind::Invalid,
         }
     }
@@ -94,7 +98,11 @@ fn document(payload: &[u8]) -> Result<Value, EventError> {
         kind: EventErrorKind::Malformed,
     })?;
     // A string can only hold U+0000 where the text has this escape, so the walk is for the rare payload that might.
-    if payload.windows(6).any(|window| window == b"\\u0000") {
+    if payload
+        .split(|byte| *byte == b'\\')
+        .skip(1)
+        .any(|escape| escape.starts_with(b"u0000"))
+    {
         without_nul(&value, &Path::Root)?;
     }
     Ok(value)

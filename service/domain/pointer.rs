@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde_path_to_error::{Path, Segment};
 
+const MAX_EXCERPT_BYTES: usize = 256;
+
 /// The pointer of a path that serde followed, below a document.
 pub fn of(path: &Path) -> String {
     let mut pointer = String::new();
@@ -27,12 +29,17 @@ pub fn push(pointer: &mut String, name: &str) {
     pointer.push_str(&Escaped(name).to_string());
 }
 
-/// The name of a member, as it is written inside a pointer.
+/// The beginning of a text that comes from outside, short enough to be said back in an error.
+pub fn excerpt(text: &str) -> &str {
+    &text[..text.floor_char_boundary(MAX_EXCERPT_BYTES)]
+}
+
+/// The name of a member, as it is written inside a pointer. Of an absurdly long one only the beginning.
 pub struct Escaped<'a>(pub &'a str);
 
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut rest = self.0;
+        let mut rest = excerpt(self.0);
         while let Some(at) = rest.find(['~', '/']) {
             f.write_str(&rest[..at])?;
             f.write_str(if rest[at..].starts_with('~') { "~0" } else { "~1" })?;
@@ -52,5 +59,6 @@ mod tests {
         assert_eq!(Escaped("~1").to_string(), "~01");
         assert_eq!(Escaped("").to_string(), "");
         assert_eq!(Escaped("é/").to_string(), "é~1");
+        assert_eq!(Escaped(&"é".repeat(1000)).to_string(), "é".repeat(128));
     }
 }

@@ -87,7 +87,7 @@ const IMPURE: &[&str] = &[
 
 /// The whole of what an auditor who depends on the ledger crate alone has to trust.
 const LEDGER_DEPENDENCIES: &[&str] = &[
-    "base64ct",
+    "base64",
     "ed25519-dalek",
     "serde",
     "serde_json",

@@ -292,3 +292,21 @@ fn a_cloudevent_agrees_with_the_event_inside() {
         (EventErrorKind::UnknownPayloadType, "")
     );
 }
+
+#[test]
+fn the_schema_of_the_extension_is_described_closed_and_has_a_valid_example() {
+    use utoipa::PartialSchema as _;
+    let schema = serde_json::to_value(shipslog::domain::Extension::schema()).unwrap();
+    assert_eq!(schema["additionalProperties"], false);
+    for (name, member) in schema["properties"].as_object().unwrap() {
+        // A member of another type of ours is described beside the reference to it.
+        let described = |schema: &Value| schema["description"].as_str().is_some_and(|text| !text.is_empty());
+        let inner = member["oneOf"].as_array().into_iter().flatten().any(described);
+        assert!(described(member) || inner, "{name}: {member}");
+    }
+    let mut event = deployment("finished", "dev.cdevents.deployment");
+    event["customData"] = serde_json::json!({ "shipslog": schema["example"] });
+    let read = read(&event).unwrap();
+    assert_eq!(read.service.unwrap().as_str(), "shop");
+    assert_eq!(serde_json::to_value(read.extension).unwrap(), schema["example"]);
+}

@@ -17,9 +17,9 @@ pub const DAYS: i64 = 182;
 const MINUTE: i64 = 60_000;
 const DAY: i64 = 24 * 60 * MINUTE;
 
-/// The story, in the order in which it is recorded. It ends the day before `end`.
+/// The story, in the order in which it is recorded. It ends before the day of `end`.
 pub fn story(end: Instant, seed: u64) -> Vec<Recording> {
-    let start = Instant::from_millis(end.as_millis() - end.as_millis().rem_euclid(DAY) - (DAYS + 1) * DAY);
+    let start = beginning(end);
     let mut story = Story {
         start,
         scribe: Scribe::new(seed),
@@ -38,7 +38,11 @@ pub fn story(end: Instant, seed: u64) -> Vec<Recording> {
         }
         story.plot(day);
     }
-    story.scribe.finish()
+    // What a weekend has moved into the last day is still to come.
+    let midnight = start.plus_millis((DAYS + 1) * DAY);
+    let mut recordings = story.scribe.finish();
+    recordings.retain(|recording| recording.recorded_at < midnight);
+    recordings
 }
 
 /// The beginning of the story for the clock of the service: nothing is recorded before it.
@@ -65,14 +69,14 @@ struct Line {
 }
 
 impl Story {
+    /// The working day that a day is, or that comes next.
+    fn workday(&self, day: i64) -> i64 {
+        day + to_workday(self.start.plus_millis(day * DAY))
+    }
+
     /// A time of a day of the story; what falls on a weekend happens on Monday.
     fn at(&self, day: i64, hour: i64, minute: i64) -> Instant {
-        let day = match self.start.plus_millis(day * DAY).to_utc().weekday() {
-            Weekday::Sat => day + 2,
-            Weekday::Sun => day + 1,
-            Weekday::Mon | Weekday::Tue | Weekday::Wed | Weekday::Thu | Weekday::Fri => day,
-        };
-        self.start.plus_millis(day * DAY + (hour * 60 + minute) * MINUTE)
+        self.exactly(self.workday(day), hour, minute)
     }
 
     /// A time of exactly this day, weekend or not: trouble keeps no office hours.
@@ -276,7 +280,7 @@ impl Story {
             next.plus_millis((9 * 60 + 30 + minute) * MINUTE),
         );
         self.scribe.approved(asked, given, &release, manager, asking);
-        let go = weekday(go);
+        let go = go.plus_millis(to_workday(go) * DAY);
         if number % 9 == 4 {
             // The first attempt fails half-way and changes nothing; the second one, an hour later, holds.
             let failed = Attempt {
@@ -341,6 +345,8 @@ impl Story {
 
     /// A release that breaks production, is rolled back, and comes again as a hotfix.
     fn rolled_back(&mut self, service: &'static Service, day: i64) {
+        let day = self.workday(day);
+        let repair = self.workday(day + 2);
         let bad = self.prepared(service, day, 2);
         let approve = self.at(day, 15, 0);
         self.scribe.approved(
@@ -373,7 +379,7 @@ impl Story {
             };
             self.scribe.deployed(seen.plus_millis(18 * MINUTE), 4, &good, &back);
         }
-        let fixed = self.prepared(service, day + 2, 1);
+        let fixed = self.prepared(service, repair, 1);
         let fixed = Release {
             // What was rolled back comes in again with the repair.
             commits: [fixed.commits, bad.commits].concat(),
@@ -381,7 +387,7 @@ impl Story {
             tickets: [fixed.tickets, bad.tickets].concat(),
             ..fixed
         };
-        let approve = self.at(day + 2, 14, 40);
+        let approve = self.at(repair, 14, 40);
         self.scribe.approved(
             approve,
             approve.plus_millis(5 * MINUTE),
@@ -581,11 +587,12 @@ impl Story {
     }
 }
 
-fn weekday(at: Instant) -> Instant {
+/// Days from a time to a working day: none, unless it is on a weekend.
+fn to_workday(at: Instant) -> i64 {
     match at.to_utc().weekday() {
-        Weekday::Sat => at.plus_millis(2 * DAY),
-        Weekday::Sun => at.plus_millis(DAY),
-        Weekday::Mon | Weekday::Tue | Weekday::Wed | Weekday::Thu | Weekday::Fri => at,
+        Weekday::Sat => 2,
+        Weekday::Sun => 1,
+        Weekday::Mon | Weekday::Tue | Weekday::Wed | Weekday::Thu | Weekday::Fri => 0,
     }
 }
 

@@ -48,7 +48,7 @@ fn explain(ours: &Value, at: &Path<'_>, error: &serde_json::Error) -> EventError
     }
     EventError {
         pointer: place,
-        message,
+        message: pointer::excerpt(&message).to_owned(),
         kind: EventErrorKind::Invalid,
     }
 }

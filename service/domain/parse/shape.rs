@@ -86,6 +86,16 @@ fn shape(value: &Value, shape: &'static Shape, age: Age, at: &Path<'_>) -> Resul
                 ))
             }
         }
+        Shape::DomainId => {
+            if is_domain_id(id(value, at)?) {
+                Ok(())
+            } else {
+                Err(EventError::invalid(
+                    at,
+                    "must be a domain id, such as cdevents:v0:github::acme:shop:pr:42",
+                ))
+            }
+        }
         Shape::Word(words) => match age {
             Age::Newer => short(text(value, at)?, at),
             Age::Older | Age::Current => word(value, words, at),
@@ -188,4 +198,20 @@ fn is_absolute_uri(text: &str) -> bool {
             && !rest.is_empty()
             && !rest.contains(char::is_whitespace)
     })
+}
+
+/// CDEvents 0.6-draft, `schemas/links/domainid.json`: `cdevents:v0:<provider>:<provider id>:<namespace>:<groups>:<type>:<resource>`,
+/// of which type and resource may not be empty, and groups neither begin nor end with a slash.
+fn is_domain_id(text: &str) -> bool {
+    let mut parts = text.splitn(8, ':');
+    let mut next = || parts.next();
+    let scheme = next() == Some("cdevents") && next() == Some("v0");
+    let (_provider, _provider_id, _namespace) = (next(), next(), next());
+    let groups = next().is_some_and(|groups| !groups.starts_with('/') && !groups.ends_with('/'));
+    let (resource_type, resource) = (next(), next());
+    scheme
+        && groups
+        && [resource_type, resource]
+            .iter()
+            .all(|part| part.is_some_and(|part| !part.is_empty()))
 }

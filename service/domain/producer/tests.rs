@@ -1,3 +1,5 @@
+//! Scopes, and administration events as they are written and read.
+
 use serde_json::{Value, json};
 
 use super::*;
@@ -39,11 +41,17 @@ fn what_is_out_of_scope_is_named() {
     assert_eq!(scope.permits(&deployment("till", "staging")), Ok(()));
     assert_eq!(
         scope.permits(&deployment("bank", "staging")),
-        Err(ScopeError::Service("bank".parse().unwrap()))
+        Err(ScopeError::Service {
+            name: "bank".parse().unwrap(),
+            pointer: "/subject/content/artifactId"
+        })
     );
     assert_eq!(
         scope.permits(&deployment("shop", "production")),
-        Err(ScopeError::Environment("production".parse().unwrap()))
+        Err(ScopeError::Environment {
+            name: "production".parse().unwrap(),
+            pointer: "/subject/content/environment/id"
+        })
     );
     let started = event(
         "dev.cdevents.build.started.0.3.0",
@@ -75,7 +83,10 @@ fn an_approval_that_names_no_environment_is_of_none_that_is_permitted() {
     let elsewhere = approval(json!({ "environment": "production" }));
     assert_eq!(
         scope.permits(&elsewhere),
-        Err(ScopeError::Environment("production".parse().unwrap()))
+        Err(ScopeError::Environment {
+            name: "production".parse().unwrap(),
+            pointer: "/customData/shipslog/environment"
+        })
     );
 }
 

@@ -1,3 +1,5 @@
+//! What events are found by.
+
 use serde_json::{Value, json};
 
 use super::*;

@@ -1,32 +1,35 @@
 //! Base64, strictly: no line breaks, no stray bits, no second way to write the same bytes.
 
-use base64ct::{Base64, Base64Unpadded, Base64Url, Base64UrlUnpadded, Encoding};
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
 
 /// Standard alphabet with padding.
 pub(crate) fn encode(bytes: &[u8]) -> String {
-    Base64::encode_string(bytes)
+    STANDARD.encode(bytes)
 }
 
 /// Reads the standard alphabet with padding, as every C2SP text has it. `None` for any other spelling.
 pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
-    Base64::decode_vec(text).ok()
+    STANDARD.decode(text).ok()
 }
 
 /// Reads exactly `N` bytes written in the standard alphabet with padding.
 pub(crate) fn decode_array<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let mut bytes = [0; N];
-    let decoded = Base64::decode(text, &mut bytes).ok()?.len();
-    (decoded == N).then_some(bytes)
+    // Nothing is allocated for a text that cannot be it.
+    if text.len() != N.div_ceil(3) * 4 {
+        return None;
+    }
+    decode(text)?.try_into().ok()
 }
 
 /// Reads either alphabet, padded or not, as DSSE v1.0.2 asks of verifiers. The two alphabets may not be mixed.
 pub(crate) fn decode_any(text: &str) -> Option<Vec<u8>> {
     let url = text.bytes().any(|b| b == b'-' || b == b'_');
     let decoded = match (url, text.ends_with('=')) {
-        (false, false) => Base64Unpadded::decode_vec(text),
-        (false, true) => Base64::decode_vec(text),
-        (true, false) => Base64UrlUnpadded::decode_vec(text),
-        (true, true) => Base64Url::decode_vec(text),
+        (false, false) => STANDARD_NO_PAD.decode(text),
+        (false, true) => STANDARD.decode(text),
+        (true, false) => URL_SAFE_NO_PAD.decode(text),
+        (true, true) => URL_SAFE.decode(text),
     };
     decoded.ok()
 }

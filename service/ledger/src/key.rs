@@ -6,16 +6,21 @@
 use std::fmt;
 use std::str::FromStr;
 
-use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
-use ed25519_dalek::pkcs8::{DecodePrivateKey, Document, EncodePrivateKey, KeypairBytes};
+use ed25519_dalek::pkcs8::{DecodePrivateKey, Document};
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 use zeroize::Zeroizing;
 
+use crate::base64;
 use crate::hash::{Hash, sha256};
 
 /// The DER of every Ed25519 SubjectPublicKeyInfo (RFC 8410 §4) up to the 32 bytes of the key. Comparing it whole
 /// leaves no room for parameters, unused bits or other encodings of lengths.
 const SPKI_PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+
+/// The DER of a PKCS#8 Ed25519 key without its public key (RFC 8410 §7) up to the 32 bytes of the seed.
+const PKCS8_PREFIX: [u8; 16] = [
+    0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
+];
 
 /// The longest PEM text that is looked at.
 const MAX_PEM_BYTES: usize = 4096;
@@ -103,7 +108,7 @@ impl PublicKey {
         // The base64 of 44 bytes fits one line of 64 characters.
         format!(
             "-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n",
-            crate::base64::encode(&spki(&self.key))
+            base64::encode(&spki(&self.key))
         )
     }
 
@@ -166,11 +171,16 @@ impl PrivateKey {
 
     /// PKCS#8 PEM without the public key, byte for byte as openssl writes it.
     pub fn to_pem(&self) -> Zeroizing<String> {
-        let pair = KeypairBytes {
-            secret_key: self.key.to_bytes(),
-            public_key: None,
-        };
-        pair.to_pkcs8_pem(LineEnding::LF).expect("32 bytes always fit PKCS#8")
+        let mut der = Zeroizing::new([0; 48]);
+        der[..16].copy_from_slice(&PKCS8_PREFIX);
+        der[16..].copy_from_slice(self.key.as_bytes());
+        let body = Zeroizing::new(base64::encode(&*der));
+        // Room for all of it, so that no half-written copy is left behind.
+        let mut pem = Zeroizing::new(String::with_capacity(256));
+        for part in ["-----BEGIN PRIVATE KEY-----\n", &body, "\n-----END PRIVATE KEY-----\n"] {
+            pem.push_str(part);
+        }
+        pem
     }
 
     /// The public half.

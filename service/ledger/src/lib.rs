@@ -9,6 +9,21 @@
 //!
 //! What it does not decide is whom to trust: keys of logs and producers always come from the caller.
 //!
+//! What an auditor does with a receipt, the envelope it is for, and keys that came by another way:
+//!
+//! ```
+//! # fn audit(receipt: &[u8], envelope: &[u8], vkey: &str, producer: &str) -> Result<(), Box<dyn std::error::Error>> {
+//! use ledger::{NoteKey, PublicKey, Receipt};
+//!
+//! let log = NoteKey::parse(vkey)?;
+//! let producer = PublicKey::from_pem(producer)?;
+//! let receipt = Receipt::parse(receipt)?.verify(&log, envelope)?;
+//! let signed = receipt.authenticate(|_key_id| vec![producer])?;
+//! println!("{} of {}: {:?}", receipt.index, receipt.checkpoint.size, signed.payload());
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! | module | format |
 //! |---|---|
 //! | [`hash`], [`tree`], [`proof`] | Merkle trees of RFC 6962 §2.1, proofs of RFC 9162 §2.1.3 and §2.1.4 |

@@ -293,6 +293,41 @@ fn links_have_a_form() {
     refused(&with("/context/links", json!({})), "/context/links");
 }
 
+/// The published vectors for domain ids.
+#[test]
+fn domain_ids_have_a_form() {
+    let vectors = files("main-0.6.0-draft/conformance/formats");
+    let target = |id: &Value| {
+        let link = json!({ "linkType": "RELATION", "linkKind": "TRIGGER", "target": { "domainId": id } });
+        with("/context/links", json!([link]))
+    };
+    for (_, vectors) in vectors {
+        for valid in vectors["valid"].as_array().unwrap() {
+            read(&target(&valid["expected"])).unwrap();
+        }
+        for invalid in vectors["invalid"].as_array().unwrap() {
+            refused(&target(&invalid["input"]), "/context/links/0/target/domainId");
+        }
+    }
+}
+
+#[test]
+fn errors_do_not_echo_what_they_are_about() {
+    let long = "x".repeat(500_000);
+    for event in [
+        with(&format!("/{long}"), json!(1)),
+        with(&format!("/customData/shipslog/{long}"), json!(1)),
+        with("/customData/shipslog/kind", json!(long)),
+        with("/customData/shipslog/planned", json!(long)),
+        with("/subject/content/outcome", json!(long)),
+        with("/context/type", json!(format!("dev.cdevents.{long}"))),
+    ] {
+        let error = read(&event).unwrap_err();
+        assert!(error.to_string().len() < 1500, "{} bytes", error.to_string().len());
+    }
+    assert!(parse(&long, b"{}").unwrap_err().to_string().len() < 1500);
+}
+
 /// Every conformance file, as bytes.
 fn corpus() -> Vec<Vec<u8>> {
     let mut corpus: Vec<_> = VERSIONS

@@ -12,6 +12,7 @@ mod hostile;
 mod keys;
 mod naive;
 mod published;
+mod records;
 mod support;
 mod texts;
 mod trees;
