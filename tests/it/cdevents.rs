@@ -38,7 +38,7 @@ fn conformance_files_are_accepted(
         assert_eq!(shown["type"], event["context"]["type"]);
         assert_eq!(shown["id"], event["context"]["id"]);
         assert_eq!(shown["payload"], event, "{}", path.display());
-        assert_eq!(shown["attestation"], "producer_signature", "{shown}");
+        assert_eq!(shown["attestation"], "signature", "{shown}");
     }
     assert_eq!(app.tree_size(), before + files.len() as u64);
 }

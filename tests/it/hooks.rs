@@ -67,7 +67,7 @@ fn real_deliveries_are_recorded_once(#[values(Backend::Sqlite, Backend::Postgres
             let shown = app.client.get(&format!("/v1/events/{index}")).expect(200).json();
             assert_eq!(shown["producer"], "shipslog");
             assert_eq!(
-                shown["attestation"], "shared_secret",
+                shown["attestation"], "shared-secret",
                 "the ledger tells how it came: {shown}"
             );
             let received = &shown["payload"]["customData"]["shipslog"]["received"];

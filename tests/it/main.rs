@@ -21,5 +21,6 @@ mod log;
 mod migrations;
 mod openapi;
 mod problems;
+mod reading;
 mod record;
 mod support;
