@@ -246,10 +246,7 @@ impl App {
             let tree_size = tree_size(tx, asked)?;
             // A deployment of one event alone is called what the event is.
             let kinds = [ReferenceKind::Deployment, ReferenceKind::Event].map(ReferenceKind::as_str);
-            let indexes = tx
-                .referring(id, &kinds, tree_size)?
-                .into_iter()
-                .collect();
+            let indexes = tx.referring(id, &kinds, tree_size)?.into_iter().collect();
             let named = deployment::fold(&tx.recorded(&indexes)?);
             let mut places: Vec<_> = named
                 .iter()

@@ -12,7 +12,12 @@ fn get(app: &TestApp, path: &str) -> Value {
 }
 
 fn texts<'a>(list: &'a Value, member: &str) -> Vec<&'a str> {
-    list["items"].as_array().unwrap().iter().map(|item| item[member].as_str().unwrap_or("-")).collect()
+    list["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| item[member].as_str().unwrap_or("-"))
+        .collect()
 }
 
 /// Three services, two environments, a rollback and a removal.
@@ -47,7 +52,12 @@ fn history(app: &TestApp) {
 fn events_page_without_overlap_while_the_log_grows(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
     let Some(app) = TestApp::start(backend) else { return };
     for n in 0..25 {
-        app.record(&deployed(&format!("e{n}"), if n % 2 == 0 { "checkout" } else { "search" }, "production", n));
+        app.record(&deployed(
+            &format!("e{n}"),
+            if n % 2 == 0 { "checkout" } else { "search" },
+            "production",
+            n,
+        ));
     }
     let first = get(&app, "/v1/events?service=checkout&limit=5");
     let size = first["tree_size"].as_u64().unwrap();
@@ -76,24 +86,34 @@ fn events_page_without_overlap_while_the_log_grows(#[values(Backend::Sqlite, Bac
     assert_eq!(texts(&get(&app, "/v1/events?environment=nowhere"), "id"), [""; 0]);
     let none = get(&app, "/v1/events?service=checkout&from=2030-01-01T00:00:00Z");
     assert_eq!(texts(&none, "id"), [""; 0]);
-    assert_eq!(texts(&get(&app, "/v1/events?service=checkout&to=2026-03-01T09:00:00Z"), "id"), [""; 0]);
+    assert_eq!(
+        texts(&get(&app, "/v1/events?service=checkout&to=2026-03-01T09:00:00Z"), "id"),
+        [""; 0]
+    );
 }
 
 #[rstest]
 fn what_runs_where_now_and_then(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
     let Some(app) = TestApp::start(backend) else { return };
     history(&app);
-    assert_eq!(get(&app, "/v1/services")["items"], json!(["checkout", "mail", "search"]));
+    assert_eq!(
+        get(&app, "/v1/services")["items"],
+        json!(["checkout", "mail", "search"])
+    );
     assert_eq!(get(&app, "/v1/environments")["items"], json!(["production", "staging"]));
 
     let state = |query: &str| get(&app, &format!("/v1/environments/production/state{query}"));
     let versions = |state: &Value| -> Vec<(String, String)> {
         let text = |item: &Value, member: &str| item[member].as_str().unwrap().to_owned();
         let items = state["items"].as_array().unwrap().iter();
-        items.map(|item| (text(item, "service"), text(item, "version"))).collect()
+        items
+            .map(|item| (text(item, "service"), text(item, "version")))
+            .collect()
     };
     let pairs = |list: &[(&str, &str)]| -> Vec<(String, String)> {
-        list.iter().map(|(service, version)| ((*service).into(), (*version).into())).collect()
+        list.iter()
+            .map(|(service, version)| ((*service).into(), (*version).into()))
+            .collect()
     };
     let now = state("");
     assert_eq!(versions(&now), pairs(&[("checkout", "1.2.0"), ("search", "1.7.0")]));
@@ -101,14 +121,23 @@ fn what_runs_where_now_and_then(#[values(Backend::Sqlite, Backend::Postgres)] ba
     assert_eq!(now["items"][0]["artifact"], purl("checkout", 2));
     assert_eq!(now["items"][0]["since"], "2026-01-19T12:00:00.000Z");
 
-    assert_eq!(versions(&state("?at=2026-01-19T11:30:00Z")), pairs(&[("checkout", "1.3.0"), ("mail", "1.1.0"), ("search", "1.7.0")]));
-    assert_eq!(versions(&state("?at=2026-01-12T09:59:59Z")), pairs(&[("checkout", "1.1.0")]));
+    assert_eq!(
+        versions(&state("?at=2026-01-19T11:30:00Z")),
+        pairs(&[("checkout", "1.3.0"), ("mail", "1.1.0"), ("search", "1.7.0")])
+    );
+    assert_eq!(
+        versions(&state("?at=2026-01-12T09:59:59Z")),
+        pairs(&[("checkout", "1.1.0")])
+    );
     assert_eq!(versions(&state("?at=2025-01-01T00:00:00Z")), []);
 
     // The same tree size gives the same answer, whatever came since.
     let size = now["tree_size"].as_u64().unwrap();
     app.record(&at(deployed("c5", "checkout", "production", 5), "2026-02-01T10:00:00Z"));
-    assert_eq!(versions(&state("")), pairs(&[("checkout", "1.5.0"), ("search", "1.7.0")]));
+    assert_eq!(
+        versions(&state("")),
+        pairs(&[("checkout", "1.5.0"), ("search", "1.7.0")])
+    );
     assert_eq!(state(&format!("?tree_size={size}")), now);
 }
 
@@ -125,7 +154,16 @@ fn a_deployment_has_its_whole_life(#[values(Backend::Sqlite, Backend::Postgres)]
             "actor": { "id": "ada@example.com", "kind": "human" },
             "commits": [{ "id": "9".repeat(40), "message": "fix: ask the bank once more" }],
         });
-        at(event(id, &format!("shipslog-deployment.{predicate}.0.1.0"), "dep-1", content, ours), time)
+        at(
+            event(
+                id,
+                &format!("shipslog-deployment.{predicate}.0.1.0"),
+                "dep-1",
+                content,
+                ours,
+            ),
+            time,
+        )
     };
     let queued = app.record(&phase("q", "queued", "2026-02-01T10:00:00Z", None));
     let status = |app: &TestApp| get(app, "/v1/deployments/dep-1")["deployment"]["status"].clone();
@@ -145,15 +183,32 @@ fn a_deployment_has_its_whole_life(#[values(Backend::Sqlite, Backend::Postgres)]
     let finished = app.record(&phase("f", "finished", "2026-02-01T10:05:00Z", Some("success")));
     let detail = get(&app, "/v1/deployments/dep-1");
     let deployment = &detail["deployment"];
-    assert_eq!((&deployment["status"], &deployment["outcome"]), (&json!("finished"), &json!("success")));
-    assert_eq!((&deployment["service"], &deployment["environment"]), (&json!("checkout"), &json!("production")));
-    assert_eq!((deployment["index"].as_u64(), &deployment["version"]), (Some(queued), &json!("4.12.0")));
+    assert_eq!(
+        (&deployment["status"], &deployment["outcome"]),
+        (&json!("finished"), &json!("success"))
+    );
+    assert_eq!(
+        (&deployment["service"], &deployment["environment"]),
+        (&json!("checkout"), &json!("production"))
+    );
+    assert_eq!(
+        (deployment["index"].as_u64(), &deployment["version"]),
+        (Some(queued), &json!("4.12.0"))
+    );
     assert!(deployment["indexes"].as_array().unwrap().contains(&json!(finished)));
     assert_eq!(detail["tests"].as_array().unwrap().len(), 1, "{detail}");
-    assert_eq!(texts(&get(&app, "/v1/deployments?service=checkout&status=finished"), "id"), ["dep-1"]);
+    assert_eq!(
+        texts(&get(&app, "/v1/deployments?service=checkout&status=finished"), "id"),
+        ["dep-1"]
+    );
     assert_eq!(texts(&get(&app, "/v1/deployments?status=queued"), "id"), [""; 0]);
-    assert_eq!(get(&app, &format!("/v1/deployments/dep-1?tree_size={}", queued + 1))["deployment"]["status"], "queued");
-    app.client.get(&format!("/v1/deployments/dep-1?tree_size={queued}")).problem(404);
+    assert_eq!(
+        get(&app, &format!("/v1/deployments/dep-1?tree_size={}", queued + 1))["deployment"]["status"],
+        "queued"
+    );
+    app.client
+        .get(&format!("/v1/deployments/dep-1?tree_size={queued}"))
+        .problem(404);
 
     // One event alone is a deployment too, called what the event is.
     app.record(&deployed("alone", "search", "production", 1));
@@ -169,9 +224,18 @@ fn deployments_page_newest_first(#[values(Backend::Sqlite, Backend::Postgres)] b
     let first = get(&app, "/v1/deployments?limit=3");
     assert_eq!(texts(&first, "id"), ["d6", "d5", "d4"]);
     app.record(&deployed("later", "checkout", "production", 50));
-    let second = get(&app, &format!("/v1/deployments?limit=3&cursor={}", first["next"].as_str().unwrap()));
-    assert_eq!((texts(&second, "id"), &second["tree_size"]), (vec!["d3", "d2", "d1"], &first["tree_size"]));
-    let third = get(&app, &format!("/v1/deployments?limit=3&cursor={}", second["next"].as_str().unwrap()));
+    let second = get(
+        &app,
+        &format!("/v1/deployments?limit=3&cursor={}", first["next"].as_str().unwrap()),
+    );
+    assert_eq!(
+        (texts(&second, "id"), &second["tree_size"]),
+        (vec!["d3", "d2", "d1"], &first["tree_size"])
+    );
+    let third = get(
+        &app,
+        &format!("/v1/deployments?limit=3&cursor={}", second["next"].as_str().unwrap()),
+    );
     assert_eq!((texts(&third, "id"), &third["next"]), (vec!["d0"], &Value::Null));
 }
 
@@ -180,32 +244,60 @@ fn incidents_show_candidates_with_reasons_or_none(#[values(Backend::Sqlite, Back
     let Some(app) = TestApp::start(backend) else { return };
     history(&app);
     // Right after version 1.3.0 went live in production.
-    app.record(&at(incident("i1", "INC-1", "checkout", "production"), "2026-01-19T10:20:00Z"));
+    app.record(&at(
+        incident("i1", "INC-1", "checkout", "production"),
+        "2026-01-19T10:20:00Z",
+    ));
     // About a service that nothing was deployed of.
-    app.record(&at(incident("i2", "INC-2", "ledger", "production"), "2026-01-19T10:30:00Z"));
+    app.record(&at(
+        incident("i2", "INC-2", "ledger", "production"),
+        "2026-01-19T10:30:00Z",
+    ));
     let open = get(&app, "/v1/incidents?open=true");
     assert_eq!(texts(&open, "id"), ["INC-2", "INC-1"]);
 
-    let first = get(&app, "/v1/incidents/INC-1")["incident"].clone();
+    let correlation = |id: &str| get(&app, &format!("/v1/incidents/{id}"))["incident"]["correlation"].clone();
+    let first = correlation("INC-1");
     let candidates = first["candidates"].as_array().unwrap();
-    assert_eq!(candidates[0]["deployment_id"], "c3", "{first}");
+    assert_eq!(candidates[0]["deployment"], "c3", "{first}");
     assert!(candidates[0]["score"].as_f64().unwrap() > 0.0);
     assert!(!candidates[0]["reasons"].as_array().unwrap().is_empty());
-    assert!(candidates.iter().all(|candidate| candidate["deployment_id"] != "c4"), "what came later caused nothing: {first}");
-    let second = get(&app, "/v1/incidents/INC-2")["incident"].clone();
-    assert_eq!(second["candidates"], json!([]), "{second}");
+    assert!(
+        candidates.iter().all(|candidate| candidate["deployment"] != "c4"),
+        "what came later caused nothing: {first}"
+    );
+    assert_eq!(first["no_candidate"], false);
+    let second = correlation("INC-2");
+    assert_eq!(
+        (&second["candidates"], &second["no_candidate"]),
+        (&json!([]), &json!(true)),
+        "{second}"
+    );
 
     // A reference that was given outweighs what is inferred.
     let mut named = incident("i3", "INC-3", "checkout", "production");
     named["customData"]["shipslog"]["caused_by"] = "c2".into();
     app.record(&at(named, "2026-01-19T10:40:00Z"));
-    let third = get(&app, "/v1/incidents/INC-3")["incident"].clone();
-    assert_eq!(third["candidates"][0]["deployment_id"], "c2", "{third}");
+    let third = correlation("INC-3");
+    assert_eq!(
+        (&third["candidates"][0]["deployment"], &third["candidates"][0]["state"]),
+        (&json!("c2"), &json!("explicit")),
+        "{third}"
+    );
 
-    let resolved = event("i4", "incident.resolved.0.3.0", "INC-1", json!({ "environment": { "id": "production" }, "service": { "id": "checkout" } }), json!({}));
+    let resolved = event(
+        "i4",
+        "incident.resolved.0.3.0",
+        "INC-1",
+        json!({ "environment": { "id": "production" }, "service": { "id": "checkout" } }),
+        json!({}),
+    );
     app.record(&at(resolved, "2026-01-19T12:10:00Z"));
     assert_eq!(texts(&get(&app, "/v1/incidents?open=true"), "id"), ["INC-3", "INC-2"]);
-    assert_eq!(texts(&get(&app, "/v1/incidents?open=false&service=checkout"), "id"), ["INC-1"]);
+    assert_eq!(
+        texts(&get(&app, "/v1/incidents?open=false&service=checkout"), "id"),
+        ["INC-1"]
+    );
 }
 
 #[rstest]
@@ -221,16 +313,32 @@ fn search_finds_by_beginning(#[values(Backend::Sqlite, Backend::Postgres)] backe
             .as_array()
             .unwrap()
             .iter()
-            .flat_map(|item| item["events"].as_array().unwrap().iter().map(|event| event["index"].as_u64().unwrap()))
+            .flat_map(|item| {
+                item["events"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .map(|event| event["index"].as_u64().unwrap())
+            })
             .collect();
-        assert!(!events.is_empty() && events.iter().all(|found| *found == index), "{query}: {found}");
+        assert!(
+            !events.is_empty() && events.iter().all(|found| *found == index),
+            "{query}: {found}"
+        );
     }
     assert_eq!(get(&app, "/v1/search?q=0190-")["items"].as_array().unwrap().len(), 2);
     // Wild cards of the database are ordinary characters.
     for query in ["%25%25", "__", "*?", "0190%25"] {
-        assert_eq!(get(&app, &format!("/v1/search?q={query}"))["items"], json!([]), "{query}");
+        assert_eq!(
+            get(&app, &format!("/v1/search?q={query}"))["items"],
+            json!([]),
+            "{query}"
+        );
     }
     app.record(&deployed("0190-new", "checkout", "production", 1));
     let as_of = get(&app, &format!("/v1/search?q=0190-&tree_size={size}"));
-    assert_eq!((as_of["items"].as_array().unwrap().len(), as_of["tree_size"].as_u64()), (2, Some(size)));
+    assert_eq!(
+        (as_of["items"].as_array().unwrap().len(), as_of["tree_size"].as_u64()),
+        (2, Some(size))
+    );
 }

@@ -123,10 +123,13 @@ impl Service {
         self.child.wait().unwrap().success()
     }
 
-    /// Ends it as a power cut would end the process.
-    pub fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+    /// Ends it at once, as `kill -9` does, while others may still use it.
+    pub fn kill_now(&self) {
+        let killed = Command::new("kill")
+            .args(["-KILL", &self.child.id().to_string()])
+            .status()
+            .unwrap();
+        assert!(killed.success());
     }
 }
 
