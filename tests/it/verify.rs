@@ -226,7 +226,8 @@ fn a_forged_history_does_not_verify() {
     let envelope = Envelope::parse(line["envelope"].to_string().as_bytes()).unwrap();
     let forged = Envelope::sign(&envelope.payload_type, b"{}", &[&key(66)]);
     let mut edited = lines.clone();
-    edited[100] = lines[100].replace(&line["envelope"].to_string(), &forged.to_json());
+    edited[100] = lines[100].replace(&envelope.to_json(), &forged.to_json());
+    assert_ne!(edited[100], lines[100]);
     assert_eq!(put(&edited, &entries), 1, "edited");
 
     // The same, with the entry hashed again to match.
