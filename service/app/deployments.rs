@@ -246,10 +246,9 @@ impl App {
     ) -> Result<DeploymentDetail, ReadError> {
         self.database.read(|tx| {
             let tree_size = tree_size(tx, asked)?;
-            let indexes = tx
-                .referring(id, &[ReferenceKind::Deployment.as_str()], tree_size)?
-                .into_iter()
-                .collect();
+            // A deployment of one event alone is called what the event is.
+            let kinds = [ReferenceKind::Deployment, ReferenceKind::Event].map(ReferenceKind::as_str);
+            let indexes = tx.referring(id, &kinds, tree_size)?.into_iter().collect();
             let named = deployment::fold(&tx.recorded(&indexes)?);
             let mut places: Vec<_> = named
                 .iter()
