@@ -160,7 +160,9 @@ pub(super) fn inclusion(tx: &mut ReadTx<'_>, index: u64, size: u64) -> Result<Ve
 
 /// The root of the tree of `size`, from stored tiles and the edge.
 pub(super) fn root(tx: &mut ReadTx<'_>, size: u64) -> Result<Hash, LogError> {
-    let Some(plan) = ProofPlan::root(size) else { return Ok(Hash::EMPTY_ROOT) };
+    let Some(plan) = ProofPlan::root(size) else {
+        return Ok(Hash::EMPTY_ROOT);
+    };
     let hashes = assemble(tx, &plan)?;
     hashes.into_iter().next().ok_or(LogError::NoTree { size })
 }
@@ -171,7 +173,8 @@ fn assemble(tx: &mut ReadTx<'_>, plan: &ProofPlan) -> Result<Vec<Hash>, LogError
     for id in plan.nodes() {
         fetched.insert(id, nodes.node(tx, id)?);
     }
-    plan.assemble(|id| fetched.get(&id).copied()).map_err(|error| StoreError::Damaged(error.to_string()).into())
+    plan.assemble(|id| fetched.get(&id).copied())
+        .map_err(|error| StoreError::Damaged(error.to_string()).into())
 }
 
 /// Complete subtrees of the committed tree.

@@ -88,7 +88,10 @@ pub async fn release_notes(
         }
         (None, Some(from), Some(to)) => {
             words.push_str(&format!(" --from {from} --to {to}"));
-            Scope::Range { from: Point::parse(from)?, to: Point::parse(to).map_err(|error| Problem::from(error).at("to"))? }
+            Scope::Range {
+                from: Point::parse(from)?,
+                to: Point::parse(to).map_err(|error| Problem::from(error).at("to"))?,
+            }
         }
         (None, None, None) => Scope::Latest,
         (None, Some(_), None) => return Err(invalid("to", &"is needed beside from")),
@@ -154,7 +157,10 @@ pub async fn compliance_report(
     let report = ComplianceQuery {
         environment: name("environment", &query.environment)?,
         service: optional_name("service", query.service.as_deref())?,
-        period: Period { from: instant("from", &query.from)?, to: instant("to", &query.to)? },
+        period: Period {
+            from: instant("from", &query.from)?,
+            to: instant("to", &query.to)?,
+        },
         time_zone: query.time_zone.unwrap_or_else(|| "UTC".into()),
         words,
     };
@@ -163,19 +169,37 @@ pub async fn compliance_report(
 }
 
 fn instant(parameter: &str, text: &str) -> Result<Instant, Problem> {
-    parse_instant(text)
-        .ok_or_else(|| invalid(parameter, &"must be a date such as 2026-01-31, or a date and time with a zone"))
+    parse_instant(text).ok_or_else(|| {
+        invalid(
+            parameter,
+            &"must be a date such as 2026-01-31, or a date and time with a zone",
+        )
+    })
 }
 
 fn respond(request: &HttpRequest, document: Document) -> HttpResponse {
     let etag = format!("\"{}\"", document.digest);
-    let unchanged = request.headers().get(IF_NONE_MATCH).is_some_and(|value| value.as_bytes() == etag.as_bytes());
+    let unchanged = request
+        .headers()
+        .get(IF_NONE_MATCH)
+        .is_some_and(|value| value.as_bytes() == etag.as_bytes());
     let content_type = match document.format {
         Format::Markdown => "text/markdown; charset=utf-8",
         Format::Html => "text/html; charset=utf-8",
         Format::Json => "application/json",
     };
-    let mut response = if unchanged { HttpResponse::NotModified() } else { HttpResponse::Ok() };
-    response.insert_header((ETAG, etag)).insert_header((CACHE_CONTROL, "private, no-cache")).content_type(content_type);
-    if unchanged { response.finish() } else { response.body(document.text) }
+    let mut response = if unchanged {
+        HttpResponse::NotModified()
+    } else {
+        HttpResponse::Ok()
+    };
+    response
+        .insert_header((ETAG, etag))
+        .insert_header((CACHE_CONTROL, "private, no-cache"))
+        .content_type(content_type);
+    if unchanged {
+        response.finish()
+    } else {
+        response.body(document.text)
+    }
 }
