@@ -11,6 +11,7 @@ pub mod clock;
 pub mod config;
 pub mod correlate;
 pub mod data;
+pub mod document;
 pub mod domain;
 pub mod entropy;
 pub mod http;

@@ -1,8 +1,9 @@
 //! Checks of approvals: given, given before, given to what was deployed.
 
-use super::{Check, Subject, Verdict, fail, not_applicable, not_evaluable, pass, when};
+use super::{Check, Subject, Verdict, fail, not_applicable, not_evaluable, pass};
 use crate::domain::evidence::{Answer, Approval, Bond};
 use crate::domain::extension::DeploymentKind;
+use crate::domain::words::when;
 
 pub(super) const APPROVED: Check = Check {
     id: "DL-AUTH-1",

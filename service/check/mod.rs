@@ -17,6 +17,7 @@ use crate::domain::deployment::{Deployment, Status};
 use crate::domain::extension::DeploymentKind;
 use crate::domain::facts::Facts;
 use crate::domain::incident::Incident;
+use crate::domain::words::{span, when};
 use crate::domain::{Instant, Outcome};
 
 /// The result of a check on one deployment.
@@ -264,22 +265,6 @@ fn not_applicable(found: impl Into<String>, evidence: Vec<u64>) -> Verdict {
         expected: String::new(),
         found: found.into(),
         evidence,
-    }
-}
-
-/// An instant in a finding.
-fn when(instant: Instant) -> String {
-    instant.to_utc().format("%Y-%m-%d %H:%M:%S UTC").to_string()
-}
-
-/// A length of time in a finding.
-fn span(millis: i64) -> String {
-    let minutes = millis / 60_000;
-    match (minutes / 1440, minutes / 60 % 24, minutes % 60) {
-        (0, 0, 0) => format!("{} s", millis / 1000),
-        (0, 0, minutes) => format!("{minutes} min"),
-        (0, hours, minutes) => format!("{hours} h {minutes} min"),
-        (days, hours, _) => format!("{days} d {hours} h"),
     }
 }
 

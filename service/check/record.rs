@@ -1,7 +1,8 @@
 //! Checks of the record itself: in time, under a signature, with a name.
 
-use super::{Check, Subject, Verdict, fail, not_evaluable, pass, span, when};
+use super::{Check, Subject, Verdict, fail, not_evaluable, pass};
 use crate::domain::extension::ActorKind;
+use crate::domain::words::{span, when};
 
 pub(super) const TIMELY: Check = Check {
     id: "DL-POP-4",

@@ -1,11 +1,12 @@
 //! Checks of the way back, of emergencies, and of what was done about a failure.
 
 use super::approval::Approvals;
-use super::{Check, Subject, Verdict, fail, not_applicable, not_evaluable, pass, when};
+use super::{Check, Subject, Verdict, fail, not_applicable, not_evaluable, pass};
 use crate::domain::Outcome;
 use crate::domain::deployment::{Deployment, Effect};
 use crate::domain::extension::DeploymentKind;
 use crate::domain::history::Timeline;
+use crate::domain::words::when;
 
 pub(super) const BACK_OUT: Check = Check {
     id: "DL-RBK-1",

@@ -1,10 +1,11 @@
 //! Checks of tests: passed before, promoted through a lower environment, verified after.
 
-use super::{Check, Subject, Verdict, fail, not_applicable, not_evaluable, pass, span, when};
+use super::{Check, Subject, Verdict, fail, not_applicable, not_evaluable, pass};
 use crate::domain::Outcome;
 use crate::domain::deployment::{Deployment, Effect};
 use crate::domain::evidence::{Bond, TestResult};
 use crate::domain::extension::Tier;
+use crate::domain::words::{span, when};
 
 pub(super) const PASSED: Check = Check {
     id: "DL-TST-1",

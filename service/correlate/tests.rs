@@ -1,3 +1,5 @@
+//! The rules of correlation, one story each.
+
 use super::*;
 use crate::domain::event::{IncidentStep, Outcome};
 use crate::domain::extension::Extension;

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
+use super::artifact::Artifact;
 use super::deployment::Deployment;
 use super::event::{Approval as ApprovalBody, ApprovalStep, Body, ChangeStep, Decision, Outcome, Recorded, RunPhase};
 use super::extension::{Extension, ReviewVerdict, TestDetail};
@@ -246,7 +247,7 @@ impl Binding {
     pub fn same_artifact(&self, deployment: &Deployment) -> Option<bool> {
         let artifact = &deployment.artifact.as_ref()?.value;
         let named = self.artifact.as_deref()?;
-        match (digest_in(named), artifact.digest.as_deref()) {
+        match (Artifact::parse(named).digest.as_deref(), artifact.digest.as_deref()) {
             (Some(named), Some(deployed)) => Some(named == deployed),
             // A name without digest and one with cannot be told to differ.
             (None, Some(_)) | (Some(_), None) => (named == artifact.id).then_some(true),
@@ -271,20 +272,6 @@ impl Binding {
             .chain(numbers)
             .any(|change| self.changes.iter().any(|c| c == change))
     }
-}
-
-/// The `algorithm:hex` digest in an artifact id: a bare digest, or a purl's version.
-pub fn digest_in(artifact: &str) -> Option<String> {
-    let version = artifact.rsplit_once('@').map_or(artifact, |(_, version)| version);
-    let version = version
-        .split(['?', '#'])
-        .next()
-        .unwrap_or(version)
-        .replace("%3A", ":")
-        .replace("%3a", ":");
-    let (algorithm, hex) = version.split_once(':')?;
-    let fits = matches!(algorithm, "sha256" | "sha384" | "sha512") && hex.len() >= 32;
-    (fits && hex.bytes().all(|b| b.is_ascii_hexdigit())).then(|| format!("{algorithm}:{}", hex.to_ascii_lowercase()))
 }
 
 /// Picks the evidence out of events, ascending by index and of any mixture.

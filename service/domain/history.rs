@@ -63,7 +63,7 @@ impl<'a> Timeline<'a> {
     }
 
     /// The last run whose claimed end is not after `at`, or simply the last; a removal counts.
-    fn last(&self, at: Option<Instant>) -> Option<&Run<'a>> {
+    pub fn last(&self, at: Option<Instant>) -> Option<&Run<'a>> {
         self.runs
             .iter()
             .rfind(|run| at.is_none_or(|at| run.deployment.finished_at().is_some_and(|end| end <= at)))

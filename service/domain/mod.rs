@@ -22,6 +22,7 @@ pub mod parse;
 pub mod pointer;
 pub mod producer;
 pub mod reference;
+pub mod words;
 
 pub use event::{Body, Event, EventType, Outcome, Recorded};
 pub use extension::Extension;

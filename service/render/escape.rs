@@ -51,6 +51,19 @@ pub fn code(text: &str) -> String {
     }
 }
 
+/// A code block, with a fence that the text cannot close.
+pub fn block(text: &str) -> String {
+    let lines: Vec<String> = text.trim_end().lines().map(visible).collect();
+    let longest = lines
+        .iter()
+        .flat_map(|line| line.split(|c| c != '`'))
+        .map(str::len)
+        .max()
+        .unwrap_or(0);
+    let fence = "`".repeat(longest.max(2) + 1);
+    format!("{fence}\n{}\n{fence}", lines.join("\n"))
+}
+
 /// A link where the address is allowed; the escaped text alone where it is not.
 pub fn link(text: &str, url: &str) -> String {
     if !is_allowed(url) {
@@ -103,17 +116,23 @@ fn fold(text: &str) -> String {
         if count > 0 {
             out.push(' ');
         }
-        for c in word.chars() {
-            if is_hidden(c) {
-                let _ = write!(out, "⟨U+{:04X}⟩", u32::from(c));
-            } else {
-                out.push(c);
-            }
-        }
+        out.push_str(&visible(word));
         if out.chars().nth(MAX_VALUE_CHARS).is_some() {
             out = out.chars().take(MAX_VALUE_CHARS).collect();
             out.push('…');
             break;
+        }
+    }
+    out
+}
+
+fn visible(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_hidden(c) {
+            let _ = write!(out, "⟨U+{:04X}⟩", u32::from(c));
+        } else {
+            out.push(c);
         }
     }
     out

@@ -14,6 +14,7 @@ pub(super) const MARKDOWN: &str = "markdown";
 
 /// Adds the filters and takes away what would go round the escaping or show more than the context.
 pub(super) fn install(env: &mut Environment<'static>) {
+    env.add_filter("block", block);
     env.add_filter("code", code);
     env.add_filter("date", date);
     env.add_filter("duration", duration);
@@ -60,6 +61,11 @@ fn code(value: &Value) -> Value {
     } else {
         escape::code(&value.to_string())
     })
+}
+
+/// `{{ text | block }}`: a code block, on lines of its own.
+fn block(value: &Value) -> Value {
+    Value::from_safe_string(escape::block(&text(value)))
 }
 
 /// `{{ text | link(url) }}`: a link, or the text alone where there is no address or it is not allowed.
@@ -127,7 +133,7 @@ fn duration(value: &Value) -> Result<Value, Error> {
     let millis = i64::try_from(value.clone())?;
     let seconds = millis.unsigned_abs() / 1000;
     let units = [
-        (seconds / 86_400, "d"),
+        (seconds / 86_400, "day"),
         (seconds / 3600 % 24, "h"),
         (seconds / 60 % 60, "min"),
         (seconds % 60, "s"),
@@ -137,10 +143,11 @@ fn duration(value: &Value) -> Result<Value, Error> {
         None => "less than 1 s".to_owned(),
         Some(first) => {
             let shown = units[first..].iter().take(2).filter(|(count, _)| *count > 0);
-            shown
-                .map(|(count, unit)| format!("{count} {unit}"))
-                .collect::<Vec<_>>()
-                .join(" ")
+            let words = shown.map(|(count, unit)| match (*count, *unit) {
+                (2.., "day") => format!("{count} days"),
+                (count, unit) => format!("{count} {unit}"),
+            });
+            words.collect::<Vec<_>>().join(" ")
         }
     };
     Ok(Value::from(if millis < 0 { format!("minus {text}") } else { text }))

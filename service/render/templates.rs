@@ -188,7 +188,34 @@ fn run(env: &Environment<'static>, name: &str, context: Value) -> Result<String,
     })?;
     text.truncate(text.trim_end().len());
     text.push('\n');
-    Ok(text)
+    Ok(if name.ends_with(".md") {
+        without_gaps(&text)
+    } else {
+        text
+    })
+}
+
+/// Leaves at most one blank line between paragraphs, which is hard to hold to in templates. Code blocks stay as they are.
+fn without_gaps(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut fence: Option<&str> = None;
+    let mut blank = true;
+    for line in text.lines() {
+        let ticks = &line[..line.len() - line.trim_start_matches('`').len()];
+        match fence {
+            Some(open) if line == open => fence = None,
+            None if ticks.len() >= 3 => fence = Some(ticks),
+            Some(_) | None => {}
+        }
+        let line = if fence.is_some() { line } else { line.trim_end() };
+        if line.is_empty() && blank && fence.is_none() {
+            continue;
+        }
+        blank = line.is_empty();
+        out.push_str(line);
+        out.push('\n');
+    }
+    out
 }
 
 /// The innermost place that minijinja can name, with its words.

@@ -1,3 +1,5 @@
+//! Life cycles, joins, kinds, and what a deployment did to its predecessors.
+
 use super::*;
 use crate::domain::event::{IncidentStep, ServiceStep};
 use crate::domain::extension::DeploymentKind;

@@ -1,3 +1,5 @@
+//! What runs, by ledger order and by claim.
+
 use super::*;
 use crate::domain::event::{Outcome, ServiceStep};
 use crate::domain::extension::Extension;

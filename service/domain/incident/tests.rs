@@ -1,3 +1,5 @@
+//! Incidents that open, end and open again.
+
 use super::*;
 use crate::domain::fixture::{Ledger, at};
 

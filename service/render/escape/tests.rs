@@ -1,3 +1,5 @@
+//! Text from outside stays text, on one line, in one cell.
+
 use proptest::prelude::*;
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
@@ -159,6 +161,12 @@ fn code_is_code_only_where_it_cannot_break_out() {
     assert_eq!(code("a`b"), "a\\`b");
     assert_eq!(code("a|b"), "a\\|b");
     assert_eq!(code("a\n\n# b"), "`a # b`");
+}
+
+#[test]
+fn a_block_cannot_be_closed_from_within() {
+    assert_eq!(block("a\n```\nb\u{202e}\n"), "````\na\n```\nb⟨U+202E⟩\n````");
+    assert_eq!(block("one"), "```\none\n```");
 }
 
 proptest! {

@@ -1,3 +1,5 @@
+//! What HTML can come out of Markdown.
+
 use super::*;
 
 #[test]

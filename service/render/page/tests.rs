@@ -1,3 +1,5 @@
+//! Pages stand alone and let nothing in.
+
 use std::collections::BTreeMap;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Escaping, filters, errors and limits of templates.
+
 use minijinja::context;
 use serde_json::json;
 
@@ -49,7 +51,7 @@ fn filters_say_it_for_people() {
         ("{{ t|date('day') }}", "2026-03-02"),
         ("{{ none|date }}", "not recorded"),
         ("{{ d|duration }}", "3 min 20 s"),
-        ("{{ day|duration }}", "2 d 2 h"),
+        ("{{ day|duration }}", "2 days 2 h"),
         ("{{ zero|duration }}", "less than 1 s"),
         ("{{ minus|duration }}", "minus 1 min"),
         ("{{ index|idx }}", "[#88](/v1/events/88)"),

@@ -1,0 +1,471 @@
+//! The changes that a set of deployments brought in, grouped for readers.
+//!
+//! Grouped by conventional commit type; breaking changes first. Merges are dropped, maintenance is counted, one change
+//! that arrives several times is shown once, and a change and its revert in the same set cancel. What cannot be
+//! understood stays visible under "Other changes"; nothing is dropped silently.
+
+mod text;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use self::text::{first_line, mentions, number_of, trailer, without_number};
+use crate::domain::deployment::Deployment;
+use crate::domain::extension::{Commit, PullRequest, TicketRef};
+
+/// Changes, grouped.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Changes {
+    /// Commits, pull requests and tickets that were looked at, each once, merges excluded.
+    pub total: usize,
+    /// Entries in the groups.
+    pub shown: usize,
+    /// The groups that have entries, in the order to show them.
+    pub groups: Vec<Group>,
+    /// Maintenance that is counted and not listed, by kind.
+    pub maintenance: Vec<Count>,
+    /// How much of it there is.
+    pub maintenance_total: usize,
+    /// Changes that cancel with their revert; both are counted.
+    pub cancelled: usize,
+    /// Cherry-picks and other repetitions of a change in the same set.
+    pub duplicates: usize,
+    /// Tickets that the deployments name, each once.
+    pub tickets: Vec<Reference>,
+}
+
+/// Changes of one kind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Group {
+    /// breaking, security, feature, fix, performance, revert, other.
+    pub key: &'static str,
+    /// Heading.
+    pub title: &'static str,
+    /// The changes, in the order in which they were recorded.
+    pub entries: Vec<Change>,
+}
+
+/// One change.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Change {
+    /// What changed, in its author's words.
+    pub title: String,
+    /// The part that it is about.
+    pub scope: Option<String>,
+    /// Whether users must act.
+    pub breaking: bool,
+    /// What they must know.
+    pub breaking_note: Option<String>,
+    /// Ids of its commits.
+    pub commits: Vec<String>,
+    /// Its pull requests.
+    pub pull_requests: Vec<Reference>,
+    /// Tickets that its text names.
+    pub tickets: Vec<Reference>,
+    /// Who wrote it.
+    pub authors: Vec<String>,
+    /// Indexes of the entries that record it.
+    pub indexes: Vec<u64>,
+}
+
+/// A ticket or pull request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Reference {
+    /// Its key or number.
+    pub id: String,
+    /// Its title.
+    pub title: Option<String>,
+    /// Its page.
+    pub url: Option<String>,
+}
+
+/// So many of a kind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Count {
+    /// The kind.
+    pub key: &'static str,
+    /// The kind in words, in the number that fits.
+    pub words: &'static str,
+    /// How many.
+    pub count: usize,
+}
+
+/// The groups, in the order to show them.
+const GROUPS: [(&str, &str); 7] = [
+    ("breaking", "Breaking changes"),
+    ("security", "Security"),
+    ("feature", "New"),
+    ("fix", "Fixed"),
+    ("performance", "Performance"),
+    ("revert", "Taken back"),
+    ("other", "Other changes"),
+];
+
+/// A commit, or a pull request that none of the commits belongs to.
+struct Item<'a> {
+    commit: Option<&'a Commit>,
+    requests: Vec<&'a PullRequest>,
+    message: &'a str,
+    index: u64,
+}
+
+impl Count {
+    fn of(key: &'static str, count: usize) -> Self {
+        let (one, many) = match key {
+            "dependencies" => ("dependency update", "dependency updates"),
+            "build" => ("change of build or pipeline", "changes of build or pipeline"),
+            "docs" => ("change of documentation", "changes of documentation"),
+            "test" => ("change of tests", "changes of tests"),
+            "refactor" => ("change of code without effect", "changes of code without effect"),
+            _ => ("chore", "chores"),
+        };
+        Self {
+            key,
+            words: if count == 1 { one } else { many },
+            count,
+        }
+    }
+}
+
+/// Where a change belongs.
+enum Place {
+    Group(&'static str),
+    Maintenance(&'static str),
+}
+
+impl Changes {
+    /// Of these deployments together, without the commits in `except`.
+    pub(super) fn of(deployments: &[&Deployment], except: &BTreeSet<&str>) -> Self {
+        let mut changes = Self::default();
+        let tickets = tickets(deployments);
+        let mut items = items(deployments, except);
+        items.retain(|item| item.commit.is_none_or(|commit| !is_merge(commit)));
+        changes.total = items.len();
+        changes.drop_repetitions(&mut items);
+        changes.cancel_reverts(&mut items);
+
+        let mut groups: BTreeMap<&'static str, Vec<Change>> = BTreeMap::new();
+        let mut maintenance: BTreeMap<&'static str, usize> = BTreeMap::new();
+        for item in &items {
+            let (place, change) = read(item, &tickets);
+            match place {
+                Place::Maintenance(kind) => *maintenance.entry(kind).or_default() += 1,
+                Place::Group(key) => join(groups.entry(key).or_default(), change, &mut changes.duplicates),
+            }
+        }
+        if items.is_empty() {
+            let named = tickets.iter().map(|(ticket, index)| Change {
+                title: ticket.title.clone().unwrap_or_else(|| ticket.id.clone()),
+                tickets: vec![Reference::ticket(ticket)],
+                indexes: vec![*index],
+                ..Change::default()
+            });
+            groups.insert("other", named.collect());
+            changes.total = tickets.len();
+        }
+        let take = |(key, title)| {
+            Some(Group {
+                key,
+                title,
+                entries: groups.remove(key).filter(|e| !e.is_empty())?,
+            })
+        };
+        changes.groups = GROUPS.into_iter().filter_map(take).collect();
+        changes.shown = changes.groups.iter().map(|group| group.entries.len()).sum();
+        changes.maintenance = maintenance
+            .into_iter()
+            .map(|(key, count)| Count::of(key, count))
+            .collect();
+        changes.maintenance_total = changes.maintenance.iter().map(|c| c.count).sum();
+        changes.tickets = tickets.iter().map(|(ticket, _)| Reference::ticket(ticket)).collect();
+        changes
+    }
+
+    /// How many entries a group has.
+    pub(super) fn in_group(&self, key: &str) -> usize {
+        self.groups
+            .iter()
+            .find(|group| group.key == key)
+            .map_or(0, |group| group.entries.len())
+    }
+
+    fn drop_repetitions(&mut self, items: &mut Vec<Item<'_>>) {
+        let ids: BTreeSet<&str> = items
+            .iter()
+            .filter_map(|item| item.commit)
+            .map(|c| c.id.as_str())
+            .collect();
+        let mut seen: BTreeSet<&str> = BTreeSet::new();
+        let before = items.len();
+        items.retain(|item| {
+            let picked = trailer(item.message, "(cherry picked from commit ").map(|id| id.trim_end_matches(')'));
+            let again = picked.is_some_and(|id| ids.contains(id) || !seen.insert(id));
+            let change_id = trailer(item.message, "Change-Id: ");
+            !again && change_id.is_none_or(|id| seen.insert(id))
+        });
+        self.duplicates += before - items.len();
+    }
+
+    /// A revert that is itself reverted leaves the change in place.
+    fn cancel_reverts(&mut self, items: &mut Vec<Item<'_>>) {
+        let target: Vec<Option<usize>> = items.iter().map(|revert| reverted(revert, items)).collect();
+        let mut gone: BTreeSet<usize> = BTreeSet::new();
+        // From the outermost reverts inwards; each takes out what it names, and goes with it.
+        let mut order: Vec<usize> = (0..items.len()).filter(|at| target[*at].is_some()).collect();
+        order.sort_by_key(|at| depth(*at, &target, items.len()));
+        for revert in order.into_iter().rev() {
+            let Some(original) = target[revert] else { continue };
+            if !gone.contains(&revert) && gone.insert(original) {
+                gone.insert(revert);
+            }
+        }
+        let mut at = 0;
+        items.retain(|_| {
+            at += 1;
+            !gone.contains(&(at - 1))
+        });
+        self.cancelled = gone.len();
+    }
+}
+
+/// How many reverts of reverts lie between an item and the change at the bottom.
+fn depth(at: usize, target: &[Option<usize>], limit: usize) -> usize {
+    let mut depth = 0;
+    let mut next = target[at];
+    while let Some(original) = next.filter(|_| depth < limit) {
+        depth += 1;
+        next = target[original];
+    }
+    depth
+}
+
+/// Position of the item that an item takes back.
+fn reverted(revert: &Item<'_>, items: &[Item<'_>]) -> Option<usize> {
+    let by_id = trailer(revert.message, "This reverts commit ").map(|id| id.trim_end_matches('.'));
+    let by_id = by_id.or_else(|| {
+        revert
+            .message
+            .starts_with("revert")
+            .then(|| trailer(revert.message, "Refs: "))?
+    });
+    let found = by_id.filter(|id| id.len() >= 7).and_then(|id| {
+        items
+            .iter()
+            .position(|item| item.commit.is_some_and(|c| c.id.starts_with(id)))
+    });
+    let title = first_line(revert.message)
+        .strip_prefix("Revert \"")
+        .and_then(|rest| rest.rsplit_once('"'));
+    let by_title = || {
+        let (title, _) = title?;
+        let same = |item: &Item<'_>| without_number(first_line(item.message)) == without_number(title);
+        items.iter().position(|item| !std::ptr::eq(item, revert) && same(item))
+    };
+    found.or_else(by_title)
+}
+
+fn items<'a>(deployments: &[&'a Deployment], except: &BTreeSet<&str>) -> Vec<Item<'a>> {
+    let mut items: Vec<Item<'a>> = Vec::new();
+    let mut seen: BTreeSet<&str> = BTreeSet::new();
+    for deployment in deployments {
+        for said in &deployment.commits {
+            let commit = &said.value;
+            if seen.insert(&commit.id) && !except.contains(commit.id.as_str()) {
+                items.push(Item {
+                    commit: Some(commit),
+                    requests: vec![],
+                    message: &commit.message,
+                    index: said.index,
+                });
+            }
+        }
+    }
+    let mut requests: BTreeSet<(&str, Option<&str>)> = BTreeSet::new();
+    for deployment in deployments {
+        for said in &deployment.pull_requests {
+            let request = &said.value;
+            if !requests.insert((&request.id, request.url.as_deref())) {
+                continue;
+            }
+            let merged = request.merge_commit.as_deref();
+            let number = request.id.trim_start_matches('#');
+            let owner = items.iter_mut().find(|item| {
+                let same = item.commit.is_some_and(|c| Some(c.id.as_str()) == merged);
+                let squashed = number_of(first_line(item.message)) == Some(number);
+                item.commit.is_some_and(|c| !is_merge(c)) && (same || squashed)
+            });
+            let taken_out = merged.is_some_and(|id| except.contains(id));
+            match (owner, &request.title) {
+                (Some(item), _) => item.requests.push(request),
+                (None, Some(title)) if !taken_out => {
+                    items.push(Item {
+                        commit: None,
+                        requests: vec![request],
+                        message: title,
+                        index: said.index,
+                    });
+                }
+                (None, _) => {}
+            }
+        }
+    }
+    items
+}
+
+fn tickets<'a>(deployments: &[&'a Deployment]) -> Vec<(&'a TicketRef, u64)> {
+    let mut seen: BTreeSet<&str> = BTreeSet::new();
+    let all = deployments.iter().flat_map(|d| d.tickets.iter());
+    all.filter(|said| seen.insert(&said.value.id))
+        .map(|said| (&said.value, said.index))
+        .collect()
+}
+
+fn is_merge(commit: &Commit) -> bool {
+    commit.merge == Some(true)
+        || [
+            "Merge pull request #",
+            "Merge branch '",
+            "Merge remote-tracking branch '",
+            "Merge tag '",
+        ]
+        .iter()
+        .any(|start| commit.message.starts_with(start))
+}
+
+fn read(item: &Item<'_>, tickets: &[(&TicketRef, u64)]) -> (Place, Change) {
+    let message = item.message.replace("\r\n", "\n");
+    let line = first_line(&message);
+    let mut change = Change {
+        commits: item.commit.iter().map(|c| c.id.clone()).collect(),
+        pull_requests: item.requests.iter().map(|p| Reference::pull_request(p)).collect(),
+        authors: authors(item),
+        indexes: vec![item.index],
+        ..Change::default()
+    };
+    let texts: Vec<&str> = std::iter::once(message.as_str())
+        .chain(item.requests.iter().filter_map(|p| p.title.as_deref()))
+        .collect();
+    let named = tickets
+        .iter()
+        .filter(|(ticket, _)| texts.iter().any(|text| mentions(text, &ticket.id)));
+    change.tickets = named.map(|(ticket, _)| Reference::ticket(ticket)).collect();
+
+    let place = match git_conventional::Commit::parse(message.trim_end()) {
+        Ok(commit) => {
+            let kind = commit.type_().as_str().to_ascii_lowercase();
+            let scope = commit.scope().map(|scope| scope.as_str().to_owned());
+            let place = place(&kind, scope.as_deref());
+            change.title = commit.description().trim().to_owned();
+            change.breaking = commit.breaking();
+            change.breaking_note = commit
+                .breaking_description()
+                .filter(|note| *note != commit.description())
+                .map(|n| n.trim().to_owned());
+            change.scope = scope;
+            match place {
+                _ if change.breaking => Place::Group("breaking"),
+                // A word before a colon that is no type: keep the line as it was written.
+                Place::Group("other") => {
+                    line.clone_into(&mut change.title);
+                    change.scope = None;
+                    Place::Group("other")
+                }
+                place => place,
+            }
+        }
+        Err(_) => {
+            let revert = line.strip_prefix("Revert \"").and_then(|rest| rest.rsplit_once('"'));
+            let (title, group) = revert.map_or((line, "other"), |(title, _)| (title, "revert"));
+            title.clone_into(&mut change.title);
+            Place::Group(group)
+        }
+    };
+    if !change.pull_requests.is_empty() {
+        change.title = without_number(&change.title).to_owned();
+    }
+    if change.title.is_empty() {
+        change.title = item
+            .commit
+            .map_or_else(|| "(no title)".to_owned(), |c| format!("(no title) {}", c.id));
+    }
+    (place, change)
+}
+
+fn place(kind: &str, scope: Option<&str>) -> Place {
+    let dependencies = scope.is_some_and(|scope| scope.starts_with("deps"));
+    match kind {
+        "feat" | "feature" => Place::Group("feature"),
+        "chore" | "build" | "ci" | "fix" if dependencies => Place::Maintenance("dependencies"),
+        "fix" | "bugfix" | "hotfix" => Place::Group("fix"),
+        "perf" => Place::Group("performance"),
+        "security" | "sec" => Place::Group("security"),
+        "revert" => Place::Group("revert"),
+        "chore" => Place::Maintenance("chore"),
+        "build" | "ci" => Place::Maintenance("build"),
+        "docs" | "doc" => Place::Maintenance("docs"),
+        "test" | "tests" => Place::Maintenance("test"),
+        "style" | "refactor" => Place::Maintenance("refactor"),
+        _ => Place::Group("other"),
+    }
+}
+
+/// Adds a change to a group, or to the entry that says the same.
+fn join(entries: &mut Vec<Change>, change: Change, duplicates: &mut usize) {
+    let same = |known: &&mut Change| known.title == change.title && known.scope == change.scope;
+    match entries.iter_mut().find(same) {
+        None => entries.push(change),
+        Some(known) => {
+            *duplicates += 1;
+            known.commits.extend(change.commits);
+            known.pull_requests.extend(change.pull_requests);
+            known.breaking |= change.breaking;
+            known.breaking_note = known.breaking_note.take().or(change.breaking_note);
+            extend_once(&mut known.tickets, change.tickets);
+            extend_once(&mut known.authors, change.authors);
+            extend_once(&mut known.indexes, change.indexes);
+        }
+    }
+}
+
+fn extend_once<T: PartialEq>(list: &mut Vec<T>, more: Vec<T>) {
+    for item in more {
+        if !list.contains(&item) {
+            list.push(item);
+        }
+    }
+}
+
+fn authors(item: &Item<'_>) -> Vec<String> {
+    match item.commit.and_then(|c| c.author.clone()) {
+        Some(author) => vec![author],
+        None => item.requests.iter().filter_map(|p| p.author.clone()).collect(),
+    }
+}
+
+impl Reference {
+    fn ticket(ticket: &TicketRef) -> Self {
+        Self {
+            id: ticket.id.clone(),
+            title: ticket.title.clone(),
+            url: ticket.url.clone(),
+        }
+    }
+
+    fn pull_request(request: &PullRequest) -> Self {
+        let id = request.id.trim_start_matches('#');
+        let id = if id.bytes().all(|b| b.is_ascii_digit()) {
+            format!("#{id}")
+        } else {
+            id.to_owned()
+        };
+        Self {
+            id,
+            title: request.title.clone(),
+            url: request.url.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

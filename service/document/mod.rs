@@ -1,0 +1,193 @@
+//! Documents: what the ledger says, arranged for readers, as a context that templates render.
+//!
+//! Pure. A document is a function of the facts below a tree size, the query, the time zone, the template and the
+//! version of this program; it prints all of them, and nothing else enters, not even the time of its making. Every
+//! row cites the indexes of the entries that it rests on.
+
+mod assurance;
+mod changes;
+pub mod compliance;
+pub mod release_notes;
+mod rows;
+
+use serde::Serialize;
+
+use crate::correlate::{self, Candidate, LinkState};
+use crate::domain::facts::Facts;
+use crate::domain::incident::Incident;
+use crate::domain::{EnvironmentName, Instant, ServiceName};
+
+/// Version of the JSON contexts; raised when a member changes its meaning or goes away.
+pub const CONTEXT_VERSION: u32 = 1;
+
+/// The state of the ledger that a document speaks of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LedgerView {
+    /// Name of the log.
+    pub origin: String,
+    /// Number of entries; the document knows those below it.
+    pub tree_size: u64,
+    /// Root hash at that size.
+    pub root: String,
+    /// The signed checkpoint, as its text.
+    pub checkpoint: String,
+}
+
+/// What every document is asked with.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    /// The state of the ledger.
+    pub ledger: &'a LedgerView,
+    /// The question in the words in which it was asked: a command or a URL.
+    pub query: &'a str,
+    /// Only `UTC` so far.
+    pub time_zone: &'a str,
+    /// Name of the template that will render it.
+    pub template: &'a str,
+    /// SHA-256 of the template, in hex.
+    pub template_sha256: &'a str,
+}
+
+/// What a document was made from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Generated {
+    /// The state of the ledger.
+    pub ledger: LedgerView,
+    /// The question, verbatim.
+    pub query: String,
+    /// The zone of all dates.
+    pub time_zone: String,
+    /// The template.
+    pub template: TemplateRef,
+    /// The program.
+    pub tool: Tool,
+}
+
+/// A template by name and digest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TemplateRef {
+    /// Its name.
+    pub name: String,
+    /// SHA-256 in hex; see `templates/README.md` for what it covers.
+    pub sha256: String,
+}
+
+/// The program that made a document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Tool {
+    /// Its name.
+    pub name: &'static str,
+    /// Its version.
+    pub version: &'static str,
+    /// The rules that suggest which deployment caused an incident.
+    pub correlation: &'static str,
+}
+
+/// Why a document cannot be made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DocumentError {
+    /// Another zone than UTC.
+    #[error("time zone `{0}` is not supported: documents are in UTC so far")]
+    TimeZone(String),
+    /// The ledger knows no deployment of the service to the environment.
+    #[error("the ledger holds no deployment of {service} to {environment}")]
+    NoDeployments {
+        service: ServiceName,
+        environment: EnvironmentName,
+    },
+    /// No such deployment there.
+    #[error("the ledger holds no deployment `{deployment}` of {service} to {environment}")]
+    UnknownDeployment {
+        deployment: String,
+        service: ServiceName,
+        environment: EnvironmentName,
+    },
+    /// A period that ends before it begins.
+    #[error("the range ends before it begins: {from} is after {to}")]
+    Reversed { from: String, to: String },
+    /// A point in time or history that cannot be read.
+    #[error(
+        "`{0}` is neither a date, a date and time with a zone, an entry such as `#12`, nor a deployment or version"
+    )]
+    Point(String),
+}
+
+impl Request<'_> {
+    fn generated(&self) -> Result<Generated, DocumentError> {
+        if self.time_zone != "UTC" {
+            return Err(DocumentError::TimeZone(self.time_zone.to_owned()));
+        }
+        Ok(Generated {
+            ledger: self.ledger.clone(),
+            query: self.query.to_owned(),
+            time_zone: self.time_zone.to_owned(),
+            template: TemplateRef {
+                name: self.template.to_owned(),
+                sha256: self.template_sha256.to_owned(),
+            },
+            tool: Tool {
+                name: env!("CARGO_PKG_NAME"),
+                version: env!("CARGO_PKG_VERSION"),
+                correlation: correlate::ALGORITHM,
+            },
+        })
+    }
+}
+
+/// A date as midnight UTC, or a date and time with a zone.
+pub fn parse_instant(text: &str) -> Option<Instant> {
+    let midnight = || Instant::parse(&format!("{text}T00:00:00Z"));
+    Instant::parse(text).or_else(|_| midnight()).ok()
+}
+
+/// The incidents with the deployments that may have caused them, looked up by deployment.
+struct Links<'a> {
+    links: Vec<(&'a Incident, Candidate)>,
+    fixes: Vec<(&'a Incident, u64)>,
+}
+
+impl<'a> Links<'a> {
+    fn of(facts: &'a Facts) -> Self {
+        let mut links = Self {
+            links: Vec::new(),
+            fixes: Vec::new(),
+        };
+        for incident in &facts.incidents {
+            let correlation = correlate::candidates(incident, &facts.deployments);
+            links
+                .fixes
+                .extend(correlation.remediated_by.iter().map(|index| (incident, *index)));
+            links.links.extend(
+                correlation
+                    .candidates
+                    .into_iter()
+                    .map(|candidate| (incident, candidate)),
+            );
+        }
+        links
+    }
+
+    fn of_deployment(&self, index: u64) -> impl Iterator<Item = (&'a Incident, &Candidate)> {
+        self.links
+            .iter()
+            .filter(move |(_, c)| c.index == index)
+            .map(|(incident, candidate)| (*incident, candidate))
+    }
+
+    fn explicit(&self, index: u64) -> Vec<&'a Incident> {
+        self.of_deployment(index)
+            .filter(|(_, c)| c.state == LinkState::Explicit)
+            .map(|(incident, _)| incident)
+            .collect()
+    }
+
+    fn fixed_by(&self, index: u64) -> impl Iterator<Item = &'a Incident> {
+        self.fixes
+            .iter()
+            .filter(move |(_, fix)| *fix == index)
+            .map(|(incident, _)| *incident)
+    }
+}
+
+#[cfg(test)]
+mod tests;

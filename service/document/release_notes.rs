@@ -1,0 +1,333 @@
+//! Release notes: what a deployment, or everything between two points, changed in a (service, environment).
+//!
+//! Compared with what really ran there before, by ledger order: after a rollback the notes say what no longer runs, and
+//! what comes back later is new again. A deployment that failed or never ended says so first.
+
+mod select;
+mod sentences;
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use super::assurance::Assurance;
+use super::changes::Changes;
+use super::rows::{DeploymentRow, IncidentRow, StatementRow, statements};
+use super::{DocumentError, Generated, Links, Request, parse_instant};
+use crate::check::Parameters;
+use crate::domain::deployment::Deployment;
+use crate::domain::facts::Facts;
+use crate::domain::history::Timeline;
+use crate::domain::{DeploymentId, EnvironmentName, Instant, ServiceName};
+
+/// Name of the built-in template.
+pub const TEMPLATE: &str = "release-notes.md";
+
+/// What release notes are composed from.
+#[derive(Debug, Clone, Copy)]
+pub struct ReleaseNotesInput<'a> {
+    /// What was asked, of which state of the ledger.
+    pub request: Request<'a>,
+    /// The service.
+    pub service: &'a ServiceName,
+    /// The environment.
+    pub environment: &'a EnvironmentName,
+    /// Which deployments of it.
+    pub scope: &'a Scope,
+    /// Facts: of the service in all environments, the evidence that speaks of it, the incidents of the environment.
+    pub facts: &'a Facts,
+    /// Numbers of the checks.
+    pub parameters: &'a Parameters,
+}
+
+/// Which deployments release notes speak of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    /// The newest deployment, by ledger order.
+    Latest,
+    /// One deployment.
+    Deployment(DeploymentId),
+    /// All after what ran at `from`, up to what ran at `to`.
+    Range { from: Point, to: Point },
+}
+
+/// A point in the history of a place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Point {
+    /// What ran at an instant.
+    At(Instant),
+    /// The deployment that an entry speaks of.
+    Index(u64),
+    /// A deployment by id, else the last one with that version or label.
+    Named(String),
+}
+
+impl Point {
+    /// Reads `2026-03-01`, `2026-03-01T09:00:00Z`, `#12`, a deployment id or a version.
+    pub fn parse(text: &str) -> Result<Self, DocumentError> {
+        let point = || DocumentError::Point(text.to_owned());
+        if text.trim().is_empty() {
+            return Err(point());
+        }
+        if let Some(index) = text.strip_prefix('#') {
+            return index.parse().map(Self::Index).map_err(|_| point());
+        }
+        Ok(parse_instant(text).map_or_else(|| Self::Named(text.to_owned()), Self::At))
+    }
+}
+
+/// The context of release notes.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ReleaseNotes {
+    /// See [`super::CONTEXT_VERSION`].
+    pub context_version: u32,
+    /// `release_notes`.
+    pub document: &'static str,
+    /// What they were made from.
+    pub generated: Generated,
+    /// One line.
+    pub title: String,
+    /// The service.
+    pub service: ServiceName,
+    /// The environment.
+    pub environment: EnvironmentName,
+    /// Whether they speak of several deployments.
+    pub range: bool,
+    /// Sentences that say the main things.
+    pub summary: Vec<String>,
+    /// What people wrote to stand at the top.
+    pub highlights: Vec<Highlight>,
+    /// The deployment, or the last one of the range.
+    pub deployment: DeploymentRow,
+    /// All deployments that they speak of, in ledger order, attempts that failed included.
+    pub deployments: Vec<DeploymentRow>,
+    /// What ran there before.
+    pub previous: Option<Previous>,
+    /// What was brought in.
+    pub changes: Changes,
+    /// Changes of before that run again, by the deployment that first brought them.
+    pub reintroduced: Vec<Withdrawn>,
+    /// Changes that no longer run, by the deployment that brought them.
+    pub withdrawn: Vec<Withdrawn>,
+    /// Deployments within the range whose changes came and went.
+    pub came_and_went: Vec<DeploymentRow>,
+    /// Incidents.
+    pub incidents: Incidents,
+    /// How each of the deployments was controlled.
+    pub assurance: Vec<Assurance>,
+    /// What was said about the deployment.
+    pub statements: Vec<StatementRow>,
+    /// What the reader should know about the data.
+    pub data_notes: Vec<String>,
+}
+
+/// Human text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Highlight {
+    /// The text.
+    pub text: String,
+    /// Index of the entry.
+    pub index: u64,
+}
+
+/// What ran before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Previous {
+    /// The deployment that put it there.
+    pub id: String,
+    /// Its index.
+    pub index: u64,
+    /// What to call it.
+    pub label: String,
+    /// Its digest.
+    pub digest: Option<String>,
+    /// When it was there.
+    pub finished_at: Option<Instant>,
+    /// How long it ran before it was replaced.
+    pub ran_for_ms: Option<i64>,
+}
+
+/// The changes of one deployment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Withdrawn {
+    /// The deployment's label.
+    pub label: String,
+    /// Its index.
+    pub index: u64,
+    /// When it had ended.
+    pub finished_at: Option<Instant>,
+    /// Its changes.
+    pub changes: Changes,
+}
+
+/// The incidents of a document.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Incidents {
+    /// Those that the deployments say they repair.
+    pub fixed: Vec<IncidentRow>,
+    /// Those that may have been caused by the deployments, with the reasons.
+    pub linked: Vec<IncidentRow>,
+}
+
+/// Composes release notes.
+pub fn compose(input: &ReleaseNotesInput<'_>) -> Result<ReleaseNotes, DocumentError> {
+    let generated = input.request.generated()?;
+    let (service, environment) = (input.service, input.environment);
+    let mut here: Vec<&Deployment> = input
+        .facts
+        .deployments
+        .iter()
+        .filter(|d| d.service == *service && d.environment == *environment)
+        .collect();
+    here.sort_by_key(|d| d.order());
+    let selection = select::select(input, &here)?;
+    let target = selection.target;
+    let net = net_effect(&selection.deployments, &here);
+    let except: BTreeSet<&str> = net
+        .withdrawn
+        .iter()
+        .flat_map(|d| d.commits.iter().map(|c| c.value.id.as_str()))
+        .collect();
+    let changes = Changes::of(&net.brought, &except);
+    let links = Links::of(input.facts);
+    let incidents = incidents(&selection.deployments, &links);
+    let assurance: Vec<Assurance> = selection
+        .deployments
+        .iter()
+        .map(|d| Assurance::of(d, input.facts, &links, input.parameters))
+        .collect();
+    let previous = selection.previous.map(|previous| Previous {
+        id: previous.id.to_string(),
+        index: previous.index,
+        label: previous.label(),
+        digest: previous.digest().map(str::to_owned),
+        finished_at: previous.finished_at(),
+        ran_for_ms: ran_for(previous, input),
+    });
+    let mut notes = ReleaseNotes {
+        context_version: super::CONTEXT_VERSION,
+        document: "release_notes",
+        generated,
+        title: String::new(),
+        service: service.clone(),
+        environment: environment.clone(),
+        range: selection.range,
+        summary: Vec::new(),
+        highlights: selection
+            .deployments
+            .iter()
+            .filter_map(|d| d.highlights.as_ref())
+            .map(|h| Highlight {
+                text: h.value.clone(),
+                index: h.index,
+            })
+            .collect(),
+        deployment: DeploymentRow::of(target),
+        deployments: selection.deployments.iter().map(|d| DeploymentRow::of(d)).collect(),
+        previous,
+        changes,
+        reintroduced: net.reintroduced.iter().map(|d| Withdrawn::of(d)).collect(),
+        withdrawn: net.withdrawn.iter().map(|d| Withdrawn::of(d)).collect(),
+        came_and_went: net.came_and_went.iter().map(|d| DeploymentRow::of(d)).collect(),
+        incidents,
+        assurance,
+        statements: statements(target),
+        data_notes: sentences::data_notes(&selection.deployments),
+    };
+    notes.title = sentences::title(&notes);
+    notes.summary = sentences::summary(&notes, target);
+    Ok(notes)
+}
+
+impl std::fmt::Display for Point {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::At(at) => at.fmt(f),
+            Self::Index(index) => write!(f, "#{index}"),
+            Self::Named(name) => f.write_str(name),
+        }
+    }
+}
+
+/// What a run of deployments brought in and took out, together.
+#[derive(Default)]
+struct Net<'a> {
+    brought: Vec<&'a Deployment>,
+    reintroduced: Vec<&'a Deployment>,
+    withdrawn: Vec<&'a Deployment>,
+    came_and_went: Vec<&'a Deployment>,
+}
+
+fn net_effect<'a>(selected: &[&'a Deployment], here: &[&'a Deployment]) -> Net<'a> {
+    let mut net = Net::default();
+    let find = |index: &u64| here.iter().copied().find(|d| d.index == *index);
+    // A single attempt that did not succeed is shown with what it would have brought.
+    let hypothetical = selected.len() == 1;
+    for deployment in selected.iter().filter(|d| d.succeeded() || hypothetical) {
+        for gone in deployment.lineage.withdraws.iter().filter_map(find) {
+            if move_between(&mut net.brought, &mut net.came_and_went, gone)
+                || move_between(&mut net.reintroduced, &mut net.came_and_went, gone)
+            {
+                continue;
+            }
+            net.withdrawn.push(gone);
+        }
+        for back in deployment.lineage.reintroduces.iter().filter_map(find) {
+            let undone = remove(&mut net.withdrawn, back);
+            if !undone && !move_between(&mut net.came_and_went, &mut net.brought, back) {
+                net.reintroduced.push(back);
+            }
+        }
+        net.brought.push(deployment);
+    }
+    net.withdrawn.sort_by_key(|d| d.order());
+    net
+}
+
+fn remove(list: &mut Vec<&Deployment>, deployment: &Deployment) -> bool {
+    let before = list.len();
+    list.retain(|d| d.index != deployment.index);
+    list.len() < before
+}
+
+fn move_between<'a>(from: &mut Vec<&'a Deployment>, to: &mut Vec<&'a Deployment>, deployment: &'a Deployment) -> bool {
+    let found = remove(from, deployment);
+    if found {
+        to.push(deployment);
+    }
+    found
+}
+
+impl Withdrawn {
+    fn of(deployment: &Deployment) -> Self {
+        Self {
+            label: deployment.label(),
+            index: deployment.index,
+            finished_at: deployment.finished_at(),
+            changes: Changes::of(&[deployment], &BTreeSet::new()),
+        }
+    }
+}
+
+fn ran_for(previous: &Deployment, input: &ReleaseNotesInput<'_>) -> Option<i64> {
+    let timeline = Timeline::of(&input.facts.deployments, input.service, input.environment);
+    let run = timeline.run(previous.index)?;
+    Some(run.until?.millis_since(previous.finished_at()?))
+}
+
+fn incidents(deployments: &[&Deployment], links: &Links<'_>) -> Incidents {
+    let mut incidents = Incidents::default();
+    for deployment in deployments {
+        incidents.fixed.extend(
+            links
+                .fixed_by(deployment.index)
+                .map(|incident| IncidentRow::of(incident, None)),
+        );
+        incidents.linked.extend(
+            links
+                .of_deployment(deployment.index)
+                .map(|(incident, candidate)| IncidentRow::of(incident, Some((deployment, candidate)))),
+        );
+    }
+    incidents
+}

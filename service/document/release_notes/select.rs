@@ -1,0 +1,97 @@
+//! Which deployments release notes speak of, and what ran before them.
+
+use super::{Point, ReleaseNotesInput, Scope};
+use crate::document::DocumentError;
+use crate::domain::deployment::{Deployment, Effect};
+use crate::domain::history::Timeline;
+
+/// The deployments to speak of.
+pub(super) struct Selection<'a> {
+    pub(super) deployments: Vec<&'a Deployment>,
+    pub(super) target: &'a Deployment,
+    pub(super) previous: Option<&'a Deployment>,
+    pub(super) range: bool,
+}
+
+pub(super) fn select<'a>(
+    input: &ReleaseNotesInput<'a>,
+    here: &[&'a Deployment],
+) -> Result<Selection<'a>, DocumentError> {
+    let (service, environment) = (input.service.clone(), input.environment.clone());
+    let Some(newest) = here.last().copied() else {
+        return Err(DocumentError::NoDeployments { service, environment });
+    };
+    let by_index = |index: Option<u64>| here.iter().copied().find(|d| Some(d.index) == index);
+    let one = |target: &'a Deployment| Selection {
+        deployments: vec![target],
+        target,
+        previous: by_index(target.lineage.replaces),
+        range: false,
+    };
+    let unknown = |deployment: String| DocumentError::UnknownDeployment {
+        deployment,
+        service: input.service.clone(),
+        environment: input.environment.clone(),
+    };
+    match input.scope {
+        Scope::Latest => Ok(one(newest)),
+        Scope::Deployment(id) => here
+            .iter()
+            .rev()
+            .find(|d| d.id == *id)
+            .map(|d| one(d))
+            .ok_or_else(|| unknown(id.to_string())),
+        Scope::Range { from, to } => {
+            let timeline = Timeline::of(&input.facts.deployments, input.service, input.environment);
+            let Some(target) = resolve(to, here, &timeline).map_err(unknown)? else {
+                return Err(DocumentError::NoDeployments { service, environment });
+            };
+            // A version that ran more than once: the last time before the end of the range is meant.
+            let earlier: Vec<&Deployment> = here.iter().copied().filter(|d| d.order() <= target.order()).collect();
+            let start = resolve(from, &earlier, &timeline).or_else(|_| resolve(from, here, &timeline));
+            let start = start.map_err(unknown)?;
+            if start.is_some_and(|start| start.order() > target.order()) || reversed(from, to) {
+                return Err(DocumentError::Reversed {
+                    from: from.to_string(),
+                    to: to.to_string(),
+                });
+            }
+            let after = start.map(Deployment::order);
+            let within = |d: &&Deployment| after.is_none_or(|after| d.order() > after) && d.order() <= target.order();
+            let deployments: Vec<&Deployment> = here.iter().copied().filter(within).collect();
+            Ok(Selection {
+                deployments,
+                target,
+                previous: start.filter(|d| d.effect == Effect::Runs),
+                range: true,
+            })
+        }
+    }
+}
+
+fn reversed(from: &Point, to: &Point) -> bool {
+    matches!((from, to), (Point::At(from), Point::At(to)) if from > to)
+}
+
+/// The deployment that a point names; none for a time before the first.
+fn resolve<'a>(
+    point: &Point,
+    here: &[&'a Deployment],
+    timeline: &Timeline<'a>,
+) -> Result<Option<&'a Deployment>, String> {
+    match point {
+        Point::At(at) => Ok(timeline.last(Some(*at)).map(|run| run.deployment)),
+        Point::Index(index) => {
+            let found = here.iter().copied().find(|d| d.indexes().contains(index));
+            found.map(Some).ok_or_else(|| format!("#{index}"))
+        }
+        Point::Named(name) => {
+            let by_id = here.iter().rev().find(|d| d.id.as_str() == name);
+            let ran = || here.iter().rev().find(|d| d.succeeded() && d.label() == *name);
+            let found = by_id
+                .or_else(ran)
+                .or_else(|| here.iter().rev().find(|d| d.label() == *name));
+            found.copied().map(Some).ok_or_else(|| name.clone())
+        }
+    }
+}

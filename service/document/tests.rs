@@ -1,0 +1,162 @@
+//! Documents over a short history of one service.
+
+use super::compliance::{ComplianceInput, ComplianceReport, Period};
+use super::release_notes::{Point, ReleaseNotes, ReleaseNotesInput, Scope};
+use super::*;
+use crate::check::Parameters;
+use crate::domain::event::{IncidentStep, ServiceStep};
+use crate::domain::extension::{Commit, DeploymentKind, Extension, RollbackPlan};
+use crate::domain::fixture::{Ledger, at, commit, human, pipeline, pull_request, ticket};
+use crate::domain::{Body, Outcome};
+use crate::render::{Templates, to_html};
+
+mod compliance_report;
+mod hostile;
+mod notes;
+
+fn view(ledger: &Ledger) -> LedgerView {
+    LedgerView {
+        origin: "log.example/payments".to_owned(),
+        tree_size: ledger.records.len() as u64,
+        root: "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=".to_owned(),
+        checkpoint:
+            "log.example/payments\n42\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n\n— log.example/payments AbCd\n"
+                .to_owned(),
+    }
+}
+
+fn request<'a>(ledger: &'a LedgerView, template: &'a str) -> Request<'a> {
+    Request {
+        ledger,
+        query: "shipslog example",
+        time_zone: "UTC",
+        template,
+        template_sha256: "00ff",
+    }
+}
+
+fn notes(ledger: &Ledger, scope: Scope) -> Result<ReleaseNotes, DocumentError> {
+    let facts = Facts::fold(&ledger.records);
+    let view = view(ledger);
+    release_notes::compose(&ReleaseNotesInput {
+        request: request(&view, release_notes::TEMPLATE),
+        service: &"payments".parse().unwrap(),
+        environment: &"production".parse().unwrap(),
+        scope: &scope,
+        facts: &facts,
+        parameters: &Parameters::default(),
+    })
+}
+
+fn notes_of(ledger: &Ledger, id: &str) -> ReleaseNotes {
+    notes(ledger, Scope::Deployment(id.parse().unwrap())).unwrap()
+}
+
+fn range(ledger: &Ledger, from: &str, to: &str) -> Result<ReleaseNotes, DocumentError> {
+    notes(
+        ledger,
+        Scope::Range {
+            from: Point::parse(from)?,
+            to: Point::parse(to)?,
+        },
+    )
+}
+
+fn report(ledger: &Ledger) -> ComplianceReport {
+    let facts = Facts::fold(&ledger.records);
+    let view = view(ledger);
+    compliance::compose(&ComplianceInput {
+        request: request(&view, compliance::TEMPLATE),
+        environment: &"production".parse().unwrap(),
+        service: None,
+        period: Period {
+            from: at(-10_000),
+            to: at(10_000),
+        },
+        facts: &facts,
+        parameters: &Parameters::default(),
+    })
+    .unwrap()
+}
+
+fn markdown(template: &str, context: &impl Serialize) -> String {
+    Templates::built_in().unwrap().render(template, context).unwrap()
+}
+
+/// The change set and circumstances of a version.
+fn release(commits: Vec<Commit>) -> Extension {
+    Extension {
+        commits,
+        actor: Some(pipeline("release-pipeline")),
+        ..Extension::default()
+    }
+}
+
+/// Half a day of payments: a baseline, a release with everything recorded, a bad one, and the way back.
+fn story() -> Ledger {
+    let mut ledger = Ledger::default();
+    ledger.deploy(-3 * 1440, "run-1", "1.0.0", release(vec![]));
+    let from = ledger.records.len();
+    ledger.deploy(-180, "stage-2", "1.1.0", release(vec![]));
+    ledger.move_to(from, "staging");
+    let test = ledger.test(-150, "integration", "1.1.0", Outcome::Success);
+    test.event.extension.test = Some(crate::domain::extension::TestDetail {
+        kind: None,
+        passed: Some(1204),
+        failed: Some(0),
+        skipped: Some(3),
+        url: Some("https://ci.example/tests/7".to_owned()),
+    });
+    ledger.approve(-20, "bob", "1.1.0");
+    let second = Extension {
+        commit: Some(commit("feat(refunds): refund card payments (#420)", "alice").id),
+        reason: Some("Customers can have card payments refunded.".to_owned()),
+        impact: Some("None expected; refunds appear as a new button.".to_owned()),
+        planned: Some(true),
+        tickets: vec![ticket("PAY-12"), ticket("PAY-13")],
+        pull_requests: vec![pull_request("420", "feat(refunds): refund card payments")],
+        rollback_plan: Some(RollbackPlan {
+            reference: None,
+            target_version: Some("1.0.0".to_owned()),
+        }),
+        run_url: Some("https://ci.example/runs/2".to_owned()),
+        highlights: Some("Card refunds are here.".to_owned()),
+        ..release(vec![
+            commit("feat(refunds): refund card payments (#420)\n\nPart of PAY-12.", "alice"),
+            commit(
+                "feat(api)!: drop the v1 endpoints\n\nBREAKING CHANGE: use /v2 instead.",
+                "carol",
+            ),
+            commit("fix: round amounts half to even\n\nFixes: PAY-13", "alice"),
+            commit("chore: tidy", "alice"),
+            commit("chore(deps): bump serde", "bot"),
+            commit("Merge branch 'main'", "alice"),
+            commit("Reword the receipt", "dave"),
+        ])
+    };
+    ledger.deploy(0, "run-2", "1.1.0", second);
+    ledger.deploy(
+        90,
+        "run-3",
+        "1.2.0",
+        release(vec![
+            commit("feat: instalments", "alice"),
+            commit("perf: cache rates", "bob"),
+        ]),
+    );
+    ledger.approve(94, "bob", "1.2.0");
+    ledger
+        .incident(110, "INC-7", IncidentStep::Detected)
+        .event
+        .extension
+        .severity = Some("high".to_owned());
+    let back = Extension {
+        remediates: Some("INC-7".to_owned()),
+        reason: Some("Instalments fail for cards without 3-D Secure.".to_owned()),
+        kind: Some(DeploymentKind::Rollback),
+        ..release(vec![])
+    };
+    ledger.deploy(130, "run-4", "1.0.0", back);
+    ledger.incident(140, "INC-7", IncidentStep::Resolved);
+    ledger
+}

@@ -1,0 +1,104 @@
+//! The compliance report: the whole document, its counts, its words.
+
+use super::*;
+
+#[test]
+fn a_report_as_a_whole() {
+    let mut ledger = story();
+    let emergency = Extension {
+        kind: Some(DeploymentKind::Emergency),
+        actor: Some(human("eve")),
+        reason: Some("Card payments were rejected for all customers.".to_owned()),
+        remediates: Some("INC-8".to_owned()),
+        ..release(vec![commit("fix: accept cards again", "eve")])
+    };
+    ledger.deploy(300, "run-6", "1.0.1", emergency);
+    ledger.approve(330, "bob", "1.0.1");
+    ledger.deploy(400, "run-7", "1.0.2", release(vec![]));
+    ledger.records.last_mut().unwrap().recorded_at = at(400 + 3 * 1440);
+    ledger.start(500, "run-8", "1.0.3", Extension::default());
+    let mut report = report(&ledger);
+    report.generated.tool.version = "1.2.3";
+    insta::assert_snapshot!("compliance", markdown(compliance::TEMPLATE, &report));
+}
+
+#[test]
+fn five_results_add_up_to_the_population() {
+    let report = report(&story());
+    assert!(report.population.count > 0);
+    for row in &report.results {
+        let sum = row.pass + row.fail + row.excepted + row.not_applicable + row.not_evaluable;
+        assert_eq!(sum, report.population.count, "{}", row.id);
+        assert_eq!(row.excepted, 0, "nothing records exceptions yet");
+    }
+}
+
+#[test]
+fn the_population_can_be_counted_again() {
+    let report = report(&story());
+    let mut ids: Vec<&str> = report.population.deployments.iter().map(|d| d.id.as_str()).collect();
+    ids.sort_unstable();
+    assert_eq!(ids, ["run-1", "run-2", "run-3", "run-4"]);
+    // printf 'run-1\nrun-2\nrun-3\nrun-4\n' | sha256sum
+    assert_eq!(
+        report.population.ids_sha256,
+        "04846b598f4dd492ba02a67831ad18f97cc83d50bb3220877cf501e4bf054034"
+    );
+    assert!(
+        report.population.rule.contains("environment = 'production'"),
+        "{}",
+        report.population.rule
+    );
+}
+
+#[test]
+fn the_period_holds_its_first_instant_and_not_its_last() {
+    let ledger = story();
+    let facts = Facts::fold(&ledger.records);
+    let view = view(&ledger);
+    let compose = |from, to| {
+        compliance::compose(&ComplianceInput {
+            request: request(&view, compliance::TEMPLATE),
+            environment: &"production".parse().unwrap(),
+            service: Some(&"payments".parse().unwrap()),
+            period: Period { from, to },
+            facts: &facts,
+            parameters: &Parameters::default(),
+        })
+    };
+    assert_eq!(compose(at(0), at(90)).unwrap().population.count, 1);
+    assert_eq!(compose(at(1), at(91)).unwrap().population.count, 1);
+    assert_eq!(compose(at(1), at(90)).unwrap().population.count, 0);
+    assert!(matches!(compose(at(1), at(0)), Err(DocumentError::Reversed { .. })));
+    let empty = compose(at(1), at(90)).unwrap();
+    let text = markdown(compliance::TEMPLATE, &empty);
+    assert!(text.contains("holds no deployment attempt"), "{text}");
+}
+
+#[test]
+fn it_never_says_compliant() {
+    let text = markdown(compliance::TEMPLATE, &report(&story())).to_lowercase();
+    assert!(!text.contains("compliant"), "evidence, not verdicts");
+}
+
+#[test]
+fn every_row_of_facts_cites_an_entry() {
+    let text = markdown(compliance::TEMPLATE, &report(&story()));
+    let section = |name: &str| {
+        text.split(&format!("## {name}\n"))
+            .nth(1)
+            .unwrap()
+            .split("\n## ")
+            .next()
+            .unwrap()
+            .to_owned()
+    };
+    for name in ["Exceptions", "All deployment attempts", "Not evaluable"] {
+        for row in section(name)
+            .lines()
+            .filter(|line| line.starts_with("| ") && !line.contains("Entries |"))
+        {
+            assert!(row.contains("](/v1/events/"), "{name}: {row}");
+        }
+    }
+}

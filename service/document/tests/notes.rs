@@ -1,0 +1,262 @@
+//! Release notes: whole documents, and the stories behind them.
+
+use super::*;
+
+fn titles(changes: &crate::document::changes::Changes) -> Vec<(&'static str, String)> {
+    let entries = changes
+        .groups
+        .iter()
+        .flat_map(|g| g.entries.iter().map(|e| (g.key, e.title.clone())));
+    entries.collect()
+}
+
+fn md(notes: &ReleaseNotes) -> String {
+    let mut notes = notes.clone();
+    notes.generated.tool.version = "1.2.3";
+    markdown(release_notes::TEMPLATE, &notes)
+}
+
+#[test]
+fn a_release_as_a_whole() {
+    let mut notes = notes_of(&story(), "run-2");
+    notes.generated.tool.version = "1.2.3";
+    insta::assert_snapshot!("release", md(&notes));
+    insta::assert_json_snapshot!("release_context", notes);
+}
+
+#[test]
+fn a_rollback_as_a_whole() {
+    insta::assert_snapshot!("rollback", md(&notes_of(&story(), "run-4")));
+}
+
+#[test]
+fn a_range_as_a_whole() {
+    insta::assert_snapshot!("range", md(&range(&story(), "1.0.0", "#8").unwrap()));
+}
+
+#[test]
+fn a_failed_deployment_as_a_whole() {
+    let mut ledger = story();
+    ledger.start(
+        200,
+        "run-5",
+        "1.3.0",
+        release(vec![commit("feat: split bills", "alice")]),
+    );
+    ledger.finish(204, "run-5", "1.3.0", Outcome::Failure);
+    insta::assert_snapshot!("failed", md(&notes_of(&ledger, "run-5")));
+}
+
+/// V1 V2 V3 V1, and V3 again.
+#[test]
+fn going_back_withdraws_and_coming_back_is_new_again() {
+    let mut ledger = Ledger::default();
+    ledger.deploy(0, "d1", "1", release(vec![commit("feat: one", "a")]));
+    ledger.deploy(10, "d2", "2", release(vec![commit("feat: two", "a")]));
+    ledger.deploy(20, "d3", "3", release(vec![commit("feat: three", "a")]));
+    ledger.deploy(30, "d4", "1", release(vec![]));
+    ledger.deploy(40, "d5", "3", release(vec![]));
+
+    let back = notes_of(&ledger, "d4");
+    let withdrawn: Vec<(&str, String)> = back
+        .withdrawn
+        .iter()
+        .map(|w| (w.label.as_str(), titles(&w.changes)[0].1.clone()))
+        .collect();
+    assert_eq!(withdrawn, [("2", "two".to_owned()), ("3", "three".to_owned())]);
+    assert!(back.changes.groups.is_empty());
+    assert_eq!(
+        back.previous.as_ref().map(|p| p.label.as_str()),
+        Some("3"),
+        "by ledger order, not by number"
+    );
+    assert!(
+        back.summary[0].contains("went back to payments 1 from 3"),
+        "{:?}",
+        back.summary
+    );
+    assert!(
+        back.summary
+            .iter()
+            .any(|s| s == "The changes of 2 and 3 are withdrawn."),
+        "{:?}",
+        back.summary
+    );
+
+    let again = notes_of(&ledger, "d5");
+    assert_eq!(
+        again.reintroduced.iter().map(|w| w.label.as_str()).collect::<Vec<_>>(),
+        ["2", "3"]
+    );
+    assert!(again.withdrawn.is_empty());
+
+    let net = range(&ledger, "#0", "#8").unwrap();
+    assert_eq!(
+        titles(&net.changes),
+        [("feature", "two".to_owned()), ("feature", "three".to_owned())]
+    );
+    assert!(net.withdrawn.is_empty() && net.reintroduced.is_empty() && net.came_and_went.is_empty());
+
+    let gone = range(&ledger, "d1", "d4").unwrap();
+    assert_eq!(gone.came_and_went.len(), 2);
+    assert!(gone.changes.groups.is_empty() && gone.withdrawn.is_empty());
+
+    let from_two = range(&ledger, "d2", "d4").unwrap();
+    assert_eq!(
+        from_two.withdrawn.iter().map(|w| w.label.as_str()).collect::<Vec<_>>(),
+        ["2"]
+    );
+}
+
+#[test]
+fn what_did_not_succeed_says_so_first() {
+    for (outcome, words) in [
+        (Outcome::Failure, "failed on"),
+        (Outcome::Error, "could not run on"),
+        (Outcome::Cancel, "was cancelled on"),
+    ] {
+        let mut ledger = Ledger::default();
+        ledger.deploy(0, "d1", "1", release(vec![]));
+        ledger.start(10, "d2", "2", release(vec![commit("feat: two", "a")]));
+        ledger.finish(12, "d2", "2", outcome);
+        let notes = notes_of(&ledger, "d2");
+        assert!(
+            notes.summary[0].contains(words) && notes.summary[0].ends_with("1 kept running."),
+            "{:?}",
+            notes.summary
+        );
+        assert!(
+            notes.summary[1].starts_with("It would have brought 1 change"),
+            "{:?}",
+            notes.summary
+        );
+    }
+    let mut ledger = Ledger::default();
+    ledger.start(10, "d2", "2", release(vec![]));
+    assert!(notes_of(&ledger, "d2").summary[0].contains("no word of its end"));
+}
+
+#[test]
+fn a_redeployment_invents_nothing() {
+    let mut ledger = Ledger::default();
+    ledger.deploy(0, "d1", "1", release(vec![commit("feat: one", "a")]));
+    ledger.deploy(10, "d2", "1", release(vec![]));
+    let notes = notes_of(&ledger, "d2");
+    assert!(
+        notes.summary[1].starts_with("No functional changes (the same content"),
+        "{:?}",
+        notes.summary
+    );
+}
+
+#[test]
+fn a_removal_is_told_plainly() {
+    let mut ledger = Ledger::default();
+    ledger.deploy(0, "d1", "1", release(vec![]));
+    ledger.service(100, ServiceStep::Removed, None);
+    let notes = notes(&ledger, Scope::Latest).unwrap();
+    assert_eq!(notes.title, "payments removed from production");
+    assert!(
+        notes.summary[0].contains("It was 1, which had run for 1 h 37 min"),
+        "{:?}",
+        notes.summary
+    );
+}
+
+#[test]
+fn points_are_read_as_dates_entries_and_names() {
+    let ledger = story();
+    let by_time = range(&ledger, "2026-03-02", "2026-03-02T09:10:00Z").unwrap();
+    assert_eq!(
+        by_time.deployments.iter().map(|d| d.label.as_str()).collect::<Vec<_>>(),
+        ["1.1.0"]
+    );
+    let by_name = range(&ledger, "1.1.0", "run-3").unwrap();
+    assert_eq!(
+        by_name.deployments.iter().map(|d| d.label.as_str()).collect::<Vec<_>>(),
+        ["1.2.0"]
+    );
+    assert!(matches!(
+        range(&ledger, "run-3", "run-2"),
+        Err(DocumentError::Reversed { .. })
+    ));
+    assert!(matches!(
+        range(&ledger, "nope", "run-2"),
+        Err(DocumentError::UnknownDeployment { .. })
+    ));
+    assert!(matches!(range(&ledger, "", "run-2"), Err(DocumentError::Point(_))));
+    assert!(matches!(range(&ledger, "#x", "run-2"), Err(DocumentError::Point(_))));
+    let nothing = range(&ledger, "run-2", "run-2").unwrap();
+    assert!(nothing.deployments.is_empty() && nothing.summary[0].starts_with("Nothing was deployed"));
+    assert!(md(&nothing).contains("Nothing was deployed in this range."));
+}
+
+#[test]
+fn what_is_not_there_is_an_error_that_says_so() {
+    let empty = Ledger::default();
+    assert!(matches!(
+        notes(&empty, Scope::Latest),
+        Err(DocumentError::NoDeployments { .. })
+    ));
+    let unknown = notes(&story(), Scope::Deployment("nope".parse().unwrap())).unwrap_err();
+    assert_eq!(
+        unknown.to_string(),
+        "the ledger holds no deployment `nope` of payments to production"
+    );
+}
+
+#[test]
+fn only_utc_so_far() {
+    let ledger = story();
+    let view = view(&ledger);
+    let request = Request {
+        time_zone: "Europe/London",
+        ..request(&view, release_notes::TEMPLATE)
+    };
+    assert_eq!(
+        request.generated(),
+        Err(DocumentError::TimeZone("Europe/London".to_owned()))
+    );
+}
+
+#[test]
+fn the_same_input_gives_the_same_bytes() {
+    assert_eq!(md(&notes_of(&story(), "run-4")), md(&notes_of(&story(), "run-4")));
+    assert_eq!(
+        serde_json::to_vec(&notes_of(&story(), "run-2")).unwrap(),
+        serde_json::to_vec(&notes_of(&story(), "run-2")).unwrap()
+    );
+}
+
+#[test]
+fn records_after_the_tree_size_do_not_change_older_notes() {
+    let ledger = story();
+    let older = Ledger {
+        records: ledger.records[..8].to_vec(),
+    };
+    let notes = notes_of(&older, "run-2");
+    assert!(notes.incidents.linked.is_empty());
+    assert_eq!(notes.generated.ledger.tree_size, 8);
+}
+
+#[test]
+fn an_organisation_can_change_one_block() {
+    let ours = "{% extends 'builtin/release-notes.md' %}{% block title %}# ACME: {{ title }}\n{% endblock %}";
+    let templates = Templates::with_overrides([(release_notes::TEMPLATE.to_owned(), ours.to_owned())].into()).unwrap();
+    let text = templates
+        .render(release_notes::TEMPLATE, &notes_of(&story(), "run-4"))
+        .unwrap();
+    assert!(text.starts_with("# ACME: payments rolled back"), "{text}");
+    assert!(text.contains("## Withdrawn by this deployment"));
+}
+
+#[test]
+fn one_incident_is_counted_once_in_a_range() {
+    let notes = range(&story(), "1.0.0", "run-3").unwrap();
+    assert_eq!(notes.incidents.linked.len(), 2, "both deployments are candidates");
+    assert!(
+        notes.summary.iter().any(|s| s == "1 incident is linked to it."),
+        "{:?}",
+        notes.summary
+    );
+}
