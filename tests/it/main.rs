@@ -17,6 +17,7 @@ mod cdevents;
 mod cli;
 mod cli_record;
 mod crash;
+mod documents;
 mod events;
 mod github;
 mod hooks;
