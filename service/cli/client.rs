@@ -89,6 +89,18 @@ impl Client {
         json(response).await
     }
 
+    /// JSON from a GET, or nothing where the service knows of nothing.
+    pub async fn find(&self, path: &str) -> Result<Option<Value>, Failure> {
+        let response = self
+            .request(Method::GET, path, None)
+            .await
+            .map_err(|error| self.lost(&error))?;
+        if response.status() == StatusCode::NOT_FOUND {
+            return Ok(None);
+        }
+        json(self.checked(path, response).await?).await.map(Some)
+    }
+
     /// Text from a GET.
     pub async fn get_text(&self, path: &str) -> Result<String, Failure> {
         self.get_stream(path)

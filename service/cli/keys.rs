@@ -1,14 +1,14 @@
 //! Keys on disk: `keygen`, and the key that `record` signs with.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use ledger::key::PrivateKey;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::{Context, Failure, output};
+use crate::data::{DataError, write_new};
+use crate::entropy::Entropy;
 
 /// Arguments of `keygen`.
 #[derive(Debug, clap::Args)]
@@ -22,9 +22,9 @@ impl Keygen {
     /// Writes the pair and prints where the public key is and what to do with it.
     pub fn run(self) -> Result<(), Failure> {
         let public_path = public_path(&self.out);
-        let mut seed = [0u8; 32];
-        getrandom::fill(&mut seed)
-            .map_err(|error| Failure::refused(format!("no random numbers from the system: {error}")))?;
+        let mut seed = Entropy::system()
+            .bytes()
+            .map_err(|error| Failure::refused(error.to_string()))?;
         let key = PrivateKey::from_seed(seed);
         seed.zeroize();
         // The public half first: a private key must never be left behind by a run that failed.
@@ -77,20 +77,13 @@ fn public_path(private: &Path) -> PathBuf {
 }
 
 fn create(path: &Path, mode: u32, bytes: &[u8]) -> Result<(), Failure> {
-    let open = || -> io::Result<File> { OpenOptions::new().write(true).create_new(true).mode(mode).open(path) };
-    open()
-        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
-        .map_err(|error| {
-            Failure::refused(match error.kind() {
-                io::ErrorKind::AlreadyExists => {
-                    format!(
-                        "{} exists already and is not overwritten; choose another name",
-                        path.display()
-                    )
-                }
-                _ => format!("cannot write {}: {error}", path.display()),
-            })
-        })
+    write_new(path, bytes, mode).map_err(|error| match error {
+        DataError::Io { error, .. } if error.kind() == ErrorKind::AlreadyExists => Failure::refused(format!(
+            "{} exists already and is not overwritten; choose another name",
+            path.display()
+        )),
+        other => Failure::refused(other.to_string()),
+    })
 }
 
 #[cfg(test)]

@@ -9,9 +9,10 @@ use crate::domain::extension::{CauseClass, DeploymentKind};
 impl Story {
     /// What is out of the ordinary.
     pub(super) fn plot(&mut self, day: i64) {
-        let [payments, accounts, _, catalogue, notifications] = &SERVICES;
+        let [payments, accounts, storefront, catalogue, notifications] = &SERVICES;
         match day {
             31 => self.cancelled(accounts, day),
+            47 => self.approved_afterwards(storefront, day),
             62 => self.rolled_back(payments, day),
             77 => self.late(catalogue, day),
             100 => self.outage(day),
@@ -49,6 +50,22 @@ impl Story {
             ..Attempt::to("production")
         };
         self.scribe.deployed(at.plus_millis(20 * MINUTE), 1, &release, &attempt);
+    }
+
+    /// In a hurry: the approval comes while the version already runs.
+    fn approved_afterwards(&mut self, service: &'static Service, day: i64) {
+        let release = self.prepared(service, day, 1);
+        let at = self.at(day, 15, 5);
+        self.scribe.deployed(at, 4, &release, &Attempt::to("production"));
+        let asked = at.plus_millis(2 * MINUTE);
+        self.scribe.approved(
+            asked,
+            at.plus_millis(26 * MINUTE),
+            &release,
+            MANAGERS[1],
+            service.team.people[1],
+        );
+        self.line(service).production.push(release);
     }
 
     /// A release that breaks production, is rolled back, and comes again as a hotfix.

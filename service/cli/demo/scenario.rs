@@ -141,6 +141,7 @@ impl Story {
             "accounts" => (88..=108).contains(&day),
             "payments" => (60..=68).contains(&day) || (118..=124).contains(&day),
             "notifications" => (138..=146).contains(&day),
+            "storefront" => (45..=50).contains(&day),
             "catalogue" => (150..=156).contains(&day),
             _ => false,
         }

@@ -279,7 +279,12 @@ impl Scribe {
             content(Some(attempt.outcome)),
             extension,
         );
-        self.write(signer, at.plus_millis(minutes * MINUTE), attempt.late, &finished);
+        let end = at.plus_millis(minutes * MINUTE);
+        self.write(signer, end, attempt.late, &finished);
+        let watched = attempt.environment == "production" && attempt.outcome == "success" && attempt.documented;
+        if watched && attempt.kind != DeploymentKind::Baseline {
+            self.tested(end.plus_millis(5 * MINUTE), release, "production", "smoke", 0);
+        }
         id
     }
 
@@ -329,6 +334,7 @@ impl Scribe {
             }),
             remediates: attempt.remediates.clone(),
             run_url: Some(self.run_url(release.service)),
+            reason: attempt.reason.clone().or_else(|| Some(purpose(release))),
             ..base
         }
     }
@@ -378,6 +384,18 @@ impl Scribe {
             7_000_000 + self.roll(900_000)
         )
     }
+}
+
+/// Why a version is released, from the tickets in it, else from its pull requests.
+fn purpose(release: &Release) -> String {
+    let tickets = release.tickets.iter().filter_map(|ticket| ticket.title.as_deref());
+    let pulls = release.pull_requests.iter().filter_map(|pull| pull.title.as_deref());
+    let named = if release.tickets.is_empty() {
+        pulls.collect::<Vec<_>>()
+    } else {
+        tickets.collect()
+    };
+    format!("Release {}: {}", release.version, named.join("; "))
 }
 
 /// Repository of a service.

@@ -88,14 +88,10 @@ async fn running_commit(
     service: &ServiceName,
     environment: &EnvironmentName,
 ) -> Result<Option<String>, Failure> {
-    let state = match client
-        .get(&format!("/v1/environments/{}/state", encode(environment.as_str())))
-        .await
-    {
-        Ok(state) => state,
-        // An environment that was never deployed to.
-        Err(failure) if failure.to_string().starts_with("404:") => return Ok(None),
-        Err(failure) => return Err(failure),
+    // An environment that was never deployed to is not known.
+    let path = format!("/v1/environments/{}/state", encode(environment.as_str()));
+    let Some(state) = client.find(&path).await? else {
+        return Ok(None);
     };
     let items = state["items"].as_array().map(Vec::as_slice).unwrap_or_default();
     let Some(item) = items.iter().find(|item| item["service"] == service.as_str()) else {

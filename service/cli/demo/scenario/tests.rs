@@ -140,7 +140,7 @@ fn one_deployment_is_undocumented_and_one_is_recorded_late() {
 }
 
 #[test]
-fn approvals_come_before_but_for_one_and_from_others_but_for_one() {
+fn approvals_come_before_but_for_two_and_from_others_but_for_one() {
     let story = told();
     let mut started = BTreeMap::new();
     for (recording, event) in &story {
@@ -194,7 +194,8 @@ fn approvals_come_before_but_for_one_and_from_others_but_for_one() {
         by_author += usize::from(authors.collect::<BTreeSet<_>>().contains(&approver));
     }
     assert!(before > 40);
-    assert_eq!((after, by_author), (1, 1));
+    // One in a hurry, and one for the emergency of the night before.
+    assert_eq!((after, by_author), (2, 1));
 }
 
 #[test]
