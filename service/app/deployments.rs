@@ -247,8 +247,8 @@ impl App {
         self.database.read(|tx| {
             let tree_size = tree_size(tx, asked)?;
             // A deployment of one event alone is called what the event is.
-            let kinds = [ReferenceKind::Deployment, ReferenceKind::Event].map(ReferenceKind::as_str);
-            let indexes = tx.referring(id, &kinds, tree_size)?.into_iter().collect();
+            let mut indexes = tx.named_events(id, id, tree_size)?.into_iter().collect::<BTreeSet<_>>();
+            indexes.extend(tx.referring(id, &[ReferenceKind::Deployment.as_str()], tree_size)?);
             let named = deployment::fold(&tx.recorded(&indexes)?);
             let mut places: Vec<_> = named
                 .iter()
