@@ -17,6 +17,7 @@ mod cdevents;
 mod cli;
 mod cli_record;
 mod crash;
+mod databases;
 mod demo;
 mod documents;
 mod events;
