@@ -64,7 +64,10 @@ impl Writer {
                         drop(reply.send(answer));
                     }
                 }
-                Err(RecvTimeoutError::Timeout) => self.publish_newest(),
+                Err(RecvTimeoutError::Timeout) => {
+                    self.follow();
+                    self.publish_newest();
+                }
                 Err(RecvTimeoutError::Disconnected) => return self.publish_newest(),
             }
         }
@@ -96,6 +99,22 @@ impl Writer {
             self.open = Some(Open { connection, state });
         }
         Ok(())
+    }
+
+    /// Learns what another replica has committed meanwhile: a producer that was registered or revoked there is known here
+    /// without waiting for a record to be written here.
+    fn follow(&mut self) {
+        let size = self.open.as_ref().map(|open| open.state.size());
+        let followed = self.database.read(|tx| tx.head()).and_then(|head| {
+            if head.map(|head| head.tree_size) != size {
+                self.open = None;
+            }
+            self.open()
+        });
+        if let Err(error) = followed {
+            tracing::warn!(%error, "the head of the log could not be read; trying again");
+            self.open = None;
+        }
     }
 
     fn commit(&mut self, records: &[Record]) -> Result<(Plan, Option<SignedNote>), StoreError> {

@@ -1,6 +1,6 @@
 //! The real `shipslog`, as a command and as a service of its own process.
 
-use std::fs::File;
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -41,7 +41,7 @@ pub fn stdout(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-/// `shipslog serve`, ended with the test.
+/// `shipslog serve` or `shipslog demo`, ended with the test.
 pub struct Service {
     /// With the administrator's token.
     pub client: Client,
@@ -50,21 +50,30 @@ pub struct Service {
 }
 
 impl Service {
-    /// Starts it and waits until it serves.
+    /// Starts `serve` and waits until it serves.
     pub fn start(data: &Path, database: Option<&str>, arguments: &[&str]) -> Self {
+        let database = database.map(|url| ["--database", url]);
+        Self::launch(
+            "serve",
+            data,
+            &[arguments, database.as_ref().map_or(&[], |flag| &flag[..])].concat(),
+        )
+    }
+
+    /// Starts `demo` in a new data directory and waits until it serves.
+    pub fn demo(data: &Path) -> Self {
+        Self::launch("demo", data, &[])
+    }
+
+    fn launch(subcommand: &str, data: &Path, arguments: &[&str]) -> Self {
         // Free now; the service says so if somebody else takes it first.
         let address: SocketAddr = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let listen = address.to_string();
-        let mut command = command(&["serve", "--data", data.to_str().unwrap(), "--listen", &listen]);
-        command.args(arguments);
-        if let Some(url) = database {
-            command.args(["--database", url]);
-        }
-        std::fs::create_dir_all(data).unwrap();
-        let log = data.join("serve.log");
-        let child = command
+        let log = tempfile::NamedTempFile::new().unwrap();
+        let child = command(&[subcommand, "--data", data.to_str().unwrap(), "--listen", &listen])
+            .args(arguments)
             .stdout(Stdio::null())
-            .stderr(File::create(&log).unwrap())
+            .stderr(log.reopen().unwrap())
             .spawn()
             .unwrap();
         let mut service = Self {
@@ -72,13 +81,13 @@ impl Service {
             data: data.to_owned(),
             child,
         };
-        let deadline = Instant::now() + Duration::from_secs(60);
-        while TcpStream::connect(address).is_err() || service.client.get("/healthz").status != 200 {
+        let deadline = Instant::now() + Duration::from_secs(120);
+        while !service.answers() {
             let ended = service.child.try_wait().unwrap();
             if ended.is_some() || Instant::now() > deadline {
                 panic!(
                     "it does not serve ({ended:?}): {}",
-                    std::fs::read_to_string(log).unwrap()
+                    std::fs::read_to_string(log.path()).unwrap()
                 );
             }
             std::thread::sleep(Duration::from_millis(20));
@@ -86,6 +95,21 @@ impl Service {
         let token = std::fs::read_to_string(data.join("admin.token")).unwrap();
         service.client.token = Some(token.trim_end().to_owned());
         service
+    }
+
+    /// Whether it serves. A socket that listens is not enough: it may still be setting things up.
+    fn answers(&self) -> bool {
+        let Ok(mut stream) = TcpStream::connect(self.client.address) else {
+            return false;
+        };
+        let mut answer = [0; 12];
+        let request = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+        stream.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
+        stream
+            .write_all(request)
+            .and_then(|()| stream.read_exact(&mut answer))
+            .is_ok()
+            && &answer == b"HTTP/1.1 200"
     }
 
     pub fn url(&self) -> String {

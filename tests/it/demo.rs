@@ -1,0 +1,92 @@
+//! `shipslog demo`: six months of history that verify, and documents that have something to say.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::support::binary::{Service, code, run, stdout};
+
+#[test]
+fn the_demo_serves_a_history_that_verifies() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let begin = Instant::now();
+    let demo = Service::demo(&data);
+    // The limit is for a release build on a slow disk; this one is neither optimised nor alone.
+    assert!(begin.elapsed() < Duration::from_secs(60), "{:?}", begin.elapsed());
+
+    let get = |path: &str| -> Value { demo.client.get(path).expect(200).json() };
+    let count = |path: &str| get(path)["items"].as_array().unwrap().len();
+    assert!(count("/v1/services") >= 3 && count("/v1/environments") >= 2);
+    assert!(count("/v1/deployments?limit=500") >= 30);
+    assert!(count("/v1/incidents") >= 3);
+    let of_type = |kind: &str| {
+        let events = get("/v1/events?limit=500&environment=production");
+        let of = |event: &&Value| event["type"].as_str().unwrap().contains(kind);
+        events["items"].as_array().unwrap().iter().filter(of).count()
+    };
+    assert!(of_type("deployment.finished") > 0);
+    let deployments = get("/v1/deployments?limit=500");
+    let any = |member: &str, value: &str| {
+        deployments["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|item| item[member] == value)
+    };
+    assert!(
+        any("outcome", "failure") && any("kind", "rollback") && any("kind", "hotfix"),
+        "failures, rollbacks, hotfixes"
+    );
+
+    // Every service that runs in production has notes, and the report finds the undocumented change.
+    let state = demo.json(&["state", "production", "--format", "json"]);
+    for item in state["items"].as_array().unwrap() {
+        let service = item["service"].as_str().unwrap();
+        let notes = stdout(&demo.shipslog(&["notes", service, "production"]));
+        assert!(notes.starts_with("# "), "{notes}");
+    }
+    let to = get("/v1/events?limit=1")["items"][0]["occurred_at"].as_str().unwrap()[..10].to_owned();
+    let arguments = [
+        "report",
+        "compliance",
+        "--environment",
+        "production",
+        "--from",
+        "2020-01-01",
+        "--to",
+        &to,
+    ];
+    let report = demo.json(&[&arguments[..], &["--format", "json"]].concat());
+    assert!(report["population"]["count"].as_u64().unwrap() >= 10);
+    assert!(!report["exceptions"].as_array().unwrap().is_empty());
+    let results = report["results"].as_array().unwrap();
+    let total = |result: &str| results.iter().map(|row| row[result].as_u64().unwrap()).sum::<u64>();
+    assert!(
+        total("pass") > total("fail") && total("fail") > 0,
+        "a good house with some faults"
+    );
+
+    let bundle = folder.path().join("bundle");
+    stdout(&demo.shipslog(&["export", bundle.to_str().unwrap()]));
+    let vkey = data.join("log.vkey");
+    assert!(demo.terminate());
+    let verify = || {
+        run(&[
+            "verify",
+            "bundle",
+            bundle.to_str().unwrap(),
+            "--log-key",
+            vkey.to_str().unwrap(),
+        ])
+    };
+    let verdict = verify();
+    assert_eq!(code(&verdict), 0, "{}", String::from_utf8_lossy(&verdict.stderr));
+    let lines = bundle.join("envelopes/000.jsonl");
+    let text = fs::read_to_string(&lines).unwrap();
+    fs::write(&lines, text.replacen("\"salt\":\"", "\"salt\":\"A", 1)).unwrap();
+    assert_eq!(code(&verify()), 1);
+    let fsck = run(&["fsck", "--data", data.to_str().unwrap()]);
+    assert_eq!(code(&fsck), 0, "{}", String::from_utf8_lossy(&fsck.stderr));
+}
