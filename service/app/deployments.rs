@@ -1,5 +1,7 @@
 //! What runs where, and how it came there.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -7,16 +9,16 @@ use super::App;
 use super::read::{MAX_PAGE, Page, Paging, ReadError, start, tree_size};
 use crate::domain::deployment::{self, Deployment, Said, Status};
 use crate::domain::event::Artifact;
-use crate::domain::evidence::{self, Evidence};
+use crate::domain::evidence;
 use crate::domain::extension::{Actor, Commit, DeploymentKind, PullRequest, RollbackPlan, TicketRef};
 use crate::domain::reference::ReferenceKind;
 use crate::domain::{EnvironmentName, Instant, Outcome, ServiceName, history, incident};
 use crate::store::{Cursor, EventFilter, ReadTx, StoreError};
 
 /// Subjects of the events that deployments are folded from.
-const DEPLOYMENT_SUBJECTS: &[&str] = &["deployment", "shipslog-deployment", "service"];
+pub(super) const DEPLOYMENT_SUBJECTS: &[&str] = &["deployment", "shipslog-deployment", "service"];
 /// Subjects of the events that incidents are folded from.
-const INCIDENT_SUBJECTS: &[&str] = &["incident"];
+pub(super) const INCIDENT_SUBJECTS: &[&str] = &["incident"];
 
 /// What runs in an environment.
 #[derive(Debug, Serialize, ToSchema)]
@@ -244,10 +246,9 @@ impl App {
     ) -> Result<DeploymentDetail, ReadError> {
         self.database.read(|tx| {
             let tree_size = tree_size(tx, asked)?;
-            let indexes = tx
-                .referring(id, &[ReferenceKind::Deployment.as_str()], tree_size)?
-                .into_iter()
-                .collect();
+            // A deployment of one event alone is called what the event is.
+            let mut indexes = tx.named_events(id, id, tree_size)?.into_iter().collect::<BTreeSet<_>>();
+            indexes.extend(tx.referring(id, &[ReferenceKind::Deployment.as_str()], tree_size)?);
             let named = deployment::fold(&tx.recorded(&indexes)?);
             let mut places: Vec<_> = named
                 .iter()
@@ -287,7 +288,8 @@ impl App {
                 what: "deployment",
                 name: id.to_owned(),
             })?;
-            let evidence = evidence(tx, std::slice::from_ref(found), tree_size)?;
+            let indexes = evidence_indexes(tx, std::slice::from_ref(found), tree_size)?;
+            let evidence = evidence::fold(&tx.recorded(&indexes)?);
             Ok(DeploymentDetail {
                 tree_size,
                 deployment: found.into(),
@@ -333,18 +335,18 @@ pub(super) fn incidents(
     Ok(incident::fold(&tx.recorded_rows(&rows)?))
 }
 
-/// The evidence that speaks of these deployments: found by every value that could tie it to one.
-pub(super) fn evidence(
+/// The entries whose events may speak of these deployments: found by every value that could tie one to them.
+pub(super) fn evidence_indexes(
     tx: &mut ReadTx<'_>,
     deployments: &[Deployment],
     tree_size: u64,
-) -> Result<Evidence, StoreError> {
+) -> Result<BTreeSet<i64>, StoreError> {
     let kinds = |kinds: &[ReferenceKind]| kinds.iter().map(|kind| kind.as_str()).collect::<Vec<_>>();
     let artifact = kinds(&[ReferenceKind::Digest, ReferenceKind::Artifact]);
     let commit = kinds(&[ReferenceKind::Commit]);
     let change = kinds(&[ReferenceKind::Change, ReferenceKind::Ticket, ReferenceKind::PullRequest]);
     let id = kinds(&[ReferenceKind::Deployment]);
-    let mut wanted = std::collections::BTreeSet::new();
+    let mut wanted = BTreeSet::new();
     for found in deployments {
         let content = found
             .artifact
@@ -369,11 +371,11 @@ pub(super) fn evidence(
         }
         wanted.insert((found.id.as_str().to_owned(), &id));
     }
-    let mut indexes = std::collections::BTreeSet::new();
+    let mut indexes = BTreeSet::new();
     for (value, kinds) in wanted {
         indexes.extend(tx.referring(&value, kinds, tree_size)?);
     }
-    Ok(evidence::fold(&tx.recorded(&indexes)?))
+    Ok(indexes)
 }
 
 fn bound<T: Serialize>(list: Vec<(&T, evidence::Bond)>) -> Result<Vec<serde_json::Value>, StoreError> {

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use super::App;
 use super::read::{MAX_PAGE, Page, Paging, ReadError, start};
 use crate::domain::Instant;
-use crate::store::{Cursor, EventFilter, EventRow, ReadTx, StoreError};
+use crate::store::{Cursor, EventFilter, EventRow, ReadTx, StoreError, end_of};
 
 /// An event, as lists show it.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -141,12 +141,18 @@ impl App {
         self.database.read(|tx| {
             let tree_size = super::read::tree_size(tx, tree_size)?;
             let hits = tx.search(prefix, tree_size, i64::from(MAX_PAGE))?;
-            let indexes: BTreeSet<i64> = hits.iter().map(|hit| hit.idx).collect();
+            let mut indexes: BTreeSet<i64> = hits.iter().map(|hit| hit.idx).collect();
+            let named = tx.named_events(prefix, &end_of(prefix), tree_size)?;
+            indexes.extend(&named);
             let rows: BTreeMap<i64, EventRow> = tx.events_of(&indexes)?.into_iter().map(|row| (row.idx, row)).collect();
             let mut found: BTreeMap<(String, String), Vec<EventSummary>> = BTreeMap::new();
             for hit in hits {
                 let events = found.entry((hit.value, hit.kind)).or_default();
                 events.extend(rows.get(&hit.idx).cloned().map(EventSummary::from));
+            }
+            for row in named.iter().filter_map(|index| rows.get(index)) {
+                let events = found.entry((row.event_id.clone(), "event".into())).or_default();
+                events.push(row.clone().into());
             }
             let items = found
                 .into_iter()

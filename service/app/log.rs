@@ -1,5 +1,7 @@
 //! The log for those who verify it: checkpoint, tiles, entry bundles, proofs, envelopes.
 
+use std::collections::HashMap;
+
 use ledger::{Edge, Entry, Envelope, Hash, NodeId, ProofPlan, SignedNote, TileId, TilePath, TlogProof, sha256};
 
 use super::App;
@@ -153,13 +155,26 @@ pub(super) fn summary(tx: &mut ReadTx<'_>) -> Result<LogSummary, LogError> {
 /// The inclusion proof of an entry in the tree of `size`, from stored tiles and the edge.
 pub(super) fn inclusion(tx: &mut ReadTx<'_>, index: u64, size: u64) -> Result<Vec<Hash>, LogError> {
     let plan = ProofPlan::inclusion(index, size).ok_or(LogError::NoEntry { index })?;
+    assemble(tx, &plan)
+}
+
+/// The root of the tree of `size`, from stored tiles and the edge.
+pub(super) fn root(tx: &mut ReadTx<'_>, size: u64) -> Result<Hash, LogError> {
+    let Some(plan) = ProofPlan::root(size) else {
+        return Ok(Hash::EMPTY_ROOT);
+    };
+    let hashes = assemble(tx, &plan)?;
+    hashes.into_iter().next().ok_or(LogError::NoTree { size })
+}
+
+fn assemble(tx: &mut ReadTx<'_>, plan: &ProofPlan) -> Result<Vec<Hash>, LogError> {
     let mut nodes = Nodes::load(tx)?;
-    let mut fetched = std::collections::HashMap::new();
+    let mut fetched = HashMap::new();
     for id in plan.nodes() {
         fetched.insert(id, nodes.node(tx, id)?);
     }
     plan.assemble(|id| fetched.get(&id).copied())
-        .map_err(|error| StoreError::Damaged(format!("proof of entry {index}: {error}")).into())
+        .map_err(|error| StoreError::Damaged(error.to_string()).into())
 }
 
 /// Complete subtrees of the committed tree.

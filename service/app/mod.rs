@@ -2,6 +2,7 @@
 
 mod administration;
 mod deployments;
+mod documents;
 mod events;
 mod fsck;
 mod github;
@@ -18,11 +19,13 @@ use ledger::{NoteSigner, PrivateKey};
 use crate::clock::Clock;
 use crate::domain::{Instant, ProducerName};
 use crate::entropy::Entropy;
+use crate::render::Templates;
 use crate::sequencer::{self, Sequencer};
 use crate::store::{Database, LogRow, StoreError};
 
 pub use administration::{AdministrationError, NewProducer};
 pub use deployments::{DeploymentDetail, DeploymentFilter, DeploymentView, RunningView, StateView};
+pub use documents::{ComplianceQuery, Document, DocumentsError, Format, NotesQuery};
 pub use events::{EventSummary, EventView, Found};
 pub use fsck::fsck;
 pub use github::HookError;
@@ -48,6 +51,8 @@ pub struct Options {
     pub log_exists: bool,
     /// Secret shared with GitHub, if its deliveries are taken.
     pub github_secret: Option<String>,
+    /// Templates of documents.
+    pub templates: Templates,
 }
 
 /// The service, without its doors. Shared by all of them.
@@ -58,6 +63,7 @@ pub struct App {
     clock: Clock,
     entropy: Entropy,
     github_secret: Option<String>,
+    templates: Templates,
 }
 
 /// The service as a producer of records.
@@ -126,6 +132,7 @@ impl App {
             clock: options.clock,
             entropy: options.entropy,
             github_secret: options.github_secret,
+            templates: options.templates,
         };
         app.begin().await?;
         Ok((app, writer))

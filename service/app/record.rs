@@ -1,14 +1,19 @@
 //! Taking a record in: verify, parse, check what the key may do, hand it to the writer, answer with the receipt.
 
-use ledger::{Envelope, EnvelopeError, Hash, Receipt, SignedNote, TlogProof, commitment, sha256};
+use ledger::{Envelope, EnvelopeError, Hash, Receipt, SignedNote, TlogProof, Verified, commitment, sha256};
+use tokio::sync::oneshot;
 
 use super::App;
 use super::log::{LogError, inclusion};
+use crate::domain::Event;
 use crate::domain::keyring::PermissionError;
 use crate::domain::parse::{self, EventError};
 use crate::entropy::EntropyError;
 use crate::sequencer::{Record, Sequenced, SubmitError};
 use crate::store::{ReadTx, StoreError};
+
+/// Records of a batch that are queued together: fewer than the queue takes, so that a batch alone never fills it.
+const GROUP: usize = 512;
 
 /// A record that is durable.
 #[derive(Debug)]
@@ -56,30 +61,42 @@ pub enum RecordError {
 impl App {
     /// Takes in one DSSE envelope, as received.
     pub async fn record(&self, envelope: Vec<u8>) -> Result<Accepted, RecordError> {
-        let record = self.prepare(envelope)?;
-        let same = SameContent::of(&record);
-        let sequenced = self.sequencer.submit(record).await?;
-        self.accept(sequenced, same).await
+        match self.prepare(envelope)? {
+            Prepared::Fit(record) => {
+                let same = SameContent::of(&record.verified);
+                let sequenced = self.sequencer.submit(*record).await?;
+                self.accept(sequenced, same).await
+            }
+            Prepared::Unfit(earlier) => self.recorded_before(*earlier).await,
+        }
     }
 
-    /// Takes in several, each for itself. They are queued together, so that they share a commit.
-    pub async fn record_all(&self, envelopes: Vec<Vec<u8>>) -> Vec<Result<Accepted, RecordError>> {
-        let mut waiting = Vec::with_capacity(envelopes.len());
-        for envelope in envelopes {
-            waiting.push(self.prepare(envelope).and_then(|record| {
-                let same = SameContent::of(&record);
-                Ok((self.sequencer.enqueue(record)?, same))
-            }));
-        }
-        let mut results = Vec::with_capacity(waiting.len());
-        for waiting in waiting {
-            results.push(match waiting {
-                Ok((answer, same)) => match answer.await.unwrap_or(Err(SubmitError::Stopped)) {
-                    Ok(sequenced) => self.accept(sequenced, same).await,
-                    Err(error) => Err(error.into()),
-                },
-                Err(error) => Err(error),
-            });
+    /// Takes in several, each for itself. They are queued together, so that they share commits.
+    pub async fn record_all(&self, envelopes: &[&[u8]]) -> Vec<Result<Accepted, RecordError>> {
+        let mut results = Vec::with_capacity(envelopes.len());
+        for group in envelopes.chunks(GROUP) {
+            let mut waiting = Vec::with_capacity(group.len());
+            for envelope in group {
+                waiting.push(self.prepare(envelope.to_vec()).and_then(|prepared| match prepared {
+                    Prepared::Fit(record) => {
+                        let same = SameContent::of(&record.verified);
+                        Ok(Waiting::Queued(self.sequencer.enqueue(*record)?, same))
+                    }
+                    Prepared::Unfit(earlier) => Ok(Waiting::Unfit(earlier)),
+                }));
+                // Verifying many takes long; others on this thread must not wait for all of it.
+                tokio::task::yield_now().await;
+            }
+            for waiting in waiting {
+                results.push(match waiting {
+                    Ok(Waiting::Queued(answer, same)) => match answer.await.unwrap_or(Err(SubmitError::Stopped)) {
+                        Ok(sequenced) => self.accept(sequenced, same).await,
+                        Err(error) => Err(error.into()),
+                    },
+                    Ok(Waiting::Unfit(earlier)) => self.recorded_before(*earlier).await,
+                    Err(error) => Err(error),
+                });
+            }
         }
         results
     }
@@ -91,7 +108,7 @@ impl App {
     }
 
     /// Everything that can fail for one record alone.
-    fn prepare(&self, bytes: Vec<u8>) -> Result<Record, RecordError> {
+    fn prepare(&self, bytes: Vec<u8>) -> Result<Prepared, RecordError> {
         let keyring = self.keyring();
         // The first entry of a log introduces the key that signs it.
         let beginning = keyring.origin().is_none();
@@ -100,15 +117,26 @@ impl App {
             false => keyring.candidates(keyid),
         })?;
         let event = parse::parse(verified.payload_type(), verified.payload())?;
-        let producer = match beginning {
-            true => self.service.name.clone(),
-            false => keyring
-                .admit(verified.signers(), &event, self.clock.now())?
-                .name
-                .clone(),
+        let producer = match keyring.admit(verified.signers(), &event, self.clock.now()) {
+            Ok(producer) => producer.name.clone(),
+            Err(_) if beginning => self.service.name.clone(),
+            Err(refusal) => {
+                let signers = verified
+                    .signers()
+                    .iter()
+                    .filter_map(|signer| keyring.producer(&signer.key));
+                let producers = signers.map(|producer| producer.name.to_string()).collect();
+                let same = SameContent::of(&verified);
+                return Ok(Prepared::Unfit(Box::new(Unfit {
+                    event,
+                    producers,
+                    same,
+                    refusal,
+                })));
+            }
         };
         let salt = self.entropy.bytes()?;
-        Ok(Record {
+        Ok(Prepared::Fit(Box::new(Record {
             commitment: commitment(&salt, verified.pae()),
             envelope_sha256: sha256(&bytes),
             envelope: bytes,
@@ -116,7 +144,37 @@ impl App {
             event,
             producer,
             salt,
-        })
+        })))
+    }
+
+    /// A record that its key may no longer sign, but may have been taken in while it could: then its receipt stands.
+    async fn recorded_before(&self, unfit: Unfit) -> Result<Accepted, RecordError> {
+        let database = self.database.clone();
+        let looking = tokio::task::spawn_blocking(move || {
+            let Unfit {
+                event,
+                producers,
+                same,
+                refusal,
+            } = unfit;
+            database.read(|tx| {
+                let known = tx.known(&[event.id.as_str()])?;
+                let found = known
+                    .iter()
+                    .find(|(_, source, producer, _)| *source == event.source && producers.contains(producer));
+                let Some((.., index)) = found else {
+                    return Err(RecordError::Permission(refusal));
+                };
+                let index = *index as u64;
+                let receipt = original(tx, index, &same)?;
+                Ok(Accepted {
+                    index,
+                    fresh: false,
+                    receipt,
+                })
+            })
+        });
+        looking.await.map_err(|_| SubmitError::Stopped)?
     }
 }
 
@@ -156,11 +214,33 @@ struct SameContent {
 }
 
 impl SameContent {
-    fn of(record: &Record) -> Self {
+    fn of(verified: &Verified) -> Self {
         Self {
-            pae: sha256(record.verified.pae()),
+            pae: sha256(verified.pae()),
         }
     }
+}
+
+/// A verified record, before it is known whether it may enter the log.
+enum Prepared {
+    /// It may.
+    Fit(Box<Record>),
+    /// Its signers may not sign it now.
+    Unfit(Box<Unfit>),
+}
+
+struct Unfit {
+    event: Event,
+    /// Names of its signers.
+    producers: Vec<String>,
+    same: SameContent,
+    refusal: PermissionError,
+}
+
+/// A record of a batch, until its answer is there.
+enum Waiting {
+    Queued(oneshot::Receiver<Result<Sequenced, SubmitError>>, SameContent),
+    Unfit(Box<Unfit>),
 }
 
 fn original(tx: &mut ReadTx<'_>, index: u64, same: &SameContent) -> Result<Receipt, RecordError> {

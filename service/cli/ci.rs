@@ -206,6 +206,9 @@ mod tests {
         Claims::of(&Environment::from(variables))
     }
 
+    /// Name of the system, its variables, what they claim.
+    type Row = (&'static str, &'static [(&'static str, &'static str)], Claims);
+
     fn some(text: &str) -> Option<String> {
         Some(text.to_owned())
     }
@@ -279,7 +282,7 @@ mod tests {
 
     #[test]
     fn the_others_are_recognised() {
-        let table: &[(&str, &[(&str, &str)], Claims)] = &[
+        let table: &[Row] = &[
             (
                 "Jenkins",
                 &[

@@ -284,4 +284,84 @@ mod tests {
         assert!(problem(StatusCode::UNAUTHORIZED, "/v1/tokens", "", false).contains("SHIPSLOG_TOKEN"));
         assert!(problem(StatusCode::NOT_FOUND, "/v1/tokens", "<html>", true).contains("Is this the address"));
     }
+
+    /// A service that answers each connection in turn with one of these, the empty one by hanging up; gives the bodies it got.
+    fn service(answers: &'static [&'static str]) -> (String, std::thread::JoinHandle<Vec<String>>) {
+        use std::io::{Read, Write};
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let worker = std::thread::spawn(move || {
+            answers
+                .iter()
+                .map(|answer| {
+                    let (mut stream, _) = listener.accept().unwrap();
+                    let mut request = Vec::new();
+                    while !request.ends_with(b"{\"event\":1}") {
+                        let mut byte = [0];
+                        stream.read_exact(&mut byte).unwrap();
+                        request.push(byte[0]);
+                    }
+                    stream.write_all(answer.as_bytes()).unwrap();
+                    String::from_utf8(request).unwrap()
+                })
+                .collect()
+        });
+        (url, worker)
+    }
+
+    fn post(url: String) -> Result<String, Failure> {
+        let context = Context {
+            environment: crate::config::Environment::default(),
+            file: crate::config::File::default(),
+        };
+        let client = Client::new(
+            ClientSettings {
+                url: Some(url),
+                ..ClientSettings::default()
+            },
+            &context,
+        )?;
+        block_on(client.post_again("/v1/events", ENVELOPE, b"{\"event\":1}".to_vec()))
+    }
+
+    #[test]
+    fn a_busy_or_absent_service_is_asked_again_with_the_same_bytes() {
+        let (url, worker) = service(&[
+            "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 0\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+            "",
+            "HTTP/1.1 201 Created\r\nContent-Length: 11\r\nConnection: close\r\n\r\n{\"index\":7}",
+        ]);
+        assert_eq!(post(url).unwrap(), "{\"index\":7}");
+        let requests = worker.join().unwrap();
+        assert_eq!(requests.len(), 3);
+        assert!(
+            requests
+                .iter()
+                .all(|request| request.starts_with("POST /v1/events ") && request.contains(ENVELOPE))
+        );
+    }
+
+    #[test]
+    fn a_refusal_is_not_repeated() {
+        let (url, worker) = service(&[
+            "HTTP/1.1 409 Conflict\r\nContent-Length: 20\r\nConnection: close\r\n\r\n{\"title\":\"Conflict\"}",
+        ]);
+        let failure = post(url).unwrap_err();
+        assert_eq!((failure.code(), failure.to_string().as_str()), (1, "409: Conflict"));
+        assert_eq!(worker.join().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_redirect_is_told_instead_of_followed() {
+        let (url, worker) = service(&[
+            "HTTP/1.1 308 Permanent Redirect\r\nLocation: https://elsewhere.example/\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+        ]);
+        assert!(
+            post(url)
+                .unwrap_err()
+                .to_string()
+                .contains("https://elsewhere.example/")
+        );
+        worker.join().unwrap();
+    }
 }

@@ -1,5 +1,6 @@
 //! `serve`: opens the data directory and the database, and serves until it is told to stop.
 
+use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::path::Path;
 use std::thread::JoinHandle;
@@ -15,6 +16,7 @@ use crate::data::DataDirectory;
 use crate::domain::producer::Role;
 use crate::entropy::Entropy;
 use crate::http;
+use crate::render::Templates;
 use crate::store::{Connect, Database, DatabaseUrl};
 use crate::telemetry;
 
@@ -95,6 +97,7 @@ pub async fn open(settings: &Serve, clock: Clock, entropy: Entropy) -> Result<Se
         queue: QUEUE,
         log_exists: data.has_log(),
         github_secret: settings.github_secret_file.as_deref().map(secret).transpose()?,
+        templates: templates(settings.templates.as_deref())?,
     };
     let (app, writer) = App::open(database, options).await.map_err(|error| refused(&error))?;
     data.keep_log_key(&log_key).map_err(|error| refused(&error))?;
@@ -144,6 +147,33 @@ fn random_origin(entropy: &Entropy) -> Result<String, crate::entropy::EntropyErr
         "shipslog-{}",
         bytes[..6].iter().map(|byte| format!("{byte:02x}")).collect::<String>()
     ))
+}
+
+/// The built-in templates, with those of a directory in their place.
+fn templates(directory: Option<&Path>) -> Result<Templates, Failure> {
+    let Some(directory) = directory else {
+        return Templates::built_in().map_err(|error| Failure::refused(error.to_string()));
+    };
+    let mut overrides = BTreeMap::new();
+    read_templates(directory, directory, &mut overrides)
+        .map_err(|error| Failure::unclear(format!("templates in {}: {error}", directory.display())))?;
+    Templates::with_overrides(overrides).map_err(|error| Failure::unclear(error.to_string()))
+}
+
+/// Every file below a directory, by its path relative to `root`.
+fn read_templates(root: &Path, directory: &Path, into: &mut BTreeMap<String, String>) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(directory)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            read_templates(root, &path, into)?;
+        } else if let Ok(name) = path.strip_prefix(root) {
+            into.insert(
+                name.to_string_lossy().replace('\\', "/"),
+                std::fs::read_to_string(&path)?,
+            );
+        }
+    }
+    Ok(())
 }
 
 fn secret(path: &Path) -> Result<String, Failure> {

@@ -1,10 +1,11 @@
 //! What an event can be found by and joined on.
 //!
-//! The store indexes these. Nothing is cut: the parser bounds every value, and what it lets through is indexed whole.
+//! The store indexes these, and the event's own id beside them. Each one costs a write at a random place of that index, so
+//! there are no more than somebody asks for. Nothing is cut: the parser bounds every value, and what it lets through is indexed whole.
 
 use std::collections::BTreeSet;
 
-use super::artifact::{Artifact, digest, is_whole_commit};
+use super::artifact::{Artifact, is_whole_commit};
 use super::event::{Body, Event};
 
 /// What a reference points at.
@@ -26,21 +27,19 @@ pub enum ReferenceKind {
     Digest,
     /// A version.
     Version,
-    /// An artifact's whole id.
+    /// The whole id of an artifact that carries no digest.
     Artifact,
     /// The id or page of a run of a pipeline, build or test.
     Run,
     /// An approval's id.
     Approval,
-    /// `context.id`.
-    Event,
     /// `context.chainId`.
     Chain,
 }
 
 impl ReferenceKind {
     /// Every kind there is.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 12] = [
         Self::Deployment,
         Self::Incident,
         Self::Change,
@@ -52,7 +51,6 @@ impl ReferenceKind {
         Self::Artifact,
         Self::Run,
         Self::Approval,
-        Self::Event,
         Self::Chain,
     ];
 
@@ -70,7 +68,6 @@ impl ReferenceKind {
             Self::Artifact => "artifact",
             Self::Run => "run",
             Self::Approval => "approval",
-            Self::Event => "event",
             Self::Chain => "chain",
         }
     }
@@ -80,7 +77,6 @@ impl Event {
     /// What this event can be found by, each once, in a fixed order.
     pub fn references(&self) -> Vec<(ReferenceKind, String)> {
         let mut found = References(BTreeSet::new());
-        found.add(ReferenceKind::Event, &self.id);
         found.add_some(ReferenceKind::Chain, self.chain_id.as_deref());
         self.body_references(&mut found);
         self.extension_references(&mut found);
@@ -129,7 +125,6 @@ impl Event {
             ReferenceKind::Deployment,
             extension.deployment_id.as_ref().map(|id| id.as_str()),
         );
-        found.add_some(ReferenceKind::Run, extension.run_url.as_deref());
         found.add_some(ReferenceKind::Commit, extension.commit.as_deref());
         if let Some(artifact) = &extension.artifact {
             found.add_artifact(&Artifact::parse(artifact.as_str()));
@@ -180,11 +175,11 @@ impl References {
     }
 
     fn add_artifact(&mut self, artifact: &Artifact) {
-        // A bare digest is found as a digest.
-        if digest(&artifact.id).is_none() {
-            self.add(ReferenceKind::Artifact, &artifact.id);
+        // A digest says more than the id that carries it.
+        match &artifact.digest {
+            Some(digest) => self.add(ReferenceKind::Digest, digest),
+            None => self.add(ReferenceKind::Artifact, &artifact.id),
         }
-        self.add_some(ReferenceKind::Digest, artifact.digest.as_deref());
         match &artifact.version {
             Some(commit) if is_whole_commit(commit) => self.add(ReferenceKind::Commit, commit),
             Some(version) => self.add(ReferenceKind::Version, version),

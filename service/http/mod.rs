@@ -61,6 +61,8 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(api::incidents::list_incidents)
         .service(api::incidents::show_incident)
         .service(api::search::search)
+        .service(api::documents::release_notes)
+        .service(api::documents::compliance_report)
         .service(api::log::show_log)
         .service(api::log::show_entry)
         .service(api::log::show_proof)

@@ -8,7 +8,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::adapter::AdapterError;
-use crate::app::{AdministrationError, HookError, LogError, ReadError, RecordError};
+use crate::app::{AdministrationError, DocumentsError, HookError, LogError, ReadError, RecordError};
+use crate::document::DocumentError;
 use crate::domain::keyring::{KeyringError, PermissionError};
 use crate::domain::parse::{EventError, EventErrorKind};
 use crate::sequencer::SubmitError;
@@ -337,6 +338,32 @@ impl From<AdapterError> for Problem {
             AdapterError::Delivery => Self::new(Kind::Malformed, detail).at("X-GitHub-Delivery"),
             AdapterError::Body { pointer, message } => Self::new(Kind::InvalidEvent, message).at(pointer),
             AdapterError::Write(_) => Self::internal(&error),
+        }
+    }
+}
+
+impl From<DocumentsError> for Problem {
+    fn from(error: DocumentsError) -> Self {
+        match error {
+            DocumentsError::Read(error) => error.into(),
+            DocumentsError::Log(error) => error.into(),
+            DocumentsError::Document(error) => error.into(),
+            DocumentsError::Render(error) => Self::internal(&error),
+            DocumentsError::Context(error) => Self::internal(&error),
+            DocumentsError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<DocumentError> for Problem {
+    fn from(error: DocumentError) -> Self {
+        let detail = error.to_string();
+        match error {
+            DocumentError::TimeZone(_) => Self::new(Kind::InvalidParameter, detail).at("time_zone"),
+            DocumentError::NoDeployments { .. } => Self::new(Kind::NotFound, detail),
+            DocumentError::UnknownDeployment { .. } => Self::new(Kind::NotFound, detail).at("deployment"),
+            DocumentError::Reversed { .. } => Self::new(Kind::InvalidParameter, detail).at("from"),
+            DocumentError::Point(_) => Self::new(Kind::InvalidParameter, detail).at("from"),
         }
     }
 }

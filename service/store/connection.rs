@@ -119,7 +119,8 @@ impl Connect {
                 sqlite.batch_execute(&format!("PRAGMA busy_timeout = {};", PATIENCE.as_millis()))?;
                 sqlite.batch_execute(
                     "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA foreign_keys = ON; \
-                     PRAGMA cache_size = -16000; PRAGMA wal_autocheckpoint = 4000; PRAGMA trusted_schema = OFF;",
+                     PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000; \
+                     PRAGMA wal_autocheckpoint = 4000; PRAGMA trusted_schema = OFF;",
                 )?;
                 Ok(Connection::Sqlite(sqlite))
             }

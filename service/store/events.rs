@@ -181,17 +181,26 @@ impl ReadTx<'_> {
 
     /// References below `tree_size` whose value begins with `prefix`, in order of value, at most `limit`.
     pub fn search(&mut self, prefix: &str, tree_size: u64, limit: i64) -> Result<Vec<ReferenceRow>, StoreError> {
-        // The greatest character closes the range in byte order, which is the order of both databases here.
-        let end = format!("{prefix}{}", char::MAX);
         let query = reference::table
-            .filter(reference::value.ge(prefix).and(reference::value.lt(end)))
+            .filter(reference::value.ge(prefix).and(reference::value.le(end_of(prefix))))
             .filter(reference::idx.lt(tree_size as i64))
             .order((reference::value, reference::kind, reference::idx))
             .limit(limit);
         Ok(each!(self.connection, c => query.select(ReferenceRow::as_select()).load(c))?)
     }
 
-    /// All references of an event, given its values.
+    /// Events below `tree_size` whose own id lies in this range, both ends included, at most [`ROWS_PER_INSERT`].
+    pub fn named_events(&mut self, first: &str, last: &str, tree_size: u64) -> Result<Vec<i64>, StoreError> {
+        let query = event::table
+            .filter(event::event_id.ge(first).and(event::event_id.le(last)))
+            .filter(event::idx.lt(tree_size as i64))
+            .order((event::event_id, event::idx))
+            .limit(ROWS_PER_INSERT as i64)
+            .select(event::idx);
+        Ok(each!(self.connection, c => query.load(c))?)
+    }
+
+    /// All references of some events, in order of index.
     pub fn references_at(&mut self, start: u64, count: u64) -> Result<Vec<ReferenceRow>, StoreError> {
         let query = reference::table
             .filter(
@@ -202,6 +211,12 @@ impl ReadTx<'_> {
             .order((reference::idx, reference::value, reference::kind));
         Ok(each!(self.connection, c => query.select(ReferenceRow::as_select()).load(c))?)
     }
+}
+
+/// The greatest text that begins like this: the greatest character closes the range in byte order, which is the order of both
+/// databases here.
+pub fn end_of(prefix: &str) -> String {
+    format!("{prefix}{}", char::MAX)
 }
 
 impl WriteTx<'_> {

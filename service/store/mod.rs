@@ -15,7 +15,7 @@ mod schema;
 use std::sync::Arc;
 
 pub use connection::{Connect, DatabaseUrl};
-pub use events::{EventFilter, EventRow, ReferenceRow};
+pub use events::{EventFilter, EventRow, ReferenceRow, end_of};
 pub use log::{EnvelopeRow, HeadRow, LogRow};
 pub use page::{Cursor, CursorError};
 

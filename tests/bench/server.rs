@@ -67,7 +67,7 @@ impl Server {
         let log = std::fs::File::create(directory.path().join("serve.log")).unwrap();
         let mut child = command.stdout(Stdio::null()).stderr(log).spawn().unwrap();
         let deadline = Instant::now() + Duration::from_secs(30);
-        while TcpStream::connect(address).is_err() {
+        while !is_healthy(address) {
             let ended = child.try_wait().unwrap();
             if ended.is_some() || Instant::now() > deadline {
                 let log = std::fs::read_to_string(directory.path().join("serve.log")).unwrap();
@@ -138,4 +138,16 @@ impl Drop for Server {
             eprintln!("{} could not be ended: {error}", self.name);
         }
     }
+}
+
+/// Whether it answers. A listener that accepts connections may belong to a service that is not open yet.
+fn is_healthy(address: SocketAddr) -> bool {
+    let Ok(mut stream) = TcpStream::connect(address) else {
+        return false;
+    };
+    let request = "GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n";
+    let mut answer = String::new();
+    stream.write_all(request.as_bytes()).is_ok()
+        && stream.read_to_string(&mut answer).is_ok()
+        && answer.starts_with("HTTP/1.1 200")
 }

@@ -1,6 +1,10 @@
 //! A bundle verifies as it was written, and in no other form: every byte of every file counts.
 
+use std::fs;
+use std::path::{Path, PathBuf};
+
 use super::*;
+use crate::audit::Kind;
 use crate::audit::fixture::Log;
 
 struct Bundle {

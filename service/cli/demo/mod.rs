@@ -3,6 +3,8 @@
 //! Every record goes through the same door as a real one, at the time of the story; then the clock is let go.
 
 mod cast;
+mod facts;
+mod plot;
 mod scenario;
 mod scribe;
 

@@ -7,107 +7,15 @@ use serde_json::{Value, json};
 use uuid::Builder;
 
 use super::cast::{Person, Service, Signer};
+use super::facts::{Attempt, Recording, Release, Trouble};
 use crate::cli::event::{
     APPROVAL_CLOSED, APPROVAL_CREATED, DEPLOYMENT_FINISHED, DEPLOYMENT_QUEUED, DEPLOYMENT_STARTED, Draft,
     INCIDENT_DETECTED, INCIDENT_REPORTED, INCIDENT_RESOLVED, PAYLOAD_TYPE, TEST_SUITE_FINISHED, person, reference,
 };
 use crate::domain::extension::{
-    Actor, ActorKind, CauseClass, Commit, DeploymentKind, PullRequest, ReviewVerdict, RollbackPlan, TestDetail,
-    TicketRef, Tier,
+    Actor, ActorKind, DeploymentKind, PullRequest, ReviewVerdict, RollbackPlan, TestDetail, TicketRef, Tier,
 };
 use crate::domain::{Extension, Instant};
-
-/// One record, ready to be signed and posted.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Recording {
-    /// When the service is to receive it.
-    pub recorded_at: Instant,
-    /// Who signs it.
-    pub signer: Signer,
-    /// Type of the payload.
-    pub payload_type: &'static str,
-    /// The payload.
-    pub payload: Vec<u8>,
-}
-
-/// A built version of a service, with what went into it.
-#[derive(Debug, Clone)]
-pub struct Release {
-    /// The service.
-    pub service: &'static Service,
-    /// Version.
-    pub version: String,
-    /// Version before it.
-    pub previous: String,
-    /// The commit it is built from.
-    pub commit: String,
-    /// The artifact, with its digest.
-    pub artifact: String,
-    /// Commits since the version before.
-    pub commits: Vec<Commit>,
-    /// Pull requests since the version before.
-    pub pull_requests: Vec<PullRequest>,
-    /// Tickets since the version before.
-    pub tickets: Vec<TicketRef>,
-}
-
-/// What is particular about one deployment.
-#[derive(Debug, Clone)]
-pub struct Attempt {
-    /// Where to.
-    pub environment: &'static str,
-    /// How it ended, in the words of CDEvents.
-    pub outcome: &'static str,
-    /// What kind it is.
-    pub kind: DeploymentKind,
-    /// Why it is done.
-    pub reason: Option<String>,
-    /// What it repairs.
-    pub remediates: Option<String>,
-    /// Who pressed the button; the pipeline if nobody did.
-    pub by: Option<Person>,
-    /// Whether commits, tickets and a plan are told.
-    pub documented: bool,
-    /// How much later than it happened it is recorded, in minutes.
-    pub late: i64,
-}
-
-impl Attempt {
-    /// An ordinary deployment that succeeds.
-    pub fn to(environment: &'static str) -> Self {
-        Self {
-            environment,
-            outcome: "success",
-            kind: DeploymentKind::Normal,
-            reason: None,
-            remediates: None,
-            by: None,
-            documented: true,
-            late: 0,
-        }
-    }
-}
-
-/// What is particular about one incident.
-#[derive(Debug, Clone, Default)]
-pub struct Trouble {
-    /// Its id.
-    pub id: &'static str,
-    /// Service that is hurt.
-    pub service: Option<&'static str>,
-    /// What is seen.
-    pub description: &'static str,
-    /// How bad it is.
-    pub severity: &'static str,
-    /// The deployment that is said to have caused it.
-    pub caused_by: Option<String>,
-    /// The version that misbehaves.
-    pub version: Option<String>,
-    /// What kind of cause it had, as found out by the end.
-    pub cause: Option<CauseClass>,
-    /// Minutes from detection to resolution.
-    pub minutes: i64,
-}
 
 /// The writer of the story.
 pub struct Scribe {

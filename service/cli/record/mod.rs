@@ -4,6 +4,7 @@
 
 mod approval;
 mod change;
+mod changes;
 mod deployment;
 mod incident;
 mod test;

@@ -101,12 +101,12 @@ pub async fn create_events(app: Data<App>, request: HttpRequest, payload: Payloa
         .split(|byte| *byte == b'\n')
         .filter(|line| !line.trim_ascii().is_empty())
         .collect();
-    let small = lines
+    let small: Vec<&[u8]> = lines
         .iter()
+        .copied()
         .filter(|line| line.len() <= body::MAX_ENVELOPE)
-        .map(|line| line.to_vec())
         .collect();
-    let mut recorded = app.record_all(small).await.into_iter();
+    let mut recorded = app.record_all(&small).await.into_iter();
     let mut answers = String::with_capacity(lines.len() * 1024);
     for line in lines {
         let result = if line.len() > body::MAX_ENVELOPE {

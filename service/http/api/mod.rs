@@ -1,6 +1,7 @@
 //! The JSON API, one noun a file.
 
 pub mod deployments;
+pub mod documents;
 pub mod events;
 pub mod health;
 pub mod hooks;

@@ -1,0 +1,239 @@
+//! Verifies a bundle: every byte of every file, in memory that does not grow with it.
+
+use std::collections::VecDeque;
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use ledger::{Checkpoint, NoteKey, SignedNote};
+
+use super::{CHECKPOINT, Line, Part, README, README_TEXT, WIDTH, belongs};
+use crate::audit::{Audit, Content, Kind, Report};
+
+/// No line of a bundle is longer: an envelope may hold 1 MiB, a third more in base64.
+const MAX_LINE: u64 = 8 << 20;
+/// No entry file is longer: 256 entries of at most 65,535 bytes, each with its length.
+const MAX_ENTRIES: u64 = WIDTH * (2 + 65_535);
+/// Neither a checkpoint nor the README is longer.
+const MAX_TEXT: u64 = 1 << 20;
+
+/// Why a bundle cannot be looked at. What is wrong *in* it is a finding instead.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read {path}: {error}", path = path.display())]
+pub struct Unreadable {
+    path: PathBuf,
+    error: io::Error,
+}
+
+/// What verification found: the checkpoint if its signature holds, and the audit.
+pub struct Verdict {
+    /// The checkpoint, verified.
+    pub checkpoint: Option<Checkpoint>,
+    /// The audit.
+    pub report: Report,
+}
+
+/// Verifies every byte of the folder. Memory use does not depend on its size.
+pub fn verify(folder: &Path, log: &NoteKey) -> Result<Verdict, Unreadable> {
+    fs::read_dir(folder).map_err(|error| Unreadable {
+        path: folder.to_owned(),
+        error,
+    })?;
+    let mut audit = Audit::new();
+    let checkpoint = match checkpoint(folder, log)? {
+        Ok(checkpoint) => checkpoint,
+        Err(message) => {
+            audit.find(Kind::Form, None, message);
+            return Ok(Verdict {
+                checkpoint: None,
+                report: audit.close(),
+            });
+        }
+    };
+    match read(folder, README, MAX_TEXT)? {
+        Some(bytes) if bytes == README_TEXT.as_bytes() => {}
+        Some(_) => audit.find(
+            Kind::Form,
+            None,
+            format!("{README} is not the text of bundle format v1"),
+        ),
+        None => audit.find(Kind::Form, None, format!("{README} is missing")),
+    }
+    // Nothing is read by a size that the log has not signed, and nothing is gone through that is not there.
+    for part in Part::all(checkpoint.size) {
+        if !add(folder, part, &mut audit)? {
+            break;
+        }
+    }
+    strangers(folder, checkpoint.size, &mut audit)?;
+    Ok(Verdict {
+        report: audit.finish(&checkpoint),
+        checkpoint: Some(checkpoint),
+    })
+}
+
+fn checkpoint(folder: &Path, log: &NoteKey) -> Result<Result<Checkpoint, String>, Unreadable> {
+    let Some(bytes) = read(folder, CHECKPOINT, MAX_TEXT)? else {
+        return Ok(Err(format!("{CHECKPOINT} is missing")));
+    };
+    let Ok(text) = String::from_utf8(bytes) else {
+        return Ok(Err(format!("{CHECKPOINT} is not UTF-8")));
+    };
+    Ok(open_checkpoint(&text, log).map_err(|message| format!("{CHECKPOINT}: {message}")))
+}
+
+/// A checkpoint whose signature holds; the note must be byte-exact and hold no other signature.
+pub fn open_checkpoint(text: &str, log: &NoteKey) -> Result<Checkpoint, String> {
+    let note = SignedNote::parse(text).map_err(|error| error.to_string())?;
+    let checkpoint =
+        Checkpoint::open(&note, log).map_err(|error| format!("{error} (is {} this log's key?)", log.name()))?;
+    if note.signatures().len() != 1 || note.to_string() != text {
+        return Err("it holds more than the checkpoint and the log's signature".to_owned());
+    }
+    Ok(checkpoint)
+}
+
+/// Audits one pair of files. False when one is missing, so that nothing after it is looked for.
+fn add(folder: &Path, part: Part, audit: &mut Audit) -> Result<bool, Unreadable> {
+    let form = |audit: &mut Audit, message: String| audit.find(Kind::Form, Some(audit.size()), message);
+    let (entries_file, envelopes_file) = (part.entries_file(), part.envelopes_file());
+    let Some(entries) = read(folder, &entries_file, MAX_ENTRIES)? else {
+        form(audit, format!("{entries_file} is missing, or larger than it can be"));
+        return Ok(false);
+    };
+    let Some(mut lines) = Lines::open(folder, &envelopes_file)? else {
+        form(audit, format!("{envelopes_file} is missing"));
+        return Ok(false);
+    };
+    let leaves = leaves(&entries);
+    if leaves.len() != usize::from(part.width) {
+        form(
+            audit,
+            format!("{entries_file} does not hold {} entries and nothing else", part.width),
+        );
+    }
+    for leaf in leaves {
+        let index = audit.size();
+        let text = lines.next()?;
+        let parsed = text.as_deref().and_then(Line::parse);
+        match &parsed {
+            Some(line) => {
+                audit.add(line.index, leaf, line.content());
+            }
+            None => {
+                form(
+                    audit,
+                    format!("{envelopes_file}: the line of entry {index} is missing or not in its exact form"),
+                );
+                audit.add(index, leaf, Content::Erased);
+            }
+        }
+    }
+    if lines.next()?.is_some() {
+        form(audit, format!("{envelopes_file} holds more than {} lines", part.width));
+    }
+    Ok(true)
+}
+
+/// Entries taken apart; what does not fit is left over as one that cannot be an entry.
+fn leaves(mut bytes: &[u8]) -> Vec<&[u8]> {
+    let mut leaves = Vec::new();
+    while !bytes.is_empty() {
+        let taken = bytes
+            .split_first_chunk::<2>()
+            .and_then(|(length, rest)| rest.split_at_checked(usize::from(u16::from_be_bytes(*length))));
+        let Some((leaf, rest)) = taken else {
+            leaves.push(bytes);
+            break;
+        };
+        leaves.push(leaf);
+        bytes = rest;
+    }
+    leaves
+}
+
+/// The lines of a file, each with its newline.
+struct Lines {
+    path: PathBuf,
+    reader: BufReader<File>,
+}
+
+impl Lines {
+    fn open(folder: &Path, name: &str) -> Result<Option<Self>, Unreadable> {
+        let path = folder.join(name);
+        Ok(open(&path)?.map(|file| Self {
+            reader: BufReader::new(file),
+            path,
+        }))
+    }
+
+    fn next(&mut self) -> Result<Option<Vec<u8>>, Unreadable> {
+        let mut line = Vec::new();
+        (&mut self.reader)
+            .take(MAX_LINE)
+            .read_until(b'\n', &mut line)
+            .map_err(|error| Unreadable {
+                path: self.path.clone(),
+                error,
+            })?;
+        Ok(Some(line).filter(|line| !line.is_empty()))
+    }
+}
+
+/// A file of at most `limit` bytes; none if it is missing, larger, or not a plain file.
+fn read(folder: &Path, name: &str, limit: u64) -> Result<Option<Vec<u8>>, Unreadable> {
+    let path = folder.join(name);
+    let Some(file) = open(&path)? else { return Ok(None) };
+    let mut bytes = Vec::new();
+    file.take(limit + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| Unreadable { path, error })?;
+    Ok(Some(bytes).filter(|bytes| bytes.len() as u64 <= limit))
+}
+
+/// A plain file, opened; none if there is no plain file of this name.
+fn open(path: &Path) -> Result<Option<File>, Unreadable> {
+    let unreadable = |error| Unreadable {
+        path: path.to_owned(),
+        error,
+    };
+    match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_file() => File::open(path).map(Some).map_err(unreadable),
+        Ok(_) => Ok(None),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+        Err(error) => Err(unreadable(error)),
+    }
+}
+
+/// Looks for what does not belong into the folder.
+fn strangers(folder: &Path, size: u64, audit: &mut Audit) -> Result<(), Unreadable> {
+    let mut folders = VecDeque::from([PathBuf::new()]);
+    while let Some(relative) = folders.pop_front() {
+        let path = folder.join(&relative);
+        let unreadable = |error| Unreadable {
+            path: path.clone(),
+            error,
+        };
+        let mut empty = true;
+        for item in fs::read_dir(&path).map_err(unreadable)? {
+            let item = item.map_err(unreadable)?;
+            empty = false;
+            let name = relative.join(item.file_name());
+            let kind = item.file_type().map_err(unreadable)?;
+            if kind.is_dir() {
+                // Only folders on the way to a file that belongs here; three levels are more than any tree needs.
+                folders.push_back(name);
+            } else if !kind.is_file() || !belongs(&name, size) {
+                audit.find(
+                    Kind::Form,
+                    None,
+                    format!("{} does not belong into the bundle", name.display()),
+                );
+            }
+        }
+        if empty {
+            audit.find(Kind::Form, None, format!("{} is an empty folder", relative.display()));
+        }
+    }
+    Ok(())
+}
