@@ -26,15 +26,19 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "app",
         &[
             "adapter",
+            "audit",
+            "check",
             "clock",
             "correlate",
+            "document",
             "domain",
             "entropy",
+            "render",
             "sequencer",
             "store",
         ],
     ),
-    ("http", &["adapter", "app", "domain", "sequencer", "store"]),
+    ("http", &["adapter", "app", "document", "domain", "sequencer", "store"]),
     (
         "cli",
         &[
@@ -46,6 +50,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "domain",
             "entropy",
             "http",
+            "render",
             "store",
             "telemetry",
         ],
