@@ -165,10 +165,12 @@ fn promoted(subject: &Subject<'_>) -> Verdict {
     if lower.is_empty() {
         return not_evaluable(expected, "the ledger knows no lower environment of this service", start);
     }
-    let same: Vec<&&Deployment> = lower
+    let mut same: Vec<&&Deployment> = lower
         .iter()
         .filter(|d| d.succeeded() && d.same_content(deployment))
         .collect();
+    // The closest to users says most.
+    same.sort_by_key(|d| std::cmp::Reverse(subject.facts.tier(&d.environment).map(rank)));
     let end = |d: &Deployment| d.end().map(|end| (end.index, end.occurred_at));
     let early = same
         .iter()

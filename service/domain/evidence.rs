@@ -305,18 +305,14 @@ impl Request {
     fn answer(&mut self, record: &Recorded, body: &ApprovalBody) -> Option<Approval> {
         let binding = bound(record).or(&self.binding);
         if body.step == ApprovalStep::Created {
-            let actor = || record.event.extension.actor.as_ref().map(|a| a.id.clone());
-            self.requested_by = body.person.clone().or_else(actor);
+            self.requested_by = person(record, body);
             self.binding = binding;
             return None;
         }
         Some(Approval {
             id: record.event.subject_id.clone(),
             origin: origin(record),
-            person: body
-                .person
-                .clone()
-                .or_else(|| record.event.extension.actor.as_ref().map(|a| a.id.clone())),
+            person: person(record, body),
             answer: Answer::of(body)?,
             role: record.event.extension.role.clone(),
             requested_by: self.requested_by.clone(),
@@ -324,6 +320,16 @@ impl Request {
             binding,
         })
     }
+}
+
+/// Who asked or answered. CDEvents wants a URI there; `mailto:` only says that the rest is an address.
+fn person(record: &Recorded, body: &ApprovalBody) -> Option<String> {
+    let actor = || record.event.extension.actor.as_ref().map(|a| a.id.clone());
+    let named = body
+        .person
+        .as_deref()
+        .map(|person| person.strip_prefix("mailto:").unwrap_or(person).to_owned());
+    named.or_else(actor)
 }
 
 fn bound(record: &Recorded) -> Binding {
