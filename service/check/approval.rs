@@ -97,19 +97,7 @@ impl<'a> Approvals<'a> {
 
 /// Whether the ledger holds any approval for the service, so that the absence of one means something.
 fn collected(subject: &Subject<'_>) -> bool {
-    let service = &subject.deployment.service;
-    subject
-        .facts
-        .evidence
-        .approvals
-        .iter()
-        .any(|approval| approval.binding.service.as_ref() == Some(service))
-        || subject
-            .facts
-            .deployments
-            .iter()
-            .filter(|d| d.service == *service)
-            .any(|d| !subject.facts.evidence.approvals_of(d).is_empty())
+    subject.facts.approved.contains(&subject.deployment.service)
 }
 
 fn person(approval: &Approval) -> &str {

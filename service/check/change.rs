@@ -1,7 +1,6 @@
 //! Checks of what the deployment says about the change.
 
 use super::{Check, Subject, Verdict, fail, not_applicable, pass};
-use crate::domain::deployment::Effect;
 
 pub(super) const REFERENCE: Check = Check {
     id: "DL-CHG-1",
@@ -16,7 +15,8 @@ pub(super) const DESCRIBED: Check = Check {
     id: "DL-CHG-2",
     version: 1,
     title: "The reason for the deployment is described",
-    definition: "The record gives a reason of at least 20 characters that is more than the version or the service name.",
+    definition: "The record gives a reason of at least 20 characters that is more than the version or the service name; or \
+                 it names a ticket or pull request whose recorded title is such a description.",
     limits: "Does not apply to a recorded baseline. Whether the reason is a good one is for people to judge.",
     rule: described,
 };
@@ -59,26 +59,47 @@ fn described(subject: &Subject<'_>) -> Verdict {
         return not_applicable("recorded as what ran before the ledger began", deployment.indexes());
     }
     let least = subject.parameters.min_reason_chars;
-    let expected = format!("a reason of at least {least} characters");
-    let Some(reason) = &deployment.reason else {
-        return fail(expected, "no reason is recorded", deployment.indexes());
-    };
-    let evidence = vec![reason.index];
-    let words = own_words(
-        &reason.value,
-        &[
-            &deployment.label(),
-            deployment.service.as_str(),
-            deployment.environment.as_str(),
-        ],
-    );
-    let length = reason.value.trim().chars().count();
-    if length < least {
-        fail(expected, format!("a reason of {length} characters"), evidence)
-    } else if words == 0 && deployment.effect == Effect::Runs {
-        fail(expected, "a reason that only repeats what was deployed", evidence)
-    } else {
-        pass(expected, format!("a reason of {length} characters"), evidence)
+    let expected = format!("a reason, or a ticket or pull request with a title, of at least {least} characters");
+    let label = deployment.label();
+    let given = [
+        label.as_str(),
+        deployment.service.as_str(),
+        deployment.environment.as_str(),
+    ];
+    let describes = |text: &str| text.trim().chars().count() >= least && own_words(text, &given) > 0;
+    if let Some(reason) = deployment.reason.as_ref().filter(|reason| describes(&reason.value)) {
+        let length = reason.value.trim().chars().count();
+        return pass(expected, format!("a reason of {length} characters"), vec![reason.index]);
+    }
+    let tickets = deployment
+        .tickets
+        .iter()
+        .map(|t| (&t.value.id, t.value.title.as_deref(), t.index));
+    let requests = deployment
+        .pull_requests
+        .iter()
+        .map(|p| (&p.value.id, p.value.title.as_deref(), p.index));
+    let titled = tickets
+        .chain(requests)
+        .find_map(|(id, title, index)| Some((id, title.filter(|t| describes(t))?, index)));
+    if let Some((id, title, index)) = titled {
+        return pass(expected, format!("{id}: {title}"), vec![index]);
+    }
+    match &deployment.reason {
+        None => fail(
+            expected,
+            "no reason is recorded, and no such title",
+            deployment.indexes(),
+        ),
+        Some(reason) if reason.value.trim().chars().count() < least => {
+            let length = reason.value.trim().chars().count();
+            fail(expected, format!("a reason of {length} characters"), vec![reason.index])
+        }
+        Some(reason) => fail(
+            expected,
+            "a reason that only repeats what was deployed",
+            vec![reason.index],
+        ),
     }
 }
 

@@ -5,7 +5,6 @@ use super::{Check, Subject, Verdict, fail, not_applicable, not_evaluable, pass};
 use crate::domain::Outcome;
 use crate::domain::deployment::{Deployment, Effect};
 use crate::domain::extension::DeploymentKind;
-use crate::domain::history::Timeline;
 use crate::domain::words::when;
 
 pub(super) const BACK_OUT: Check = Check {
@@ -175,10 +174,9 @@ fn handled(subject: &Subject<'_>) -> Verdict {
 }
 
 fn next_success<'a>(subject: &Subject<'a>, deployment: &Deployment) -> Option<&'a Deployment> {
-    let timeline = Timeline::of(&subject.facts.deployments, &deployment.service, &deployment.environment);
-    timeline
-        .runs()
-        .iter()
-        .map(|run| run.deployment)
-        .find(|next| next.order() > deployment.order())
+    let here = |d: &&Deployment| d.service == deployment.service && d.environment == deployment.environment;
+    let later = subject.facts.deployments.iter().filter(here);
+    later
+        .filter(|d| d.succeeded() && d.order() > deployment.order())
+        .min_by_key(|d| d.order())
 }

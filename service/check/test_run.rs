@@ -110,7 +110,7 @@ fn passed(subject: &Subject<'_>) -> Verdict {
     if deployment.artifact.is_none() && deployment.commit.is_none() {
         return not_evaluable(expected, "the deployment names neither artifact nor commit", evidence);
     }
-    if tested(subject) {
+    if subject.facts.tested.contains(&deployment.service) {
         fail(expected, "no test of this artifact or commit is recorded", evidence)
     } else {
         not_evaluable(expected, "the ledger holds no test results for this service", evidence)
@@ -119,23 +119,6 @@ fn passed(subject: &Subject<'_>) -> Verdict {
 
 fn other_content(test: &TestResult, deployment: &Deployment) -> bool {
     test.binding.same_artifact(deployment) == Some(false) || test.binding.same_commit(deployment) == Some(false)
-}
-
-/// Whether the ledger holds any test result for the service, so that the absence of one means something.
-fn tested(subject: &Subject<'_>) -> bool {
-    let service = &subject.deployment.service;
-    subject
-        .facts
-        .evidence
-        .tests
-        .iter()
-        .any(|test| test.binding.service.as_ref() == Some(service))
-        || subject
-            .facts
-            .deployments
-            .iter()
-            .filter(|d| d.service == *service)
-            .any(|d| !subject.facts.evidence.tests_of(d).is_empty())
 }
 
 fn rank(tier: Tier) -> u8 {
@@ -182,10 +165,12 @@ fn promoted(subject: &Subject<'_>) -> Verdict {
     if lower.is_empty() {
         return not_evaluable(expected, "the ledger knows no lower environment of this service", start);
     }
-    let same: Vec<&&Deployment> = lower
+    let mut same: Vec<&&Deployment> = lower
         .iter()
         .filter(|d| d.succeeded() && d.same_content(deployment))
         .collect();
+    // The closest to users says most.
+    same.sort_by_key(|d| std::cmp::Reverse(subject.facts.tier(&d.environment).map(rank)));
     let end = |d: &Deployment| d.end().map(|end| (end.index, end.occurred_at));
     let early = same
         .iter()
@@ -219,12 +204,11 @@ fn verified(subject: &Subject<'_>) -> Verdict {
     };
     let within = subject.parameters.verified_within_ms;
     let expected = format!("verified within {} after {}", span(within), when(end.occurred_at));
-    let runs = verifications(subject, deployment);
+    let runs = subject.facts.evidence.verifications_of(deployment);
     let delay = |test: &TestResult| test.origin.occurred_at.millis_since(end.occurred_at);
     let Some(last) = runs.iter().rev().find(|test| delay(test) <= within).or(runs.first()) else {
-        let here = |d: &Deployment| d.service == deployment.service && d.environment == deployment.environment;
-        let mut others = subject.facts.deployments.iter().filter(|d| here(d));
-        let ever = others.any(|d| !verifications(subject, d).is_empty());
+        let place = (deployment.service.clone(), deployment.environment.clone());
+        let ever = subject.facts.verified.contains(&place);
         let verdict = if ever { fail } else { not_evaluable };
         return verdict(expected, "no verification is recorded", vec![end.index]);
     };
@@ -242,18 +226,4 @@ fn verified(subject: &Subject<'_>) -> Verdict {
     } else {
         fail(expected, found, evidence)
     }
-}
-
-/// Test runs after the end that name the deployment, or its content in its environment.
-fn verifications<'a>(subject: &Subject<'a>, deployment: &Deployment) -> Vec<&'a TestResult> {
-    let Some(end) = deployment.finished_at() else {
-        return Vec::new();
-    };
-    let tests = subject.facts.evidence.tests.iter();
-    let here = tests.filter(|test| {
-        let named = test.binding.deployment_id.as_ref() == Some(&deployment.id);
-        let there = test.binding.environment.as_ref() == Some(&deployment.environment);
-        test.binding.bond(deployment).is_some() && (named || there)
-    });
-    here.filter(|test| test.origin.occurred_at >= end).collect()
 }

@@ -197,6 +197,19 @@ fn change_reference_and_reason() {
         let reason = reason.map(str::to_owned);
         expect(&with(Extension { reason, ..good() }), "DL-CHG-2", Fail, words);
     }
+    let mut titled = ticket("PAY-1");
+    titled.title = Some("Refund totals differ by a penny".to_owned());
+    let by_title = Extension {
+        reason: None,
+        tickets: vec![titled],
+        ..good()
+    };
+    expect(
+        &with(by_title),
+        "DL-CHG-2",
+        Pass,
+        "PAY-1: Refund totals differ by a penny",
+    );
     let mut baseline = Ledger::default();
     let kind = Some(DeploymentKind::Baseline);
     baseline.deploy(

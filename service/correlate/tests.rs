@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::event::{IncidentStep, Outcome};
-use crate::domain::extension::Extension;
+use crate::domain::extension::{CauseClass, DeploymentKind, Extension};
 use crate::domain::fixture::{Ledger, at, image};
 use crate::domain::{event::Body, incident};
 

@@ -12,7 +12,7 @@ mod rows;
 
 use serde::Serialize;
 
-use crate::correlate::{self, Candidate, LinkState};
+use crate::correlate::{self, Candidate, Correlator, LinkState};
 use crate::domain::facts::Facts;
 use crate::domain::incident::Incident;
 use crate::domain::{EnvironmentName, Instant, ServiceName};
@@ -152,8 +152,9 @@ impl<'a> Links<'a> {
             links: Vec::new(),
             fixes: Vec::new(),
         };
+        let correlator = Correlator::new(&facts.deployments);
         for incident in &facts.incidents {
-            let correlation = correlate::candidates(incident, &facts.deployments);
+            let correlation = correlator.candidates(incident);
             links
                 .fixes
                 .extend(correlation.remediated_by.iter().map(|index| (incident, *index)));

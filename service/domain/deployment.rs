@@ -2,7 +2,7 @@
 //!
 //! Every fact keeps the index of the entry that said it. Nothing here is stored: the same events give the same
 //! deployments, so a reader can fold them again as of any tree size. What a deployment did to its predecessors is
-//! worked out in [`super::lineage`], by ledger order.
+//! worked out by ledger order and content, and stands in [`Lineage`].
 
 use serde::Serialize;
 

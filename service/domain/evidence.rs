@@ -3,47 +3,20 @@
 //!
 //! Evidence is matched by exact references only (deployment, digest, commit, change), never by nearness in time.
 
+mod binding;
+
 use std::collections::HashMap;
 
 use serde::Serialize;
 
-use super::artifact::Artifact;
+pub use binding::{Binding, Bond};
+
+use self::binding::Places;
 use super::deployment::Deployment;
 use super::event::{Approval as ApprovalBody, ApprovalStep, Body, ChangeStep, Decision, Outcome, Recorded, RunPhase};
 use super::extension::{Extension, ReviewVerdict, TestDetail};
-use super::id::{DeploymentId, EnvironmentName, ProducerName, ServiceName};
+use super::id::ProducerName;
 use super::instant::Instant;
-
-/// What a piece of evidence speaks of.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct Binding {
-    /// The service, where it names one.
-    pub service: Option<ServiceName>,
-    /// The environment, where it names one.
-    pub environment: Option<EnvironmentName>,
-    /// The deployment.
-    pub deployment_id: Option<DeploymentId>,
-    /// The artifact as it was named: a purl or a digest.
-    pub artifact: Option<String>,
-    /// The commit.
-    pub commit: Option<String>,
-    /// Changes: ticket keys, pull request ids and URLs.
-    pub changes: Vec<String>,
-}
-
-/// The strongest reference that ties a piece of evidence to a deployment; the first is the strongest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Bond {
-    /// The same artifact.
-    Artifact,
-    /// The same commit.
-    Commit,
-    /// The deployment by its id, with nothing that says what content was meant.
-    Deployment,
-    /// A change that the deployment is about.
-    Change,
-}
 
 /// Where a fact comes from.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -182,95 +155,65 @@ pub struct Evidence {
     pub tests: Vec<TestResult>,
     /// Reviews.
     pub reviews: Vec<Review>,
+    #[serde(skip)]
+    lookup: Lookup,
+}
+
+/// Where evidence stands, by what it speaks of.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Lookup {
+    approvals: Places,
+    tests: Places,
+    reviews: Places,
 }
 
 impl Evidence {
     /// The answers that belong to a deployment, each with its strongest bond.
     pub fn approvals_of(&self, deployment: &Deployment) -> Vec<(&Approval, Bond)> {
-        of(&self.approvals, |a| a.binding.bond(deployment))
+        let found = self
+            .lookup
+            .approvals
+            .find(deployment)
+            .into_iter()
+            .map(|at| &self.approvals[at]);
+        found
+            .filter_map(|approval| Some((approval, approval.binding.bond(deployment)?)))
+            .collect()
     }
 
     /// The test results that belong to a deployment: those of its content, wherever they were run.
     pub fn tests_of(&self, deployment: &Deployment) -> Vec<(&TestResult, Bond)> {
-        of(&self.tests, |t| {
-            t.binding
-                .content_bond(deployment)
-                .or_else(|| t.binding.bond(deployment))
-        })
+        let found = self.lookup.tests.find(deployment).into_iter().map(|at| &self.tests[at]);
+        found
+            .filter_map(|test| Some((test, test.binding.wide_bond(deployment)?)))
+            .collect()
     }
 
     /// The reviews that belong to a deployment.
     pub fn reviews_of(&self, deployment: &Deployment) -> Vec<(&Review, Bond)> {
-        of(&self.reviews, |r| {
-            r.binding
-                .content_bond(deployment)
-                .or_else(|| r.binding.bond(deployment))
-        })
-    }
-}
-
-fn of<T>(list: &[T], bond: impl Fn(&T) -> Option<Bond>) -> Vec<(&T, Bond)> {
-    list.iter().filter_map(|item| Some((item, bond(item)?))).collect()
-}
-
-impl Binding {
-    /// How this is tied to a deployment, if it is. What names another service, environment or deployment is not.
-    pub fn bond(&self, deployment: &Deployment) -> Option<Bond> {
-        let named = self.deployment_id.as_ref().map(|id| *id == deployment.id);
-        let elsewhere = self.environment.as_ref().is_some_and(|e| *e != deployment.environment);
-        if elsewhere || named == Some(false) || self.other_service(deployment) {
-            return None;
-        }
-        let by_id = || (named == Some(true)).then_some(Bond::Deployment);
-        let by_change = || self.shares_change(deployment).then_some(Bond::Change);
-        self.content_bond(deployment).or_else(by_id).or_else(by_change)
+        let found = self
+            .lookup
+            .reviews
+            .find(deployment)
+            .into_iter()
+            .map(|at| &self.reviews[at]);
+        found
+            .filter_map(|review| Some((review, review.binding.wide_bond(deployment)?)))
+            .collect()
     }
 
-    /// How this is tied to the content of a deployment, wherever that was.
-    pub fn content_bond(&self, deployment: &Deployment) -> Option<Bond> {
-        if self.other_service(deployment) {
-            None
-        } else if self.same_artifact(deployment) == Some(true) {
-            Some(Bond::Artifact)
-        } else {
-            (self.same_commit(deployment) == Some(true)).then_some(Bond::Commit)
-        }
-    }
-
-    fn other_service(&self, deployment: &Deployment) -> bool {
-        self.service
-            .as_ref()
-            .is_some_and(|service| *service != deployment.service)
-    }
-
-    /// Whether it names the deployed artifact, another, or none that can be compared.
-    pub fn same_artifact(&self, deployment: &Deployment) -> Option<bool> {
-        let artifact = &deployment.artifact.as_ref()?.value;
-        let named = self.artifact.as_deref()?;
-        match (Artifact::parse(named).digest.as_deref(), artifact.digest.as_deref()) {
-            (Some(named), Some(deployed)) => Some(named == deployed),
-            // A name without digest and one with cannot be told to differ.
-            (None, Some(_)) | (Some(_), None) => (named == artifact.id).then_some(true),
-            (None, None) => Some(named == artifact.id),
-        }
-    }
-
-    /// Whether it names the deployed commit, another, or none that can be compared.
-    pub fn same_commit(&self, deployment: &Deployment) -> Option<bool> {
-        let deployed = &deployment.commit.as_ref()?.value;
-        self.commit.as_ref().map(|commit| commit.eq_ignore_ascii_case(deployed))
-    }
-
-    fn shares_change(&self, deployment: &Deployment) -> bool {
-        let tickets = deployment.tickets.iter().map(|t| t.value.id.as_str());
-        let urls = deployment.pull_requests.iter().filter_map(|p| p.value.url.as_deref());
-        // A bare number such as `420` names a pull request only together with its service.
-        let numbers = deployment.pull_requests.iter().map(|p| p.value.id.as_str());
-        let numbers = numbers.filter(|id| self.service.is_some() || !id.bytes().all(|b| b.is_ascii_digit()));
-        tickets
-            .chain(urls)
-            .chain(numbers)
-            .any(|change| self.changes.iter().any(|c| c == change))
+    /// Test runs after the end of a deployment that name it, or its content in its environment.
+    pub fn verifications_of(&self, deployment: &Deployment) -> Vec<&TestResult> {
+        let Some(end) = deployment.finished_at() else {
+            return Vec::new();
+        };
+        let found = self.lookup.tests.find(deployment).into_iter().map(|at| &self.tests[at]);
+        let here = found.filter(|test| {
+            let named = test.binding.deployment_id.as_ref() == Some(&deployment.id);
+            let there = test.binding.environment.as_ref() == Some(&deployment.environment);
+            (named || there) && test.binding.bond(deployment).is_some()
+        });
+        here.filter(|test| test.origin.occurred_at >= end).collect()
     }
 }
 
@@ -284,7 +227,7 @@ pub fn fold(records: &[Recorded]) -> Evidence {
             Body::Approval(body) => {
                 let request = requests.entry((&event.source, &event.subject_id)).or_default();
                 if let Some(approval) = request.answer(record, body) {
-                    push_answer(&mut evidence.approvals, approval);
+                    request.push(&mut evidence.approvals, approval);
                 }
             }
             Body::TestRun(run) => {
@@ -330,6 +273,11 @@ pub fn fold(records: &[Recorded]) -> Evidence {
             | Body::Other => {}
         }
     }
+    evidence.lookup = Lookup {
+        approvals: Places::of(evidence.approvals.iter().map(|a| &a.binding)),
+        tests: Places::of(evidence.tests.iter().map(|t| &t.binding)),
+        reviews: Places::of(evidence.reviews.iter().map(|r| &r.binding)),
+    };
     evidence
 }
 
@@ -338,25 +286,33 @@ pub fn fold(records: &[Recorded]) -> Evidence {
 struct Request {
     requested_by: Option<String>,
     binding: Binding,
+    /// Positions of the answers so far.
+    answers: Vec<usize>,
 }
 
 impl Request {
+    /// The closing of an approval repeats its last answer: that is one answer, and the first telling of it counts.
+    fn push(&mut self, approvals: &mut Vec<Approval>, answer: Approval) {
+        let mut known = self.answers.iter().rev().map(|at| &approvals[*at]);
+        let last = known.find(|known| known.person == answer.person);
+        if last.is_none_or(|last| last.answer != answer.answer || last.binding != answer.binding) {
+            self.answers.push(approvals.len());
+            approvals.push(answer);
+        }
+    }
+
     /// Takes in an event about the request; gives the answer, where the event is one.
     fn answer(&mut self, record: &Recorded, body: &ApprovalBody) -> Option<Approval> {
         let binding = bound(record).or(&self.binding);
         if body.step == ApprovalStep::Created {
-            let actor = || record.event.extension.actor.as_ref().map(|a| a.id.clone());
-            self.requested_by = body.person.clone().or_else(actor);
+            self.requested_by = person(record, body);
             self.binding = binding;
             return None;
         }
         Some(Approval {
             id: record.event.subject_id.clone(),
             origin: origin(record),
-            person: body
-                .person
-                .clone()
-                .or_else(|| record.event.extension.actor.as_ref().map(|a| a.id.clone())),
+            person: person(record, body),
             answer: Answer::of(body)?,
             role: record.event.extension.role.clone(),
             requested_by: self.requested_by.clone(),
@@ -366,33 +322,14 @@ impl Request {
     }
 }
 
-/// The closing of an approval repeats its last answer: that is one answer, and the first telling of it counts.
-fn push_answer(approvals: &mut Vec<Approval>, answer: Approval) {
-    let repeated = approvals
-        .iter()
-        .rfind(|a| a.id == answer.id && a.person == answer.person)
-        .is_some_and(|known| known.answer == answer.answer && known.binding == answer.binding);
-    if !repeated {
-        approvals.push(answer);
-    }
-}
-
-impl Binding {
-    /// This binding, completed from an earlier one. Content is taken over as a whole or not at all, so that an answer
-    /// about another artifact never inherits the commit of the request.
-    fn or(mut self, earlier: &Self) -> Self {
-        self.service = self.service.or_else(|| earlier.service.clone());
-        self.environment = self.environment.or_else(|| earlier.environment.clone());
-        self.deployment_id = self.deployment_id.or_else(|| earlier.deployment_id.clone());
-        if self.artifact.is_none() && self.commit.is_none() {
-            self.artifact.clone_from(&earlier.artifact);
-            self.commit.clone_from(&earlier.commit);
-        }
-        if self.changes.is_empty() {
-            self.changes.clone_from(&earlier.changes);
-        }
-        self
-    }
+/// Who asked or answered. CDEvents wants a URI there; `mailto:` only says that the rest is an address.
+fn person(record: &Recorded, body: &ApprovalBody) -> Option<String> {
+    let actor = || record.event.extension.actor.as_ref().map(|a| a.id.clone());
+    let named = body
+        .person
+        .as_deref()
+        .map(|person| person.strip_prefix("mailto:").unwrap_or(person).to_owned());
+    named.or_else(actor)
 }
 
 fn bound(record: &Recorded) -> Binding {

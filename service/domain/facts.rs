@@ -1,12 +1,12 @@
 //! Everything that checks and documents read, folded from the events of one reading of the ledger.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::deployment::{self, Deployment};
 use super::event::{Body, Recorded};
 use super::evidence::{self, Evidence};
 use super::extension::Tier;
-use super::id::EnvironmentName;
+use super::id::{EnvironmentName, ServiceName};
 use super::incident::{self, Incident};
 
 /// Folded events.
@@ -18,27 +18,61 @@ pub struct Facts {
     pub evidence: Evidence,
     /// Incidents, by first index.
     pub incidents: Vec<Incident>,
-    /// Tiers that environments were recorded with.
+    /// How close environments are to users: as recorded, else by the names that are common for it.
     pub tiers: BTreeMap<EnvironmentName, Tier>,
+    /// Services with any approval in the ledger, so that the absence of one means something.
+    pub approved: BTreeSet<ServiceName>,
+    /// Services with any test result.
+    pub tested: BTreeSet<ServiceName>,
+    /// Places where any deployment was verified.
+    pub verified: BTreeSet<(ServiceName, EnvironmentName)>,
 }
 
 impl Facts {
     /// From events, ascending by index and of any mixture.
     pub fn fold(records: &[Recorded]) -> Self {
-        Self {
+        let mut facts = Self {
             deployments: deployment::fold(records),
             evidence: evidence::fold(records),
             incidents: incident::fold(records),
             tiers: tiers(records),
+            ..Self::default()
+        };
+        let evidence = &facts.evidence;
+        facts.approved = evidence
+            .approvals
+            .iter()
+            .filter_map(|a| a.binding.service.clone())
+            .collect();
+        facts.tested = evidence
+            .tests
+            .iter()
+            .filter_map(|t| t.binding.service.clone())
+            .collect();
+        for deployment in &facts.deployments {
+            if !evidence.approvals_of(deployment).is_empty() {
+                facts.approved.insert(deployment.service.clone());
+            }
+            if !evidence.tests_of(deployment).is_empty() {
+                facts.tested.insert(deployment.service.clone());
+            }
+            if !evidence.verifications_of(deployment).is_empty() {
+                facts
+                    .verified
+                    .insert((deployment.service.clone(), deployment.environment.clone()));
+            }
+            if !facts.tiers.contains_key(&deployment.environment)
+                && let Some(tier) = by_name(deployment.environment.as_str())
+            {
+                facts.tiers.insert(deployment.environment.clone(), tier);
+            }
         }
+        facts
     }
 
-    /// How close an environment is to users: as recorded, else by the names that are common for it.
+    /// How close an environment is to users, where that is known.
     pub fn tier(&self, environment: &EnvironmentName) -> Option<Tier> {
-        self.tiers
-            .get(environment)
-            .copied()
-            .or_else(|| by_name(environment.as_str()))
+        self.tiers.get(environment).copied()
     }
 }
 

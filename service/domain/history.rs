@@ -3,7 +3,7 @@
 //! Ledger order decides what runs, claimed times decide from when: a deployment recorded two days late still follows
 //! the one that the ledger knew before it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 
@@ -23,6 +23,8 @@ pub struct Timeline<'a> {
 pub struct Run<'a> {
     /// The deployment. One that removes the service is a run of nothing.
     pub deployment: &'a Deployment,
+    /// [`Deployment::order`] of it.
+    pub order: u64,
     /// Claimed start: harm may begin while it rolls out.
     pub from: Instant,
     /// Claimed end of the deployment that took its place; none while it is live.
@@ -34,22 +36,36 @@ pub struct Run<'a> {
 impl<'a> Timeline<'a> {
     /// Of one (service, environment), out of deployments of any.
     pub fn of(deployments: &'a [Deployment], service: &ServiceName, environment: &EnvironmentName) -> Self {
-        let mut ran: Vec<&Deployment> = deployments
-            .iter()
-            .filter(|d| d.service == *service && d.environment == *environment && d.succeeded())
-            .collect();
-        ran.sort_by_key(|d| d.order());
-        let runs = ran
-            .iter()
-            .enumerate()
-            .map(|(at, deployment)| Run {
-                deployment,
-                from: deployment.start_at(),
-                until: ran.get(at + 1).and_then(|next| next.finished_at()),
-                replaced: deployment.lineage.replaces,
-            })
-            .collect();
-        Self { runs }
+        let here = |d: &&Deployment| d.service == *service && d.environment == *environment;
+        Self::made_of(deployments.iter().filter(here).collect())
+    }
+
+    /// Of every (service, environment) among the deployments.
+    pub fn by_place(deployments: &'a [Deployment]) -> HashMap<(&'a ServiceName, &'a EnvironmentName), Self> {
+        let mut places: HashMap<_, Vec<&Deployment>> = HashMap::new();
+        for deployment in deployments {
+            places
+                .entry((&deployment.service, &deployment.environment))
+                .or_default()
+                .push(deployment);
+        }
+        places
+            .into_iter()
+            .map(|(place, here)| (place, Self::made_of(here)))
+            .collect()
+    }
+
+    fn made_of(mut here: Vec<&'a Deployment>) -> Self {
+        here.retain(|d| d.succeeded());
+        here.sort_by_cached_key(|d| d.order());
+        let runs = here.iter().enumerate().map(|(at, deployment)| Run {
+            deployment,
+            order: deployment.order(),
+            from: deployment.start_at(),
+            until: here.get(at + 1).and_then(|next| next.finished_at()),
+            replaced: deployment.lineage.replaces,
+        });
+        Self { runs: runs.collect() }
     }
 
     /// All runs, in ledger order.
@@ -77,7 +93,8 @@ impl<'a> Timeline<'a> {
     /// Whether a deployment was live at an instant, `slack_ms` before its start included. An attempt that did not
     /// succeed may do harm too: until the next success takes its place.
     pub fn live_at(&self, deployment: &Deployment, at: Instant, slack_ms: i64) -> bool {
-        let until = self.runs.iter().find(|run| run.deployment.order() > deployment.order());
+        let order = deployment.order();
+        let until = self.runs.get(self.runs.partition_point(|run| run.order <= order));
         deployment.effect == Effect::Runs
             && deployment.start_at() <= at.plus_millis(slack_ms)
             && until

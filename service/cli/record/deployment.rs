@@ -27,7 +27,7 @@ pub struct Deployment {
     /// Version that people know it by
     #[arg(long, value_name = "VERSION", value_parser = text)]
     version: Option<String>,
-    /// Artifact as a package URL, best with its digest [default: pkg:generic/SERVICE@VERSION or @COMMIT]
+    /// Artifact as a package URL, best with its digest [default: made from the service and its version or commit]
     #[arg(long, value_name = "PURL", value_parser = text)]
     artifact: Option<String>,
     /// How far it is

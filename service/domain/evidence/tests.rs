@@ -75,7 +75,7 @@ fn tests_belong_to_their_content_wherever_they_ran() {
 fn an_answer_takes_from_the_request_what_it_does_not_name() {
     let mut ledger = Ledger::default();
     for (minute, step, person) in [
-        (0, ApprovalStep::Created, "alice"),
+        (0, ApprovalStep::Created, "mailto:alice@example.com"),
         (5, ApprovalStep::Updated, "bob"),
         (6, ApprovalStep::Closed, "bob"),
     ] {
@@ -93,7 +93,7 @@ fn an_answer_takes_from_the_request_what_it_does_not_name() {
     assert_eq!(evidence.approvals.len(), 1, "closing repeats the answer");
     let approval = &evidence.approvals[0];
     assert_eq!((approval.origin.index, approval.person.as_deref()), (1, Some("bob")));
-    assert_eq!(approval.requested_by.as_deref(), Some("alice"));
+    assert_eq!(approval.requested_by.as_deref(), Some("alice@example.com"));
     assert_eq!(approval.binding.artifact, Some(digest("1")));
 }
 

@@ -1,0 +1,264 @@
+//! The rules by which a deployment becomes a candidate, tier by tier.
+
+use super::{Candidate, Correlator, HALF_LIFE_MS, LARGE_CHANGE_SET, LinkState, MINUTE_MS, Reason, SKEW_MS, WINDOW_MS};
+use crate::domain::deployment::{Deployment, Effect};
+use crate::domain::extension::{CauseClass, DeploymentKind};
+use crate::domain::history::Timeline;
+use crate::domain::incident::Incident;
+use crate::domain::instant::Instant;
+
+const EXPLICIT: f64 = 0.99;
+const ARTIFACT_MATCH: f64 = 0.95;
+const VERSION_MATCH: f64 = 0.90;
+const SAME_SERVICE: f64 = 0.80;
+const PREVIOUS_ON_SERVICE: f64 = 0.40;
+/// However much circumstances add, a suggestion stays below an explicit reference.
+const MAX_SUGGESTED: f64 = 0.95;
+/// A rollback followed by the end of the incident within this time speaks for what was rolled back.
+const RECOVERY_MS: i64 = 30 * MINUTE_MS;
+
+/// One incident, and what its candidates have in common.
+pub(super) struct Case<'c, 'a> {
+    all: &'c Correlator<'a>,
+    incident: &'c Incident,
+    /// When it is taken to have begun.
+    pub(super) began_at: Instant,
+    /// Deployments that say they repair it.
+    pub(super) fixes: Vec<&'a Deployment>,
+    /// The success just before the newest one that was live on its place.
+    previous: Option<u64>,
+}
+
+impl<'c, 'a> Case<'c, 'a> {
+    pub(super) fn new(all: &'c Correlator<'a>, incident: &'c Incident) -> Self {
+        let (began_at, _) = incident.began();
+        let fixes = all.remediating.iter().copied();
+        let place = incident.service.as_ref().zip(incident.environment.as_ref());
+        let timeline = place.and_then(|place| all.timelines.get(&place));
+        Self {
+            all,
+            incident,
+            began_at,
+            fixes: fixes.filter(|d| repairs(d, incident)).collect(),
+            previous: timeline.and_then(|timeline| previous(timeline, began_at)),
+        }
+    }
+
+    /// The deployment as a candidate, if it is one.
+    pub(super) fn candidate(&self, deployment: &Deployment) -> Option<Candidate> {
+        let (score, reasons, state) = match self.explicit_reason(deployment) {
+            Some(reason) => (EXPLICIT, vec![reason], LinkState::Explicit),
+            None => {
+                let (score, reasons) = self.suggestion(deployment)?;
+                (score, reasons, LinkState::Suggested)
+            }
+        };
+        Some(Candidate {
+            deployment: deployment.id.clone(),
+            index: deployment.index,
+            score: (score * 100.0).round() / 100.0,
+            reasons,
+            state,
+        })
+    }
+
+    /// Tier 1: somebody said so.
+    fn explicit_reason(&self, deployment: &Deployment) -> Option<Reason> {
+        let incident = self.incident;
+        let by_id = incident
+            .deployment_id
+            .as_ref()
+            .is_some_and(|id| id.value == deployment.id);
+        let by_cause = incident
+            .caused_by
+            .as_ref()
+            .is_some_and(|cause| names_deployment(&cause.value, deployment));
+        if (by_id || by_cause) && (self.could_be_ours(deployment) || !self.shares_its_id(deployment)) {
+            return Some(Reason::ExplicitIncidentRef);
+        }
+        // Of what a repairing rollback took out, the first that came in is the one that broke it.
+        let first_out =
+            |fix: &&&Deployment| fix.succeeded() && fix.lineage.withdraws.first() == Some(&deployment.index);
+        if self.fixes.iter().any(|fix| first_out(&fix)) {
+            return Some(Reason::ExplicitRemediation);
+        }
+        let names_it = |d: &Deployment| {
+            d.remediates
+                .as_ref()
+                .is_some_and(|r| names_deployment(&r.value, deployment))
+        };
+        let repaired_later = || {
+            self.all
+                .remediating
+                .iter()
+                .any(|d| d.start_at() > self.began_at && names_it(d))
+        };
+        let here = self.on_place(deployment) && self.in_window(deployment);
+        (here && repaired_later() && self.live(deployment)).then_some(Reason::ExplicitRemediation)
+    }
+
+    /// Tiers 2 and 3, and what changes their score.
+    fn suggestion(&self, deployment: &Deployment) -> Option<(f64, Vec<Reason>)> {
+        if !self.in_window(deployment) || deployment.effect == Effect::Removes {
+            return None;
+        }
+        let (here, content) = (self.on_place(deployment), names_content(self.incident, deployment));
+        if !here && !content {
+            return None;
+        }
+        let live = self.live(deployment);
+        let (mut score, reason) = if live && content {
+            (ARTIFACT_MATCH, Reason::ArtifactMatch)
+        } else if live && here && names_version(self.incident, deployment) {
+            (VERSION_MATCH, Reason::VersionMatch)
+        } else if live && here {
+            (SAME_SERVICE * self.decay(deployment), Reason::SameServiceRecent)
+        } else if here && self.previous == Some(deployment.index) {
+            (PREVIOUS_ON_SERVICE * self.decay(deployment), Reason::PreviousOnService)
+        } else {
+            return None;
+        };
+        let mut reasons = vec![reason];
+        let external = self
+            .incident
+            .cause_class
+            .as_ref()
+            .is_some_and(|c| c.value == CauseClass::External);
+        let modifiers = [
+            (self.rolled_back_before_end(deployment), 4.0, Reason::RolledBackAfter),
+            (
+                deployment.kind.kind == DeploymentKind::Emergency,
+                1.5,
+                Reason::EmergencyChange,
+            ),
+            (
+                deployment.commits.len() >= LARGE_CHANGE_SET,
+                1.2,
+                Reason::LargeChangeSet,
+            ),
+            (external, 0.1, Reason::ExternalCause),
+        ];
+        for (applies, factor, reason) in modifiers {
+            if applies {
+                score = with_odds(score, factor);
+                reasons.push(reason);
+            }
+        }
+        let also_removed = |fix: &&Deployment| fix.lineage.withdraws.iter().skip(1).any(|i| *i == deployment.index);
+        if self.fixes.iter().any(also_removed) {
+            reasons.push(Reason::AlsoRemoved);
+        }
+        Some((score.min(MAX_SUGGESTED), reasons))
+    }
+
+    fn live(&self, deployment: &Deployment) -> bool {
+        let timeline = self.all.timelines.get(&(&deployment.service, &deployment.environment));
+        timeline.is_some_and(|timeline| timeline.live_at(deployment, self.began_at, SKEW_MS))
+    }
+
+    fn on_place(&self, deployment: &Deployment) -> bool {
+        self.incident.service.as_ref() == Some(&deployment.service)
+            && self.incident.environment.as_ref() == Some(&deployment.environment)
+    }
+
+    fn could_be_ours(&self, deployment: &Deployment) -> bool {
+        self.incident.service.as_ref().is_none_or(|s| *s == deployment.service)
+            && self
+                .incident
+                .environment
+                .as_ref()
+                .is_none_or(|e| *e == deployment.environment)
+    }
+
+    /// An id that two deployments share names the one of the incident's own place.
+    fn shares_its_id(&self, deployment: &Deployment) -> bool {
+        let same = |d: &&Deployment| d.index != deployment.index && d.id == deployment.id;
+        self.all.deployments.iter().filter(same).any(|d| self.could_be_ours(d))
+    }
+
+    fn in_window(&self, deployment: &Deployment) -> bool {
+        (-SKEW_MS..=WINDOW_MS).contains(&self.began_at.millis_since(deployment.start_at()))
+    }
+
+    fn decay(&self, deployment: &Deployment) -> f64 {
+        let age = self.began_at.millis_since(deployment.start_at()).max(0);
+        (-(age as f64) / HALF_LIFE_MS as f64).exp2()
+    }
+
+    fn rolled_back_before_end(&self, deployment: &Deployment) -> bool {
+        let Some(end) = self.incident.resolved() else {
+            return false;
+        };
+        let in_time = |rollback: &Deployment| {
+            rollback.finished_at().is_some_and(|at| {
+                at >= self.began_at
+                    && at.millis_since(deployment.start_at()) <= WINDOW_MS
+                    && (-SKEW_MS..=RECOVERY_MS).contains(&end.occurred_at.millis_since(at))
+            })
+        };
+        let mut rollbacks = self.all.withdrawing.iter();
+        rollbacks.any(|d| in_time(d) && d.lineage.withdraws.contains(&deployment.index))
+    }
+}
+
+fn previous(timeline: &Timeline<'_>, began_at: Instant) -> Option<u64> {
+    let runs = timeline.runs();
+    let live = runs
+        .iter()
+        .rposition(|run| timeline.live_at(run.deployment, began_at, SKEW_MS))?;
+    Some(runs.get(live.checked_sub(1)?)?.deployment.index)
+}
+
+fn repairs(deployment: &Deployment, incident: &Incident) -> bool {
+    deployment
+        .remediates
+        .as_ref()
+        .is_some_and(|said| names_incident(&said.value, incident))
+}
+
+fn names_incident(name: &str, incident: &Incident) -> bool {
+    name == incident.id.as_str()
+        || incident.tickets.iter().any(|t| t.value.id == name)
+        || incident.ticket.as_ref().is_some_and(|t| t.value == name)
+        || index_in(name).is_some_and(|index| incident.indexes().contains(&index))
+}
+
+/// `#123` names an entry.
+fn index_in(name: &str) -> Option<u64> {
+    name.strip_prefix('#')?.parse().ok()
+}
+
+fn names_deployment(name: &str, deployment: &Deployment) -> bool {
+    name == deployment.id.as_str()
+        || index_in(name).is_some_and(|index| deployment.indexes().contains(&index))
+        || deployment.tickets.iter().any(|t| t.value.id == name)
+        || deployment
+            .pull_requests
+            .iter()
+            .any(|p| p.value.url.as_deref() == Some(name))
+        || deployment.commits.iter().any(|c| c.value.id == name)
+}
+
+fn names_content(incident: &Incident, deployment: &Deployment) -> bool {
+    let digest = incident.artifact.as_ref().and_then(|a| a.value.digest.as_deref());
+    let commit = incident.commit.as_ref().map(|c| &c.value);
+    digest.is_some_and(|digest| deployment.digest() == Some(digest))
+        || commit.is_some_and(|commit| deployment.commit.as_ref().is_some_and(|c| c.value == *commit))
+}
+
+fn names_version(incident: &Incident, deployment: &Deployment) -> bool {
+    let named = incident.version.as_ref().map(|v| v.value.as_str());
+    let named = named.or_else(|| incident.artifact.as_ref().and_then(|a| a.value.version.as_deref()));
+    named.is_some_and(|named| {
+        deployment.version.as_ref().is_some_and(|v| v.value == named)
+            || deployment
+                .artifact
+                .as_ref()
+                .is_some_and(|a| a.value.version.as_deref() == Some(named))
+    })
+}
+
+fn with_odds(score: f64, factor: f64) -> f64 {
+    let odds = score / (1.0 - score) * factor;
+    odds / (1.0 + odds)
+}
