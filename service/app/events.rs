@@ -140,9 +140,10 @@ impl App {
     pub fn search(&self, prefix: &str, tree_size: Option<u64>) -> Result<Page<Found>, ReadError> {
         self.database.read(|tx| {
             let tree_size = super::read::tree_size(tx, tree_size)?;
-            let hits = tx.search(prefix, tree_size, i64::from(MAX_PAGE))?;
+            let last = end_of(prefix);
+            let hits = tx.references_between(prefix, &last, tree_size, i64::from(MAX_PAGE))?;
             let mut indexes: BTreeSet<i64> = hits.iter().map(|hit| hit.idx).collect();
-            let named = tx.named_events(prefix, &end_of(prefix), tree_size)?;
+            let named = tx.named_events(prefix, &last, tree_size)?;
             indexes.extend(&named);
             let rows: BTreeMap<i64, EventRow> = tx.events_of(&indexes)?.into_iter().map(|row| (row.idx, row)).collect();
             let mut found: BTreeMap<(String, String), Vec<EventSummary>> = BTreeMap::new();

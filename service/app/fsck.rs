@@ -12,7 +12,7 @@ use super::log::canonical;
 use crate::audit::{Audit, Content, Kind, Report};
 use crate::domain::Recorded;
 use crate::sequencer::batch::{event_row, reference_rows};
-use crate::store::{Database, EnvelopeRow, EventRow, HeadRow, ReadTx, ReferenceRow, StoreError};
+use crate::store::{Database, EnvelopeRow, EventRow, HeadRow, RUN, ReadTx, ReferenceRow, StoreError};
 
 /// Entries looked at in one go.
 const BUNDLE: u64 = 256;
@@ -26,6 +26,7 @@ pub fn fsck(database: &Database, log_key: &NoteKey, mut progress: impl FnMut(u64
         edge: Edge::empty(),
         log_key,
         sizes: Vec::new(),
+        run: Vec::new(),
     };
     while check.audit.size() < head.tree_size {
         let start = check.audit.size();
@@ -80,6 +81,8 @@ struct Check<'a> {
     log_key: &'a NoteKey,
     /// Sizes with a checkpoint, as far as receipts still refer to them.
     sizes: Vec<i64>,
+    /// References of the entries of the run that is being read.
+    run: Vec<ReferenceRow>,
 }
 
 impl Check<'_> {
@@ -100,6 +103,7 @@ impl Check<'_> {
         for row in &bundle.envelopes {
             self.receipt_size(row, database)?;
         }
+        self.run(database, start + bundle.leaves.len() as u64)?;
         for tile in &full {
             self.tile(database, tile)?;
         }
@@ -148,6 +152,7 @@ impl Check<'_> {
         expected.sort_unstable();
         let mut stored: Vec<&ReferenceRow> = bundle.references.iter().filter(|row| row.idx as u64 == index).collect();
         stored.sort_unstable();
+        self.run.extend(expected.iter().cloned());
         if stored.iter().copied().ne(&expected) {
             self.audit.find(
                 Kind::ReadModel,
@@ -185,6 +190,32 @@ impl Check<'_> {
             self.audit.find(Kind::Checkpoint, Some(row.idx as u64), message);
         }
         self.sizes.retain(|size| *size >= row.tree_size);
+        Ok(())
+    }
+
+    /// A complete run holds the references of its entries, no more and no less.
+    fn run(&mut self, database: &Database, size: u64) -> Result<(), StoreError> {
+        if !size.is_multiple_of(RUN) {
+            return Ok(());
+        }
+        let run = size / RUN - 1;
+        let mut expected = std::mem::take(&mut self.run);
+        expected.sort_unstable();
+        let stored = database.read(|tx| {
+            let complete = tx.head()?.map_or(0, |head| head.runs);
+            if run < complete {
+                tx.run(run).map(Some)
+            } else {
+                Ok(None)
+            }
+        })?;
+        if let Some(mut stored) = stored {
+            stored.sort_unstable();
+            if stored != expected {
+                let message = format!("run {run} of references is not what the events say");
+                self.audit.find(Kind::ReadModel, None, message);
+            }
+        }
         Ok(())
     }
 

@@ -62,11 +62,7 @@ impl App {
     /// Takes in one DSSE envelope, as received.
     pub async fn record(&self, envelope: Vec<u8>) -> Result<Accepted, RecordError> {
         match self.prepare(envelope)? {
-            Prepared::Fit(record) => {
-                let same = SameContent::of(&record.verified);
-                let sequenced = self.sequencer.submit(*record).await?;
-                self.accept(sequenced, same).await
-            }
+            Prepared::Fit(record) => self.accept(self.sequencer.submit(*record).await?).await,
             Prepared::Unfit(earlier) => self.recorded_before(*earlier).await,
         }
     }
@@ -78,10 +74,7 @@ impl App {
             let mut waiting = Vec::with_capacity(group.len());
             for envelope in group {
                 waiting.push(self.prepare(envelope.to_vec()).and_then(|prepared| match prepared {
-                    Prepared::Fit(record) => {
-                        let same = SameContent::of(&record.verified);
-                        Ok(Waiting::Queued(self.sequencer.enqueue(*record)?, same))
-                    }
+                    Prepared::Fit(record) => Ok(Waiting::Queued(self.sequencer.enqueue(*record)?)),
                     Prepared::Unfit(earlier) => Ok(Waiting::Unfit(earlier)),
                 }));
                 // Verifying many takes long; others on this thread must not wait for all of it.
@@ -89,8 +82,8 @@ impl App {
             }
             for waiting in waiting {
                 results.push(match waiting {
-                    Ok(Waiting::Queued(answer, same)) => match answer.await.unwrap_or(Err(SubmitError::Stopped)) {
-                        Ok(sequenced) => self.accept(sequenced, same).await,
+                    Ok(Waiting::Queued(answer)) => match answer.await.unwrap_or(Err(SubmitError::Stopped)) {
+                        Ok(sequenced) => self.accept(sequenced).await,
                         Err(error) => Err(error.into()),
                     },
                     Ok(Waiting::Unfit(earlier)) => self.recorded_before(*earlier).await,
@@ -180,8 +173,8 @@ impl App {
 
 impl App {
     /// Turns the writer's answer into the caller's.
-    async fn accept(&self, sequenced: Sequenced, same: SameContent) -> Result<Accepted, RecordError> {
-        let index = match sequenced {
+    async fn accept(&self, sequenced: Sequenced) -> Result<Accepted, RecordError> {
+        let (index, same) = match sequenced {
             Sequenced::Fresh(receipt) => {
                 return Ok(Accepted {
                     index: receipt.proof.index,
@@ -189,7 +182,7 @@ impl App {
                     receipt: *receipt,
                 });
             }
-            Sequenced::Known { index } => index,
+            Sequenced::Known { index, record } => (index, SameContent::of(&record.verified)),
         };
         let database = self.database.clone();
         let receipt = tokio::task::spawn_blocking(move || database.read(|tx| original(tx, index, &same)))
@@ -239,7 +232,7 @@ struct Unfit {
 
 /// A record of a batch, until its answer is there.
 enum Waiting {
-    Queued(oneshot::Receiver<Result<Sequenced, SubmitError>>, SameContent),
+    Queued(oneshot::Receiver<Result<Sequenced, SubmitError>>),
     Unfit(Box<Unfit>),
 }
 

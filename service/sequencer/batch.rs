@@ -37,7 +37,7 @@ pub(super) struct Plan {
 }
 
 /// Decides each record in the order of the queue.
-pub(super) fn plan(before: &State, records: &[Record], mut known: HashMap<Identity, u64>, now: Instant) -> Plan {
+pub(super) fn plan(before: &State, records: &mut [Record], mut known: HashMap<Identity, u64>, now: Instant) -> Plan {
     let first = before.size();
     let time_ms = now.as_millis().max(before.time_ms);
     let mut after = State {
@@ -76,7 +76,7 @@ pub(super) fn plan(before: &State, records: &[Record], mut known: HashMap<Identi
             idx: index as i64,
             tree_size: 0, // known once the whole batch is
             salt: Some(record.salt.to_vec()),
-            bytes: Some(record.envelope.clone()),
+            bytes: Some(std::mem::take(&mut record.envelope)),
         });
         events.push(event_row(index, time_ms, record.producer.as_str(), &record.event));
         references.extend(reference_rows(index, &record.event));
@@ -86,8 +86,6 @@ pub(super) fn plan(before: &State, records: &[Record], mut known: HashMap<Identi
     for envelope in &mut envelopes {
         envelope.tree_size = after.edge.size() as i64;
     }
-    // In the order of the key: the database then touches each page once.
-    references.sort_unstable();
     after.root = after.edge.root();
     Plan {
         decisions,

@@ -5,6 +5,7 @@
 //! loads its state from the database again; it never goes on with what it had in memory.
 
 pub mod batch;
+mod runs;
 mod state;
 mod writer;
 
@@ -39,7 +40,6 @@ pub struct Record {
 }
 
 /// What became of a record.
-#[derive(Debug)]
 pub enum Sequenced {
     /// It is in the log.
     Fresh(Box<Receipt>),
@@ -47,6 +47,8 @@ pub enum Sequenced {
     Known {
         /// Its index.
         index: u64,
+        /// The record, to compare with what is there.
+        record: Box<Record>,
     },
 }
 

@@ -5,13 +5,16 @@
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use ledger::{Checkpoint, Hash, NodeId, NoteSigner, ProofPlan, Receipt, SignedNote, TileId, TlogProof, leaf_hash};
+use ledger::{
+    Checkpoint, Hash, NodeId, NoteKey, NoteSigner, ProofPlan, Receipt, SignedNote, TileId, TlogProof, leaf_hash,
+};
 
 use super::batch::{self, Decision, Plan};
+use super::runs::{Runs, Slice};
 use super::state::State;
 use super::{Keys, Record, Sequenced, Settings, Submission, SubmitError};
 use crate::clock::Clock;
-use crate::store::{self, Database, HeadRow, StoreError, WriteTx};
+use crate::store::{self, Database, HeadRow, ReadTx, StoreError, WriteTx};
 
 /// Most records of one batch.
 const BATCH: usize = 512;
@@ -33,6 +36,7 @@ pub(super) struct Writer {
 struct Open {
     connection: store::Writer,
     state: State,
+    runs: Runs,
 }
 
 impl Writer {
@@ -57,7 +61,7 @@ impl Writer {
                         .chain(submissions.try_iter().take(BATCH - 1))
                         .map(|submission| (submission.record, submission.reply))
                         .unzip();
-                    let answers = self.sequence(&records);
+                    let answers = self.sequence(records);
                     for (reply, answer) in replies.into_iter().zip(answers) {
                         // Nobody may be waiting any more: the record is in the log all the same, and sending it again
                         // brings the same receipt.
@@ -74,18 +78,18 @@ impl Writer {
     }
 
     /// Commits a batch. One answer for each record, in order.
-    fn sequence(&mut self, records: &[Record]) -> Vec<Result<Sequenced, SubmitError>> {
-        let committed = self.open().and_then(|()| self.commit(records));
+    fn sequence(&mut self, mut records: Vec<Record>) -> Vec<Result<Sequenced, SubmitError>> {
+        let committed = self.open().and_then(|()| self.commit(&mut records));
         match committed {
             Ok((plan, note)) => answers(records, plan, note.as_ref()),
             Err(error) => {
                 tracing::error!(%error, records = records.len(), "a batch failed; loading the log again");
                 self.open = None;
-                let answer = |_: &Record| match &error {
+                let answer = |_: Record| match &error {
                     StoreError::Unconfirmed(_) => Err(SubmitError::Unconfirmed),
                     other => Err(SubmitError::Unavailable(other.to_string())),
                 };
-                records.iter().map(answer).collect()
+                records.into_iter().map(answer).collect()
             }
         }
     }
@@ -94,9 +98,13 @@ impl Writer {
     fn open(&mut self) -> Result<(), StoreError> {
         if self.open.is_none() {
             let connection = self.database.writer()?;
-            let state = self.database.read(|tx| State::load(tx, self.signer.key()))?;
+            let (state, runs) = self.database.read(|tx| load(tx, self.signer.key()))?;
             self.keys.replace(state.keyring.clone());
-            self.open = Some(Open { connection, state });
+            self.open = Some(Open {
+                connection,
+                state,
+                runs,
+            });
         }
         Ok(())
     }
@@ -117,19 +125,24 @@ impl Writer {
         }
     }
 
-    fn commit(&mut self, records: &[Record]) -> Result<(Plan, Option<SignedNote>), StoreError> {
-        let Some(Open { connection, state }) = &mut self.open else {
+    fn commit(&mut self, records: &mut [Record]) -> Result<(Plan, Option<SignedNote>), StoreError> {
+        let Some(Open {
+            connection,
+            state,
+            runs,
+        }) = &mut self.open
+        else {
             return Err(StoreError::Damaged("the log is not loaded".into()));
         };
         let now = self.clock.now();
         let signer = &self.signer;
-        let (plan, note) = connection.transaction(|tx| {
+        let (mut plan, slice, note) = connection.transaction(|tx| {
             let head = tx
                 .lock_head()?
                 .ok_or_else(|| StoreError::Damaged("there is no head".into()))?;
             if head.tree_size != state.size() || head.root != state.root {
                 // Another replica was faster; go on from what it committed.
-                *state = State::load(&mut tx.reading(), signer.key())?;
+                (*state, *runs) = load(&mut tx.reading(), signer.key())?;
             }
             let event_ids: Vec<&str> = records.iter().map(|record| record.event.id.as_str()).collect();
             let known = tx
@@ -139,17 +152,20 @@ impl Writer {
                 .map(|(id, source, producer, index)| ((id, source, producer), index as u64))
                 .collect();
             let mut plan = batch::plan(state, records, known, now);
+            let slice = runs.slice(plan.leaves.len());
             if plan.leaves.is_empty() {
-                return Ok::<_, StoreError>((plan, None));
+                return Ok::<_, StoreError>((plan, slice, None));
             }
-            let note = write(tx, state, &plan, signer)?;
+            tx.append_run(slice.run, &runs.rows(&slice))?;
+            let note = write(tx, state, &plan, &slice, signer)?;
             if publication_due(&plan.after, now.as_millis()) {
                 plan.after.published = (plan.after.size(), now.as_millis());
                 tx.publish(plan.after.size(), now.as_millis())?;
             }
-            Ok((plan, Some(note)))
+            Ok((plan, slice, Some(note)))
         })?;
         if note.is_some() {
+            runs.advance(&slice, std::mem::take(&mut plan.references), plan.after.size());
             *state = plan.after.clone();
             self.keys.replace(state.keyring.clone());
         }
@@ -159,7 +175,7 @@ impl Writer {
     /// Publishes the newest checkpoint if it is not, and the last publication is long enough ago.
     fn publish_newest(&mut self) {
         let now_ms = self.clock.now().as_millis();
-        let Some(Open { connection, state }) = &mut self.open else {
+        let Some(Open { connection, state, .. }) = &mut self.open else {
             return;
         };
         let size = state.size();
@@ -176,6 +192,13 @@ impl Writer {
     }
 }
 
+fn load(tx: &mut ReadTx<'_>, log_key: &NoteKey) -> Result<(State, Runs), StoreError> {
+    let state = State::load(tx, log_key)?;
+    let complete = tx.head()?.map_or(0, |head| head.runs);
+    let runs = Runs::load(tx, state.size(), complete)?;
+    Ok((state, runs))
+}
+
 fn publication_due(state: &State, now_ms: i64) -> bool {
     // A clock that went back must not stop publication.
     !(0..PUBLISH_INTERVAL_MS).contains(&(now_ms - state.published.1))
@@ -183,7 +206,13 @@ fn publication_due(state: &State, now_ms: i64) -> bool {
 
 /// Writes a batch and signs the head it leads to. The signature is made inside the transaction that stores it, from
 /// leaves read back from the database, and leaves this process only after the commit.
-fn write(tx: &mut WriteTx<'_>, before: &State, plan: &Plan, signer: &NoteSigner) -> Result<SignedNote, StoreError> {
+fn write(
+    tx: &mut WriteTx<'_>,
+    before: &State,
+    plan: &Plan,
+    slice: &Slice,
+    signer: &NoteSigner,
+) -> Result<SignedNote, StoreError> {
     let (old_size, after) = (before.size(), &plan.after);
     tx.append_entries(old_size, &plan.leaves)?;
     tx.append_envelopes(&plan.envelopes)?;
@@ -209,6 +238,7 @@ fn write(tx: &mut WriteTx<'_>, before: &State, plan: &Plan, signer: &NoteSigner)
         root: after.root,
         edge: after.edge.encode(),
         time_ms: after.time_ms,
+        runs: slice.complete,
     };
     tx.move_head(old_size, &head)?;
     Ok(note)
@@ -224,7 +254,7 @@ fn stored_root(tx: &mut WriteTx<'_>, before: &State, count: u64) -> Result<Hash,
     Ok(edge.root())
 }
 
-fn answers(records: &[Record], plan: Plan, note: Option<&SignedNote>) -> Vec<Result<Sequenced, SubmitError>> {
+fn answers(records: Vec<Record>, plan: Plan, note: Option<&SignedNote>) -> Vec<Result<Sequenced, SubmitError>> {
     let Plan {
         decisions,
         mut leaves,
@@ -234,14 +264,10 @@ fn answers(records: &[Record], plan: Plan, note: Option<&SignedNote>) -> Vec<Res
     } = plan;
     let first = after.size() - leaves.len() as u64;
     let node = |id: NodeId| {
-        after.edge.node(id).or_else(|| {
-            tiles
-                .iter()
-                .find(|tile| tile.id() == TileId::of(id))
-                .and_then(|tile| tile.node(id))
-        })
+        let tile = || tiles.iter().find(|tile| tile.id() == TileId::of(id));
+        after.edge.node(id).or_else(|| tile().and_then(|tile| tile.node(id)))
     };
-    let receipt = |record: &Record, position: usize, entry: Vec<u8>| {
+    let receipt = |record: Record, position: usize, entry: Vec<u8>| {
         let index = first + position as u64;
         let unavailable = |what: &str| SubmitError::Unavailable(format!("entry {index} is recorded, but {what}"));
         let hashes = ProofPlan::inclusion(index, after.size())
@@ -262,11 +288,14 @@ fn answers(records: &[Record], plan: Plan, note: Option<&SignedNote>) -> Vec<Res
         })))
     };
     records
-        .iter()
+        .into_iter()
         .zip(decisions)
         .map(|(record, decision)| match decision {
             Decision::Append { position } => receipt(record, position, std::mem::take(&mut leaves[position])),
-            Decision::Known { index } => Ok(Sequenced::Known { index }),
+            Decision::Known { index } => Ok(Sequenced::Known {
+                index,
+                record: Box::new(record),
+            }),
             Decision::Refused(error) => Err(error),
         })
         .collect()

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use diesel::prelude::*;
 
 use super::connection::each;
-use super::schema::{event, reference};
+use super::schema::event;
 use super::{ROWS_PER_INSERT, ReadTx, StoreError, WriteTx};
 
 /// What an event says, in columns.
@@ -40,18 +40,6 @@ pub struct EventRow {
     pub recorded_ms: i64,
     /// Whether it changes who may do what.
     pub administrative: bool,
-}
-
-/// A value that an event can be found by.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Queryable, Insertable, Selectable)]
-#[diesel(table_name = reference, treat_none_as_default_value = false)]
-pub struct ReferenceRow {
-    /// The value.
-    pub value: String,
-    /// What kind of value it is.
-    pub kind: String,
-    /// Index of the event's entry.
-    pub idx: i64,
 }
 
 /// Which events to list. Every part that is given must hold.
@@ -169,26 +157,6 @@ impl ReadTx<'_> {
         Ok(each!(self.connection, c => query.load(c))?)
     }
 
-    /// References below `tree_size` that have exactly this value, of any of these kinds.
-    pub fn referring(&mut self, value: &str, kinds: &[&str], tree_size: u64) -> Result<Vec<i64>, StoreError> {
-        let query = reference::table
-            .filter(reference::value.eq(value).and(reference::kind.eq_any(kinds)))
-            .filter(reference::idx.lt(tree_size as i64))
-            .order(reference::idx)
-            .select(reference::idx);
-        Ok(each!(self.connection, c => query.load(c))?)
-    }
-
-    /// References below `tree_size` whose value begins with `prefix`, in order of value, at most `limit`.
-    pub fn search(&mut self, prefix: &str, tree_size: u64, limit: i64) -> Result<Vec<ReferenceRow>, StoreError> {
-        let query = reference::table
-            .filter(reference::value.ge(prefix).and(reference::value.le(end_of(prefix))))
-            .filter(reference::idx.lt(tree_size as i64))
-            .order((reference::value, reference::kind, reference::idx))
-            .limit(limit);
-        Ok(each!(self.connection, c => query.select(ReferenceRow::as_select()).load(c))?)
-    }
-
     /// Events below `tree_size` whose own id lies in this range, both ends included, at most [`ROWS_PER_INSERT`].
     pub fn named_events(&mut self, first: &str, last: &str, tree_size: u64) -> Result<Vec<i64>, StoreError> {
         let query = event::table
@@ -198,18 +166,6 @@ impl ReadTx<'_> {
             .limit(ROWS_PER_INSERT as i64)
             .select(event::idx);
         Ok(each!(self.connection, c => query.load(c))?)
-    }
-
-    /// All references of some events, in order of index.
-    pub fn references_at(&mut self, start: u64, count: u64) -> Result<Vec<ReferenceRow>, StoreError> {
-        let query = reference::table
-            .filter(
-                reference::idx
-                    .ge(start as i64)
-                    .and(reference::idx.lt(start.saturating_add(count) as i64)),
-            )
-            .order((reference::idx, reference::value, reference::kind));
-        Ok(each!(self.connection, c => query.select(ReferenceRow::as_select()).load(c))?)
     }
 }
 
@@ -224,14 +180,6 @@ impl WriteTx<'_> {
     pub fn append_events(&mut self, rows: &[EventRow]) -> Result<(), StoreError> {
         for some in rows.chunks(ROWS_PER_INSERT) {
             each!(&mut *self.connection, c => diesel::insert_into(event::table).values(some).execute(c))?;
-        }
-        Ok(())
-    }
-
-    /// Adds what they can be found by.
-    pub fn append_references(&mut self, rows: &[ReferenceRow]) -> Result<(), StoreError> {
-        for some in rows.chunks(ROWS_PER_INSERT) {
-            each!(&mut *self.connection, c => diesel::insert_into(reference::table).values(some).execute(c))?;
         }
         Ok(())
     }

@@ -32,6 +32,8 @@ pub struct HeadRow {
     pub edge: Vec<u8>,
     /// Time of the last entry, Unix ms.
     pub time_ms: i64,
+    /// Complete runs of references.
+    pub runs: u64,
 }
 
 /// An envelope as received, with its salt. Both are gone once it was erased.
@@ -71,9 +73,8 @@ impl ReadTx<'_> {
 
     /// The newest committed state, if the log was created.
     pub fn head(&mut self) -> Result<Option<HeadRow>, StoreError> {
-        let columns = (head::tree_size, head::root, head::edge, head::time_ms);
-        let row: Option<(i64, Vec<u8>, Vec<u8>, i64)> =
-            each!(self.connection, c => head::table.select(columns).first(c).optional())?;
+        let columns = (head::tree_size, head::root, head::edge, head::time_ms, head::runs);
+        let row: Option<HeadColumns> = each!(self.connection, c => head::table.select(columns).first(c).optional())?;
         row.map(head_row).transpose()
     }
 
@@ -160,6 +161,7 @@ impl WriteTx<'_> {
             head::root.eq(Hash::EMPTY_ROOT.0.as_slice()),
             head::edge.eq([].as_slice()),
             head::time_ms.eq(row.created_ms),
+            head::runs.eq(0_i64),
         );
         each!(&mut *self.connection, c => diesel::insert_into(head::table).values(empty).execute(c))?;
         Ok(())
@@ -168,8 +170,8 @@ impl WriteTx<'_> {
     /// The head, held against other writers until this transaction ends.
     pub fn lock_head(&mut self) -> Result<Option<HeadRow>, StoreError> {
         use super::connection::Connection;
-        let columns = (head::tree_size, head::root, head::edge, head::time_ms);
-        let row: Option<(i64, Vec<u8>, Vec<u8>, i64)> = match &mut *self.connection {
+        let columns = (head::tree_size, head::root, head::edge, head::time_ms, head::runs);
+        let row: Option<HeadColumns> = match &mut *self.connection {
             // BEGIN IMMEDIATE holds the only write lock already.
             Connection::Sqlite(c) => head::table.select(columns).first(c).optional()?,
             Connection::Postgres(c) => head::table.select(columns).for_update().first(c).optional()?,
@@ -240,21 +242,26 @@ impl WriteTx<'_> {
             head::root.eq(new.root.0.as_slice()),
             head::edge.eq(new.edge.as_slice()),
             head::time_ms.eq(new.time_ms),
+            head::runs.eq(new.runs as i64),
         );
         let moved = each!(&mut *self.connection, c => diesel::update(target).set(values).execute(c))?;
         if moved == 1 { Ok(()) } else { Err(StoreError::HeadMoved) }
     }
 }
 
-fn head_row((tree_size, root, edge, time_ms): (i64, Vec<u8>, Vec<u8>, i64)) -> Result<HeadRow, StoreError> {
+type HeadColumns = (i64, Vec<u8>, Vec<u8>, i64, i64);
+
+fn head_row((tree_size, root, edge, time_ms, runs): HeadColumns) -> Result<HeadRow, StoreError> {
     let root: [u8; 32] = root
         .try_into()
         .map_err(|_| StoreError::Damaged("the head's root is not 32 bytes".into()))?;
-    let tree_size = u64::try_from(tree_size).map_err(|_| StoreError::Damaged("the head's size is negative".into()))?;
+    let natural =
+        |value: i64| u64::try_from(value).map_err(|_| StoreError::Damaged("the head holds a negative number".into()));
     Ok(HeadRow {
-        tree_size,
+        tree_size: natural(tree_size)?,
         root: Hash(root),
         edge,
         time_ms,
+        runs: natural(runs)?,
     })
 }

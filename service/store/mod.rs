@@ -10,14 +10,16 @@ mod log;
 mod migrate;
 mod page;
 mod pool;
+mod references;
 mod schema;
 
 use std::sync::Arc;
 
 pub use connection::{Connect, DatabaseUrl};
-pub use events::{EventFilter, EventRow, ReferenceRow, end_of};
+pub use events::{EventFilter, EventRow, end_of};
 pub use log::{EnvelopeRow, HeadRow, LogRow};
 pub use page::{Cursor, CursorError};
+pub use references::{RUN, ReferenceRow};
 
 use connection::Connection;
 use pool::Pool;

@@ -40,6 +40,7 @@ diesel::table! {
         root -> Binary,
         edge -> Binary,
         time_ms -> BigInt,
+        runs -> BigInt,
     }
 }
 
@@ -77,7 +78,16 @@ diesel::table! {
 }
 
 diesel::table! {
-    reference (value, kind, idx) {
+    reference (idx, value, kind) {
+        idx -> BigInt,
+        value -> Text,
+        kind -> Text,
+    }
+}
+
+diesel::table! {
+    reference_run (run, value, kind, idx) {
+        run -> BigInt,
         value -> Text,
         kind -> Text,
         idx -> BigInt,

@@ -23,6 +23,10 @@ use clap::Parser;
 use load::Measured;
 use server::Server;
 
+// The same allocator as the service, so that the ratio compares what the servers do.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[derive(Parser)]
 #[command(about = "Measures signed single POSTs against the bare rate of signature verification")]
 struct Options {

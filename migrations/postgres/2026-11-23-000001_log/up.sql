@@ -35,7 +35,8 @@ CREATE TABLE head (
     tree_size BIGINT NOT NULL CHECK (tree_size >= 0),
     root      BYTEA NOT NULL CHECK (octet_length(root) = 32),
     edge      BYTEA NOT NULL,
-    time_ms   BIGINT NOT NULL
+    time_ms   BIGINT NOT NULL,
+    runs      BIGINT NOT NULL CHECK (runs >= 0)
 );
 ALTER TABLE head ALTER COLUMN edge SET STORAGE EXTERNAL;
 

@@ -22,11 +22,22 @@ CREATE TABLE event (
 CREATE INDEX event_place ON event (environment, service, idx);
 CREATE INDEX event_administrative ON event (idx) WHERE administrative;
 
+-- What an event can be found by, in the order of the log.
 CREATE TABLE reference (
+    idx   BIGINT NOT NULL CHECK (idx >= 0),
+    value TEXT COLLATE "C" NOT NULL,
+    kind  TEXT COLLATE "C" NOT NULL,
+    PRIMARY KEY (idx, value, kind)
+);
+
+-- The same, sorted by value within runs of as many entries: looking one up takes a step for each run, and writing one never
+-- touches a page at a random place. A function of `reference`; the runs that are complete are counted in `head`.
+CREATE TABLE reference_run (
+    run   BIGINT NOT NULL CHECK (run >= 0),
     value TEXT COLLATE "C" NOT NULL,
     kind  TEXT COLLATE "C" NOT NULL,
     idx   BIGINT NOT NULL CHECK (idx >= 0),
-    PRIMARY KEY (value, kind, idx)
+    PRIMARY KEY (run, value, kind, idx)
 );
 
 CREATE TRIGGER event_no_update BEFORE UPDATE ON event FOR EACH ROW EXECUTE FUNCTION refuse_change('event is append-only');
@@ -34,5 +45,9 @@ CREATE TRIGGER event_no_delete BEFORE DELETE ON event FOR EACH ROW EXECUTE FUNCT
 CREATE TRIGGER reference_no_update BEFORE UPDATE ON reference FOR EACH ROW EXECUTE FUNCTION refuse_change('reference is append-only');
 CREATE TRIGGER reference_no_delete BEFORE DELETE ON reference FOR EACH ROW EXECUTE FUNCTION refuse_change('reference is append-only');
 
+CREATE TRIGGER reference_run_no_update BEFORE UPDATE ON reference_run FOR EACH ROW EXECUTE FUNCTION refuse_change('reference_run is append-only');
+CREATE TRIGGER reference_run_no_delete BEFORE DELETE ON reference_run FOR EACH ROW EXECUTE FUNCTION refuse_change('reference_run is append-only');
+
 CREATE TRIGGER event_no_truncate BEFORE TRUNCATE ON event FOR EACH STATEMENT EXECUTE FUNCTION refuse_change('event is append-only');
 CREATE TRIGGER reference_no_truncate BEFORE TRUNCATE ON reference FOR EACH STATEMENT EXECUTE FUNCTION refuse_change('reference is append-only');
+CREATE TRIGGER reference_run_no_truncate BEFORE TRUNCATE ON reference_run FOR EACH STATEMENT EXECUTE FUNCTION refuse_change('reference_run is append-only');

@@ -33,7 +33,8 @@ CREATE TABLE head (
     tree_size INTEGER NOT NULL CHECK (tree_size >= 0),
     root      BLOB NOT NULL CHECK (length(root) = 32),
     edge      BLOB NOT NULL,
-    time_ms   INTEGER NOT NULL
+    time_ms   INTEGER NOT NULL,
+    runs      INTEGER NOT NULL CHECK (runs >= 0)
 ) STRICT;
 
 CREATE TABLE checkpoint (

@@ -1,0 +1,140 @@
+//! What events can be found by.
+//!
+//! A lookup by value wants an index over values, and values such as digests are random: each would be written at a random
+//! place of a tree as large as the log. So they are written twice in order instead: by index, and, a little later, sorted
+//! by value within runs of [`RUN`] entries. A lookup takes one step for each complete run and reads what is after the last.
+
+use diesel::prelude::*;
+
+use super::connection::each;
+use super::schema::{reference, reference_run};
+use super::{ROWS_PER_INSERT, ReadTx, StoreError, WriteTx};
+
+/// Entries of one run.
+pub const RUN: u64 = 4096;
+
+/// A value that an event can be found by. In the order of a run.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Queryable, Insertable, Selectable)]
+#[diesel(table_name = reference, treat_none_as_default_value = false)]
+pub struct ReferenceRow {
+    /// The value.
+    pub value: String,
+    /// What kind of value it is.
+    pub kind: String,
+    /// Index of the event's entry.
+    pub idx: i64,
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = reference_run, treat_none_as_default_value = false)]
+struct NewRunRow<'a> {
+    run: i64,
+    value: &'a str,
+    kind: &'a str,
+    idx: i64,
+}
+
+impl ReadTx<'_> {
+    /// Entries below `tree_size` that hold exactly this value, as any of these kinds, in order.
+    pub fn referring(&mut self, value: &str, kinds: &[&str], tree_size: u64) -> Result<Vec<i64>, StoreError> {
+        let runs = self.runs()?;
+        let sorted = reference_run::table
+            .filter(reference_run::run.eq_any(&runs))
+            .filter(reference_run::value.eq(value).and(reference_run::kind.eq_any(kinds)))
+            .filter(reference_run::idx.lt(tree_size as i64))
+            .select(reference_run::idx);
+        let rest = reference::table
+            .filter(reference::idx.ge(after(&runs)).and(reference::idx.lt(tree_size as i64)))
+            .filter(reference::value.eq(value).and(reference::kind.eq_any(kinds)))
+            .select(reference::idx);
+        let mut indexes: Vec<i64> = each!(self.connection, c => sorted.load(c))?;
+        let newest: Vec<i64> = each!(self.connection, c => rest.load(c))?;
+        indexes.extend(newest);
+        indexes.sort_unstable();
+        indexes.dedup();
+        Ok(indexes)
+    }
+
+    /// References below `tree_size` whose value lies in this range, both ends included, in order of value, at most `limit`.
+    pub fn references_between(
+        &mut self,
+        first: &str,
+        last: &str,
+        tree_size: u64,
+        limit: i64,
+    ) -> Result<Vec<ReferenceRow>, StoreError> {
+        let runs = self.runs()?;
+        let sorted = reference_run::table
+            .filter(reference_run::run.eq_any(&runs))
+            .filter(reference_run::value.ge(first).and(reference_run::value.le(last)))
+            .filter(reference_run::idx.lt(tree_size as i64))
+            .order((reference_run::value, reference_run::kind, reference_run::idx))
+            .limit(limit)
+            .select((reference_run::value, reference_run::kind, reference_run::idx));
+        let rest = reference::table
+            .filter(reference::idx.ge(after(&runs)).and(reference::idx.lt(tree_size as i64)))
+            .filter(reference::value.ge(first).and(reference::value.le(last)))
+            .order((reference::value, reference::kind, reference::idx))
+            .limit(limit);
+        let mut rows: Vec<ReferenceRow> = each!(self.connection, c => sorted.load(c))?;
+        let newest: Vec<ReferenceRow> = each!(self.connection, c => rest.select(ReferenceRow::as_select()).load(c))?;
+        rows.extend(newest);
+        rows.sort_unstable();
+        rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(rows)
+    }
+
+    /// All references of some entries, in order of index.
+    pub fn references_at(&mut self, start: u64, count: u64) -> Result<Vec<ReferenceRow>, StoreError> {
+        let query = reference::table
+            .filter(reference::idx.ge(start as i64))
+            .filter(reference::idx.lt(start.saturating_add(count) as i64))
+            .order((reference::idx, reference::value, reference::kind));
+        Ok(each!(self.connection, c => query.select(ReferenceRow::as_select()).load(c))?)
+    }
+
+    /// What is stored of a run, in its order.
+    pub fn run(&mut self, run: u64) -> Result<Vec<ReferenceRow>, StoreError> {
+        let query = reference_run::table
+            .filter(reference_run::run.eq(run as i64))
+            .order((reference_run::value, reference_run::kind, reference_run::idx))
+            .select((reference_run::value, reference_run::kind, reference_run::idx));
+        Ok(each!(self.connection, c => query.load(c))?)
+    }
+
+    fn runs(&mut self) -> Result<Vec<i64>, StoreError> {
+        Ok((0..self.head()?.map_or(0, |head| head.runs as i64)).collect())
+    }
+}
+
+impl WriteTx<'_> {
+    /// Adds references, in any order.
+    pub fn append_references(&mut self, rows: &[ReferenceRow]) -> Result<(), StoreError> {
+        for some in rows.chunks(ROWS_PER_INSERT) {
+            each!(&mut *self.connection, c => diesel::insert_into(reference::table).values(some).execute(c))?;
+        }
+        Ok(())
+    }
+
+    /// Adds the next rows of a run.
+    pub fn append_run(&mut self, run: u64, rows: &[&ReferenceRow]) -> Result<(), StoreError> {
+        let rows: Vec<NewRunRow<'_>> = rows
+            .iter()
+            .map(|row| NewRunRow {
+                run: run as i64,
+                value: &row.value,
+                kind: &row.kind,
+                idx: row.idx,
+            })
+            .collect();
+        for some in rows.chunks(ROWS_PER_INSERT) {
+            each!(&mut *self.connection, c => diesel::insert_into(reference_run::table).values(some).execute(c))?;
+        }
+        Ok(())
+    }
+}
+
+/// Index of the first entry after complete runs.
+fn after(runs: &[i64]) -> i64 {
+    runs.len() as i64 * RUN as i64
+}
