@@ -66,14 +66,14 @@ pub struct TileBody {
 impl App {
     /// The committed head.
     pub fn log_summary(&self) -> Result<LogSummary, LogError> {
-        self.database.read(|tx| summary(tx))
+        self.database.read(summary)
     }
 
     /// The newest published checkpoint, as a signed note.
     pub fn published_checkpoint(&self) -> Result<String, LogError> {
         self.database.read(|tx| {
             let (size, _) = tx.published()?.ok_or(LogError::NoResource)?;
-            Ok(tx.checkpoint(size)?.ok_or(LogError::NoResource)?)
+            tx.checkpoint(size)?.ok_or(LogError::NoResource)
         })
     }
 

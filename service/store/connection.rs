@@ -227,7 +227,11 @@ fn wait<F: Future>(future: F) -> F::Output {
     }
 }
 
-/// A connection to either database.
+/// A connection to either database. There are few of them, and each is used for long.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a box would only move the difference to the heap"
+)]
 pub(super) enum Connection {
     /// SQLite, in this process.
     Sqlite(SqliteConnection),

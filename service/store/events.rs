@@ -157,7 +157,7 @@ impl ReadTx<'_> {
         Ok(each!(self.connection, c => query.load(c))?)
     }
 
-    /// Events below `tree_size` whose own id lies in this range, both ends included, at most [`ROWS_PER_INSERT`].
+    /// Events below `tree_size` whose own id lies in this range, both ends included, as many as one insert has rows.
     pub fn named_events(&mut self, first: &str, last: &str, tree_size: u64) -> Result<Vec<i64>, StoreError> {
         let query = event::table
             .filter(event::event_id.ge(first).and(event::event_id.le(last)))

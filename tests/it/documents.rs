@@ -235,7 +235,11 @@ fn the_report_judges_its_whole_population(#[values(Backend::Sqlite, Backend::Pos
         [""; 0],
         "approved by another person, tested, referenced, on time"
     );
-    assert_eq!(failures("dep-2"), ["DL-TST-1"]);
+    assert_eq!(
+        failures("dep-2"),
+        ["DL-SOD-1", "DL-TST-1"],
+        "approved by who wrote it, and its tests failed"
+    );
     assert_eq!(failures("dep-4"), ["DL-AUTH-1", "DL-AUTH-2", "DL-TST-1"]);
     let elsewhere = text(&app, &format!("{REPORT}&format=json").replace("production", "staging"));
     let elsewhere: Value = serde_json::from_str(&elsewhere).unwrap();

@@ -4,8 +4,10 @@
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::support::events::{at, deployed, digest, event, incident, purl};
-use crate::support::{Backend, TestApp};
+use crate::support::binary::{Service, code, run};
+use crate::support::database::TestDatabase;
+use crate::support::events::{at, deployed, digest, event, incident, purl, sign};
+use crate::support::{Backend, TestApp, key};
 
 fn get(app: &TestApp, path: &str) -> Value {
     app.client.get(path).expect(200).json()
@@ -341,4 +343,66 @@ fn search_finds_by_beginning(#[values(Backend::Sqlite, Backend::Postgres)] backe
         (as_of["items"].as_array().unwrap().len(), as_of["tree_size"].as_u64()),
         (2, Some(size))
     );
+}
+
+#[rstest]
+fn search_finds_in_a_log_of_many_runs(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+    const COUNT: u64 = 3 * shipslog::store::RUN;
+    let Some(database) = TestDatabase::new(backend) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let start = || Service::start(folder.path(), Some(&database.url), &[]);
+    let service = start();
+    let body = json!({ "name": "pipeline", "public_key": key(7).public().to_pem() });
+    service.client.post_json("/v1/producers", &body).expect(201);
+    // Values in no order, as digests and commits are.
+    let number = |n: u64| n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    for batch in 0..COUNT / 2048 {
+        let lines: Vec<Vec<u8>> = (batch * 2048..(batch + 1) * 2048)
+            .map(|n| {
+                sign(
+                    &deployed(&format!("e{n}"), "checkout", "production", number(n)),
+                    &key(7),
+                )
+            })
+            .collect();
+        let answer = service
+            .client
+            .post("/v1/events/batch", "application/x-ndjson", &lines.join(&b'\n'));
+        assert!(
+            answer
+                .expect(200)
+                .text()
+                .lines()
+                .all(|line| line.starts_with("{\"status\":201,"))
+        );
+    }
+    let find = |service: &Service, n: u64| {
+        let commit = format!("{:040x}", number(n));
+        let found = service.client.get(&format!("/v1/search?q={commit}")).expect(200).json();
+        let first = &found["items"][0];
+        assert_eq!(
+            (&first["value"], &first["events"][0]["id"]),
+            (&json!(commit), &json!(format!("e{n}"))),
+            "{found}"
+        );
+        assert_eq!(found["items"].as_array().unwrap().len(), 1);
+    };
+    let sample = || (0..COUNT).step_by(997).chain([0, 4093, 4094, 4095, 4096, COUNT - 1]);
+    sample().for_each(|n| find(&service, n));
+    assert!(service.terminate());
+    let service = start();
+    sample().for_each(|n| find(&service, n));
+    let after = sign(&deployed("after", "checkout", "production", 77), &key(7));
+    service.client.record(&after).expect(201);
+    assert!(service.terminate());
+    let fsck = run(&[
+        "fsck",
+        "--data",
+        folder.path().to_str().unwrap(),
+        "--database",
+        &database.url,
+    ]);
+    assert_eq!(code(&fsck), 0, "{}", String::from_utf8_lossy(&fsck.stderr));
 }
