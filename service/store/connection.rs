@@ -118,9 +118,9 @@ impl Connect {
                     .map_err(|error| StoreError::Open(format!("{}: {error}", path.display())))?;
                 sqlite.batch_execute(&format!("PRAGMA busy_timeout = {};", PATIENCE.as_millis()))?;
                 sqlite.batch_execute(
-                    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA foreign_keys = ON; \
+                    "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA foreign_keys = ON; \
                      PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000; \
-                     PRAGMA wal_autocheckpoint = 4000; PRAGMA trusted_schema = OFF;",
+                     PRAGMA wal_autocheckpoint = 8000; PRAGMA trusted_schema = OFF;",
                 )?;
                 Ok(Connection::Sqlite(sqlite))
             }

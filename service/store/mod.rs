@@ -3,6 +3,7 @@
 //! Reading happens in a [`ReadTx`], one snapshot; writing in a [`WriteTx`], which only a [`Writer`] opens and only the
 //! sequencer holds. Nothing here decides anything: it stores what it is given and returns what it stored.
 
+mod backfill;
 mod connection;
 mod events;
 mod history;
@@ -21,6 +22,7 @@ pub use log::{EnvelopeRow, HeadRow, LogRow};
 pub use page::{Cursor, CursorError};
 pub use references::{RUN, ReferenceRow};
 
+use backfill::Backfill;
 use connection::Connection;
 use pool::Pool;
 
@@ -67,6 +69,7 @@ pub enum StoreError {
 #[derive(Clone)]
 pub struct Database {
     pool: Arc<Pool>,
+    _backfill: Arc<Option<Backfill>>,
 }
 
 impl Database {
@@ -74,8 +77,11 @@ impl Database {
     pub fn open(connect: Connect) -> Result<Self, StoreError> {
         let mut connection = connect.establish_writer()?;
         migrate::run(&mut connection)?;
+        let pool = Pool::new(connect)?;
+        let backfill = Backfill::start(pool.connect())?;
         Ok(Self {
-            pool: Arc::new(Pool::new(connect)?),
+            pool: Arc::new(pool),
+            _backfill: Arc::new(backfill),
         })
     }
 

@@ -36,7 +36,7 @@ impl Pool {
         self.readers.get().map_err(|error| StoreError::Busy(error.to_string()))
     }
 
-    pub(super) fn connect(&self) -> &Connect {
+    pub(super) fn connect(&self) -> &Arc<Connect> {
         &self.connect
     }
 }
