@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use diesel::prelude::*;
 
-use super::connection::each;
+use super::connection::{each, insert_all};
 use super::schema::event;
 use super::{ROWS_PER_INSERT, ReadTx, StoreError, WriteTx};
 
@@ -178,9 +178,7 @@ pub fn end_of(prefix: &str) -> String {
 impl WriteTx<'_> {
     /// Adds events to the read model.
     pub fn append_events(&mut self, rows: &[EventRow]) -> Result<(), StoreError> {
-        for some in rows.chunks(ROWS_PER_INSERT) {
-            each!(&mut *self.connection, c => diesel::insert_into(event::table).values(some).execute(c))?;
-        }
+        insert_all!(&mut *self.connection, event::table, rows);
         Ok(())
     }
 }

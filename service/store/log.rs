@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 use ledger::{FullTile, Hash, TileId};
 
-use super::connection::each;
+use super::connection::{each, insert_all};
 use super::schema::{checkpoint, entry, envelope, head, log, publication, tile};
 use super::{ROWS_PER_INSERT, ReadTx, StoreError, WriteTx};
 
@@ -52,17 +52,18 @@ pub struct EnvelopeRow {
 
 #[derive(Insertable)]
 #[diesel(table_name = entry, treat_none_as_default_value = false)]
-struct NewEntry<'a> {
+// Owned, as its siblings below: a statement is kept only for types without lifetimes.
+struct NewEntry {
     idx: i64,
-    leaf: &'a [u8],
+    leaf: Vec<u8>,
 }
 
 #[derive(Insertable)]
 #[diesel(table_name = tile, treat_none_as_default_value = false)]
-struct NewTile<'a> {
+struct NewTile {
     level: i32,
     idx: i64,
-    hashes: &'a [u8],
+    hashes: Vec<u8>,
 }
 
 impl ReadTx<'_> {
@@ -181,39 +182,35 @@ impl WriteTx<'_> {
 
     /// Appends leaves from `start`.
     pub fn append_entries(&mut self, start: u64, leaves: &[Vec<u8>]) -> Result<(), StoreError> {
-        let rows: Vec<NewEntry<'_>> = leaves
+        let rows: Vec<NewEntry> = leaves
             .iter()
             .zip(start..)
-            .map(|(leaf, idx)| NewEntry { idx: idx as i64, leaf })
+            .map(|(leaf, idx)| NewEntry {
+                idx: idx as i64,
+                leaf: leaf.clone(),
+            })
             .collect();
-        for some in rows.chunks(ROWS_PER_INSERT) {
-            each!(&mut *self.connection, c => diesel::insert_into(entry::table).values(some).execute(c))?;
-        }
+        insert_all!(&mut *self.connection, entry::table, rows);
         Ok(())
     }
 
     /// Stores envelopes beside their entries.
     pub fn append_envelopes(&mut self, rows: &[EnvelopeRow]) -> Result<(), StoreError> {
-        for some in rows.chunks(ROWS_PER_INSERT) {
-            each!(&mut *self.connection, c => diesel::insert_into(envelope::table).values(some).execute(c))?;
-        }
+        insert_all!(&mut *self.connection, envelope::table, rows);
         Ok(())
     }
 
     /// Stores tiles that became full.
     pub fn append_tiles(&mut self, tiles: &[FullTile]) -> Result<(), StoreError> {
-        let bytes: Vec<_> = tiles.iter().map(|tile| (tile.id(), tile.bytes())).collect();
-        let rows: Vec<NewTile<'_>> = bytes
+        let rows: Vec<NewTile> = tiles
             .iter()
-            .map(|(id, hashes)| NewTile {
-                level: i32::from(id.level),
-                idx: id.index as i64,
-                hashes,
+            .map(|tile| NewTile {
+                level: i32::from(tile.id().level),
+                idx: tile.id().index as i64,
+                hashes: tile.bytes().to_vec(),
             })
             .collect();
-        for some in rows.chunks(ROWS_PER_INSERT) {
-            each!(&mut *self.connection, c => diesel::insert_into(tile::table).values(some).execute(c))?;
-        }
+        insert_all!(&mut *self.connection, tile::table, rows);
         Ok(())
     }
 

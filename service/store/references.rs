@@ -6,9 +6,9 @@
 
 use diesel::prelude::*;
 
-use super::connection::each;
+use super::connection::{each, insert_all};
 use super::schema::{reference, reference_run};
-use super::{ROWS_PER_INSERT, ReadTx, StoreError, WriteTx};
+use super::{ReadTx, StoreError, WriteTx};
 
 /// Entries of one run.
 pub const RUN: u64 = 4096;
@@ -27,10 +27,10 @@ pub struct ReferenceRow {
 
 #[derive(Insertable)]
 #[diesel(table_name = reference_run, treat_none_as_default_value = false)]
-struct NewRunRow<'a> {
+struct NewRunRow {
     run: i64,
-    value: &'a str,
-    kind: &'a str,
+    value: String,
+    kind: String,
     idx: i64,
 }
 
@@ -110,26 +110,22 @@ impl ReadTx<'_> {
 impl WriteTx<'_> {
     /// Adds references, in any order.
     pub fn append_references(&mut self, rows: &[ReferenceRow]) -> Result<(), StoreError> {
-        for some in rows.chunks(ROWS_PER_INSERT) {
-            each!(&mut *self.connection, c => diesel::insert_into(reference::table).values(some).execute(c))?;
-        }
+        insert_all!(&mut *self.connection, reference::table, rows);
         Ok(())
     }
 
     /// Adds the next rows of a run.
     pub fn append_run(&mut self, run: u64, rows: &[&ReferenceRow]) -> Result<(), StoreError> {
-        let rows: Vec<NewRunRow<'_>> = rows
+        let rows: Vec<NewRunRow> = rows
             .iter()
             .map(|row| NewRunRow {
                 run: run as i64,
-                value: &row.value,
-                kind: &row.kind,
+                value: row.value.clone(),
+                kind: row.kind.clone(),
                 idx: row.idx,
             })
             .collect();
-        for some in rows.chunks(ROWS_PER_INSERT) {
-            each!(&mut *self.connection, c => diesel::insert_into(reference_run::table).values(some).execute(c))?;
-        }
+        insert_all!(&mut *self.connection, reference_run::table, rows);
         Ok(())
     }
 }
