@@ -46,7 +46,7 @@ struct Options {
     #[arg(long, default_value_t = 8)]
     producers: usize,
     /// Most requests a second that are prepared for; a round that runs out of prepared events ends early.
-    #[arg(long, default_value_t = 30_000)]
+    #[arg(long, default_value_t = 40_000)]
     ceiling: usize,
     /// Threads of the bare server; without it as many as the service has.
     #[arg(long)]
