@@ -3,7 +3,7 @@
 pub mod access;
 pub mod api;
 mod body;
-mod headers;
+pub mod headers;
 pub mod openapi;
 mod problem;
 

@@ -1,14 +1,17 @@
 //! The yardstick: an actix server that reads an envelope, verifies its signature and its event with the service's own
-//! functions, and answers with as many bytes as a receipt has. It stores nothing and orders nothing.
+//! functions behind the service's own guards, and answers with as many bytes as a receipt has. It stores nothing and orders
+//! nothing.
 
 use std::collections::HashMap;
 use std::net::TcpListener;
 use std::path::Path;
 
+use actix_web::middleware::from_fn;
 use actix_web::web::{self, Bytes, Data};
 use actix_web::{App, HttpResponse, HttpServer};
 use ledger::{Envelope, PublicKey};
 use shipslog::domain::parse;
+use shipslog::http::{access, headers};
 
 /// About the bytes of a receipt in a log of a hundred thousand entries.
 const RECEIPT_BYTES: usize = 1_900;
@@ -40,6 +43,8 @@ pub fn serve(keys: &Path, workers: usize) {
                     .app_data(keys.clone())
                     .app_data(web::PayloadConfig::new(1 << 20))
                     .route("/v1/events", web::post().to(verify))
+                    .wrap(from_fn(access::guard))
+                    .wrap(from_fn(headers::secure))
             })
             .workers(workers)
             .listen(listener)
