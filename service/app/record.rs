@@ -1,6 +1,6 @@
 //! Taking a record in: verify, parse, check what the key may do, hand it to the writer, answer with the receipt.
 
-use ledger::{Envelope, EnvelopeError, Hash, Receipt, SignedNote, TlogProof, Verified, commitment, sha256};
+use ledger::{Envelope, EnvelopeError, Hash, ProofError, Receipt, SignedNote, TlogProof, Verified, commitment, sha256};
 use tokio::sync::oneshot;
 
 use super::App;
@@ -9,6 +9,7 @@ use crate::domain::Event;
 use crate::domain::keyring::PermissionError;
 use crate::domain::parse::{self, EventError};
 use crate::entropy::EntropyError;
+use crate::sequencer::batch::{event_row, reference_rows};
 use crate::sequencer::{Record, Sequenced, SubmitError};
 use crate::store::{ReadTx, StoreError};
 
@@ -53,6 +54,9 @@ pub enum RecordError {
     /// The original receipt could not be assembled.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// It is recorded, but its proof could not be assembled; sending it again brings the receipt.
+    #[error("the event is recorded, but its proof could not be assembled: {0}")]
+    Proof(#[from] ProofError),
     /// No random bytes for the salt.
     #[error(transparent)]
     Entropy(#[from] EntropyError),
@@ -130,6 +134,8 @@ impl App {
         };
         let salt = self.entropy.bytes()?;
         Ok(Prepared::Fit(Box::new(Record {
+            row: event_row(0, 0, producer.as_str(), &event),
+            references: reference_rows(0, &event).collect(),
             commitment: commitment(&salt, verified.pae()),
             envelope_sha256: sha256(&bytes),
             envelope: bytes,
@@ -175,11 +181,12 @@ impl App {
     /// Turns the writer's answer into the caller's.
     async fn accept(&self, sequenced: Sequenced) -> Result<Accepted, RecordError> {
         let (index, same) = match sequenced {
-            Sequenced::Fresh(receipt) => {
+            Sequenced::Fresh(committed) => {
+                let receipt = committed.into_receipt()?;
                 return Ok(Accepted {
                     index: receipt.proof.index,
                     fresh: true,
-                    receipt: *receipt,
+                    receipt,
                 });
             }
             Sequenced::Known { index, record } => (index, SameContent::of(&record.verified)),

@@ -274,6 +274,7 @@ impl From<RecordError> for Problem {
             RecordError::Submit(error) => error.into(),
             RecordError::Store(error) => error.into(),
             RecordError::Log(error) => error.into(),
+            RecordError::Proof(error) => Self::internal(&error),
             RecordError::Entropy(error) => Self::internal(&error),
         }
     }

@@ -78,8 +78,17 @@ pub(super) fn plan(before: &State, records: &mut [Record], mut known: HashMap<Id
             salt: Some(record.salt.to_vec()),
             bytes: Some(std::mem::take(&mut record.envelope)),
         });
-        events.push(event_row(index, time_ms, record.producer.as_str(), &record.event));
-        references.extend(reference_rows(index, &record.event));
+        record.row.idx = index as i64;
+        record.row.recorded_ms = time_ms;
+        events.push(std::mem::take(&mut record.row));
+        references.extend(
+            std::mem::take(&mut record.references)
+                .into_iter()
+                .map(|row| ReferenceRow {
+                    idx: index as i64,
+                    ..row
+                }),
+        );
         decisions.push(Decision::Append { position });
         known.insert(identity, index);
     }

@@ -13,13 +13,16 @@ use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
-use ledger::{Hash, NoteKey, NoteSigner, Receipt, Verified};
+use ledger::{
+    Edge, FullTile, Hash, NodeId, NoteKey, NoteSigner, ProofError, ProofPlan, Receipt, SignedNote, TileId, TlogProof,
+    Verified,
+};
 use tokio::sync::oneshot;
 
 use crate::clock::Clock;
 use crate::domain::keyring::{Keyring, KeyringError, PermissionError};
 use crate::domain::{Event, ProducerName};
-use crate::store::{Database, StoreError};
+use crate::store::{Database, EventRow, ReferenceRow, StoreError};
 
 /// A record that is fit to enter the log.
 pub struct Record {
@@ -37,12 +40,16 @@ pub struct Record {
     pub salt: [u8; 32],
     /// Commitment to the signed content.
     pub commitment: Hash,
+    /// What the event says, in columns; index and time are set when it is sequenced.
+    pub row: EventRow,
+    /// What it can be found by; the index is set when it is sequenced.
+    pub references: Vec<ReferenceRow>,
 }
 
 /// What became of a record.
 pub enum Sequenced {
     /// It is in the log.
-    Fresh(Box<Receipt>),
+    Fresh(Box<Committed>),
     /// An entry with the same producer, source and event id was there already.
     Known {
         /// Its index.
@@ -50,6 +57,51 @@ pub enum Sequenced {
         /// The record, to compare with what is there.
         record: Box<Record>,
     },
+}
+
+/// A record that is durable, with what its receipt is made from.
+pub struct Committed {
+    batch: Arc<CommittedBatch>,
+    index: u64,
+    entry: Vec<u8>,
+    salt: [u8; 32],
+    envelope_sha256: Hash,
+}
+
+/// What all receipts of a batch are made from.
+struct CommittedBatch {
+    edge: Edge,
+    tiles: Vec<FullTile>,
+    checkpoint: SignedNote,
+}
+
+impl Committed {
+    /// Makes the receipt: on the thread of whoever waits for it, not on the writer's.
+    pub fn into_receipt(self) -> Result<Receipt, ProofError> {
+        let CommittedBatch {
+            edge,
+            tiles,
+            checkpoint,
+        } = &*self.batch;
+        let node = |id: NodeId| {
+            let tile = || tiles.iter().find(|tile| tile.id() == TileId::of(id));
+            edge.node(id).or_else(|| tile().and_then(|tile| tile.node(id)))
+        };
+        let (index, size) = (self.index, edge.size());
+        let plan = ProofPlan::inclusion(index, size).ok_or(ProofError::Index { index, size })?;
+        let hashes = plan.assemble(node)?;
+        Ok(Receipt {
+            entry: self.entry,
+            salt: self.salt,
+            proof: TlogProof {
+                extra: None,
+                index: self.index,
+                hashes,
+                checkpoint: checkpoint.clone(),
+            },
+            envelope_sha256: self.envelope_sha256,
+        })
+    }
 }
 
 /// Why a record is not in the log, or not known to be.

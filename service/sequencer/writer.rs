@@ -2,17 +2,16 @@
 //!
 //! Group commit without a timer: while one batch is being made durable the next one gathers in the queue.
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use ledger::{
-    Checkpoint, Hash, NodeId, NoteKey, NoteSigner, ProofPlan, Receipt, SignedNote, TileId, TlogProof, leaf_hash,
-};
+use ledger::{Checkpoint, Hash, NoteKey, NoteSigner, SignedNote, leaf_hash};
 
 use super::batch::{self, Decision, Plan};
 use super::runs::{Runs, Slice};
 use super::state::State;
-use super::{Keys, Record, Sequenced, Settings, Submission, SubmitError};
+use super::{Committed, CommittedBatch, Keys, Record, Sequenced, Settings, Submission, SubmitError};
 use crate::clock::Clock;
 use crate::store::{self, Database, HeadRow, ReadTx, StoreError, WriteTx};
 
@@ -81,7 +80,7 @@ impl Writer {
     fn sequence(&mut self, mut records: Vec<Record>) -> Vec<Result<Sequenced, SubmitError>> {
         let committed = self.open().and_then(|()| self.commit(&mut records));
         match committed {
-            Ok((plan, note)) => answers(records, plan, note.as_ref()),
+            Ok((plan, note)) => answers(records, plan, note),
             Err(error) => {
                 tracing::error!(%error, records = records.len(), "a batch failed; loading the log again");
                 self.open = None;
@@ -254,7 +253,7 @@ fn stored_root(tx: &mut WriteTx<'_>, before: &State, count: u64) -> Result<Hash,
     Ok(edge.root())
 }
 
-fn answers(records: Vec<Record>, plan: Plan, note: Option<&SignedNote>) -> Vec<Result<Sequenced, SubmitError>> {
+fn answers(records: Vec<Record>, plan: Plan, note: Option<SignedNote>) -> Vec<Result<Sequenced, SubmitError>> {
     let Plan {
         decisions,
         mut leaves,
@@ -263,35 +262,28 @@ fn answers(records: Vec<Record>, plan: Plan, note: Option<&SignedNote>) -> Vec<R
         ..
     } = plan;
     let first = after.size() - leaves.len() as u64;
-    let node = |id: NodeId| {
-        let tile = || tiles.iter().find(|tile| tile.id() == TileId::of(id));
-        after.edge.node(id).or_else(|| tile().and_then(|tile| tile.node(id)))
-    };
-    let receipt = |record: Record, position: usize, entry: Vec<u8>| {
-        let index = first + position as u64;
-        let unavailable = |what: &str| SubmitError::Unavailable(format!("entry {index} is recorded, but {what}"));
-        let hashes = ProofPlan::inclusion(index, after.size())
-            .ok_or_else(|| unavailable("it has no proof plan"))?
-            .assemble(node)
-            .map_err(|error| unavailable(&error.to_string()))?;
-        let checkpoint = note.ok_or_else(|| unavailable("its checkpoint is missing"))?.clone();
-        Ok(Sequenced::Fresh(Box::new(Receipt {
+    let batch = note.map(|checkpoint| {
+        Arc::new(CommittedBatch {
+            edge: after.edge,
+            tiles,
+            checkpoint,
+        })
+    });
+    let committed = |record: Record, position: usize, entry: Vec<u8>| match &batch {
+        Some(batch) => Ok(Sequenced::Fresh(Box::new(Committed {
+            batch: batch.clone(),
+            index: first + position as u64,
             entry,
             salt: record.salt,
-            proof: TlogProof {
-                extra: None,
-                index,
-                hashes,
-                checkpoint,
-            },
             envelope_sha256: record.envelope_sha256,
-        })))
+        }))),
+        None => Err(SubmitError::Unconfirmed),
     };
     records
         .into_iter()
         .zip(decisions)
         .map(|(record, decision)| match decision {
-            Decision::Append { position } => receipt(record, position, std::mem::take(&mut leaves[position])),
+            Decision::Append { position } => committed(record, position, std::mem::take(&mut leaves[position])),
             Decision::Known { index } => Ok(Sequenced::Known {
                 index,
                 record: Box::new(record),

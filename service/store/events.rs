@@ -9,7 +9,7 @@ use super::schema::event;
 use super::{ROWS_PER_INSERT, ReadTx, StoreError, WriteTx};
 
 /// What an event says, in columns.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable, Insertable, Selectable)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Queryable, Insertable, Selectable)]
 #[diesel(table_name = event, treat_none_as_default_value = false)]
 pub struct EventRow {
     /// Index of its entry.

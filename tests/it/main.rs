@@ -21,6 +21,7 @@ mod databases;
 mod demo;
 mod documents;
 mod events;
+mod faults;
 mod github;
 mod hooks;
 mod log;

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
 use diesel::{Connection as _, QueryableByName, RunQueryDsl, SqliteConnection, sql_types};
@@ -64,6 +66,30 @@ impl TestDatabase {
         match self.sqlite_path() {
             Some(path) => sqlite(path).batch_execute(sql).map_err(|error| error.to_string()),
             None => postgres(&self.url, sql).map(|_| ()),
+        }
+    }
+
+    /// Keeps everybody else from writing to the log for a while.
+    pub fn hold_writes(&self, time: Duration) -> JoinHandle<()> {
+        match self.sqlite_path() {
+            Some(path) => {
+                let mut connection = sqlite(path);
+                connection.batch_execute("BEGIN IMMEDIATE").unwrap();
+                std::thread::spawn(move || {
+                    std::thread::sleep(time);
+                    connection.batch_execute("ROLLBACK").unwrap();
+                })
+            }
+            None => {
+                let (url, seconds) = (self.url.clone(), time.as_secs_f64());
+                let holding = std::thread::spawn(move || {
+                    let hold = format!("BEGIN; SELECT 1 FROM head FOR UPDATE; SELECT pg_sleep({seconds}); ROLLBACK");
+                    postgres(&url, &hold).unwrap();
+                });
+                // Connecting takes a moment; the lock must be there first.
+                std::thread::sleep(Duration::from_millis(300));
+                holding
+            }
         }
     }
 

@@ -1,0 +1,127 @@
+//! What happens when the database fails at one step of a batch, and when more comes than the writer can take.
+
+use std::time::Duration;
+
+use rstest::rstest;
+use serde_json::Value;
+
+use crate::support::events::{deployed, sign};
+use crate::support::{Backend, TestApp};
+
+/// Everything that a batch writes, step by step.
+const STEPS: [(&str, &str); 7] = [
+    ("INSERT", "entry"),
+    ("INSERT", "envelope"),
+    ("INSERT", "event"),
+    ("INSERT", "reference"),
+    ("INSERT", "checkpoint"),
+    ("INSERT", "publication"),
+    ("UPDATE", "head"),
+];
+
+fn break_step(backend: Backend, verb: &str, table: &str) -> String {
+    match backend {
+        Backend::Sqlite => {
+            format!(
+                "CREATE TRIGGER fault BEFORE {verb} ON {table} BEGIN SELECT RAISE(ABORT, 'a fault of the test'); END"
+            )
+        }
+        Backend::Postgres => format!(
+            "CREATE TRIGGER fault BEFORE {verb} ON {table} FOR EACH ROW EXECUTE FUNCTION refuse_change('a fault of the test')"
+        ),
+    }
+}
+
+fn mend_step(backend: Backend, table: &str) -> String {
+    match backend {
+        Backend::Sqlite => "DROP TRIGGER fault".into(),
+        Backend::Postgres => format!("DROP TRIGGER fault ON {table}"),
+    }
+}
+
+#[rstest]
+fn a_batch_that_fails_at_any_step_leaves_nothing(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+    let Some(app) = TestApp::start(backend) else { return };
+    for (n, (verb, table)) in STEPS.into_iter().enumerate() {
+        // The clock moves on, so that each batch publishes a checkpoint too.
+        app.clock
+            .set(shipslog::domain::Instant::parse(&format!("2026-03-02T10:{n:02}:00Z")).unwrap());
+        let before = app.tree_size();
+        let envelope = sign(
+            &deployed(&format!("fault-{n}"), "checkout", "production", n as u64),
+            &app.pipeline,
+        );
+        app.database.execute(&break_step(backend, verb, table)).unwrap();
+        let refused = app.client.record(&envelope);
+        assert_eq!(refused.header("retry-after"), Some("1"), "{table}");
+        let problem = refused.problem(503);
+        assert_eq!(
+            problem["type"], "urn:shipslog:problem:unavailable",
+            "{table}: {problem}"
+        );
+        assert_eq!(app.tree_size(), before, "{table}");
+        app.database.execute(&mend_step(backend, table)).unwrap();
+        assert_eq!(app.client.record(&envelope).expect(201).index(), before, "{table}");
+    }
+}
+
+#[rstest]
+fn what_the_queue_cannot_hold_is_refused_and_nothing_is_lost(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    const CLIENTS: u64 = 4;
+    const LINES: u64 = 600;
+    let Some(app) = TestApp::start(backend) else { return };
+    let before = app.tree_size();
+    let batches: Vec<Vec<u8>> = (0..CLIENTS)
+        .map(|client| {
+            let lines: Vec<Vec<u8>> = (0..LINES)
+                .map(|n| {
+                    sign(
+                        &deployed(&format!("{client}-{n}"), "checkout", "production", n),
+                        &app.pipeline,
+                    )
+                })
+                .collect();
+            lines.join(&b'\n')
+        })
+        .collect();
+    let send = || -> Vec<Value> {
+        std::thread::scope(|scope| {
+            let post = |batch| {
+                app.client
+                    .post("/v1/events/batch", "application/x-ndjson", batch)
+                    .expect(200)
+            };
+            let clients: Vec<_> = batches.iter().map(|batch| scope.spawn(move || post(batch))).collect();
+            let answers = clients.into_iter().map(|client| client.join().unwrap());
+            answers
+                .flat_map(|answer| {
+                    let lines = answer.text().lines().map(|line| serde_json::from_str(line).unwrap());
+                    lines.collect::<Vec<Value>>()
+                })
+                .collect()
+        })
+    };
+    let held = app.database.hold_writes(Duration::from_secs(2));
+    let answers = send();
+    held.join().unwrap();
+    let refused: Vec<&Value> = answers.iter().filter(|answer| answer["status"] == 503).collect();
+    assert!(!refused.is_empty(), "the queue took everything");
+    assert!(
+        refused
+            .iter()
+            .all(|answer| answer["problem"]["type"] == "urn:shipslog:problem:busy"),
+        "{}",
+        refused[0]
+    );
+    let recorded = answers.iter().filter(|answer| answer["status"] == 201).count();
+    assert_eq!(recorded + refused.len(), (CLIENTS * LINES) as usize);
+    assert_eq!(app.tree_size(), before + recorded as u64);
+    // Sent again, what is missing is recorded and what is there is known.
+    while app.tree_size() < before + CLIENTS * LINES {
+        send();
+    }
+    assert!(send().iter().all(|answer| answer["status"] == 200));
+    assert_eq!(app.tree_size(), before + CLIENTS * LINES);
+}
