@@ -64,8 +64,8 @@ pub struct Committed {
     batch: Arc<CommittedBatch>,
     index: u64,
     entry: Vec<u8>,
-    salt: [u8; 32],
-    envelope_sha256: Hash,
+    /// Goes back to the thread that made it: that is where its many parts are freed fastest.
+    record: Record,
 }
 
 /// What all receipts of a batch are made from.
@@ -92,14 +92,14 @@ impl Committed {
         let hashes = plan.assemble(node)?;
         Ok(Receipt {
             entry: self.entry,
-            salt: self.salt,
+            salt: self.record.salt,
             proof: TlogProof {
                 extra: None,
                 index: self.index,
                 hashes,
                 checkpoint: checkpoint.clone(),
             },
-            envelope_sha256: self.envelope_sha256,
+            envelope_sha256: self.record.envelope_sha256,
         })
     }
 }

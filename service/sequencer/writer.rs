@@ -274,8 +274,7 @@ fn answers(records: Vec<Record>, plan: Plan, note: Option<SignedNote>) -> Vec<Re
             batch: batch.clone(),
             index: first + position as u64,
             entry,
-            salt: record.salt,
-            envelope_sha256: record.envelope_sha256,
+            record,
         }))),
         None => Err(SubmitError::Unconfirmed),
     };
