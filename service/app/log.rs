@@ -235,10 +235,8 @@ fn tile_bytes(tx: &mut ReadTx<'_>, path: &TilePath, size: u64) -> Result<Vec<u8>
             let leaves = tx.leaves(index * TILE_WIDTH, u64::from(*width))?;
             let mut bytes = Vec::new();
             for leaf in &leaves {
-                let length =
-                    u16::try_from(leaf.len()).map_err(|_| StoreError::Damaged("an entry is too long".into()))?;
-                bytes.extend_from_slice(&length.to_be_bytes());
-                bytes.extend_from_slice(leaf);
+                ledger::entry_bundle::append(&mut bytes, leaf)
+                    .map_err(|error| StoreError::Damaged(error.to_string()))?;
             }
             Ok(bytes)
         }

@@ -17,7 +17,7 @@ use std::thread::JoinHandle;
 use ledger::{NoteSigner, PrivateKey};
 
 use crate::clock::Clock;
-use crate::domain::{Instant, ProducerName};
+use crate::domain::ProducerName;
 use crate::entropy::Entropy;
 use crate::render::Templates;
 use crate::sequencer::{self, Sequencer};
@@ -136,11 +136,6 @@ impl App {
         };
         app.begin().await?;
         Ok((app, writer))
-    }
-
-    /// The time, as the service sees it.
-    pub fn now(&self) -> Instant {
-        self.clock.now()
     }
 
     /// The database, for reading.

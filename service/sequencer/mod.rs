@@ -14,8 +14,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
 use ledger::{
-    Edge, FullTile, Hash, NodeId, NoteKey, NoteSigner, ProofError, ProofPlan, Receipt, SignedNote, TileId, TlogProof,
-    Verified,
+    Edge, FullTile, Hash, NodeId, NoteSigner, ProofError, ProofPlan, Receipt, SignedNote, TileId, TlogProof, Verified,
 };
 use tokio::sync::oneshot;
 
@@ -167,7 +166,6 @@ pub struct Settings {
 pub struct Sequencer {
     queue: SyncSender<Submission>,
     keys: Keys,
-    log_key: NoteKey,
 }
 
 impl Sequencer {
@@ -175,13 +173,12 @@ impl Sequencer {
     pub fn start(database: &Database, settings: Settings) -> Result<(Self, JoinHandle<()>), StoreError> {
         let (queue, submissions) = sync_channel(settings.queue);
         let keys = Keys::default();
-        let log_key = settings.signer.key().clone();
         let writer = writer::Writer::new(database, settings, keys.clone())?;
         let thread = std::thread::Builder::new()
             .name("sequencer".into())
             .spawn(move || writer.run(&submissions))
             .map_err(|error| StoreError::Open(error.to_string()))?;
-        Ok((Self { queue, keys, log_key }, thread))
+        Ok((Self { queue, keys }, thread))
     }
 
     /// Hands a record to the writer and waits until it is durable.
@@ -202,10 +199,5 @@ impl Sequencer {
     /// The keys that may sign.
     pub fn keys(&self) -> &Keys {
         &self.keys
-    }
-
-    /// The key that checkpoints are signed with.
-    pub fn log_key(&self) -> &NoteKey {
-        &self.log_key
     }
 }
