@@ -71,10 +71,7 @@ impl App {
 
     /// The newest published checkpoint, as a signed note.
     pub fn published_checkpoint(&self) -> Result<String, LogError> {
-        self.database.read(|tx| {
-            let (size, _) = tx.published()?.ok_or(LogError::NoResource)?;
-            tx.checkpoint(size)?.ok_or(LogError::NoResource)
-        })
+        self.database.read(published)
     }
 
     /// A tile or entry bundle of the published log. What the published size does not imply does not exist.
@@ -152,6 +149,12 @@ pub(super) fn summary(tx: &mut ReadTx<'_>) -> Result<LogSummary, LogError> {
     })
 }
 
+/// The newest published checkpoint, within a snapshot.
+pub(super) fn published(tx: &mut ReadTx<'_>) -> Result<String, LogError> {
+    let (size, _) = tx.published()?.ok_or(LogError::NoResource)?;
+    tx.checkpoint(size)?.ok_or(LogError::NoResource)
+}
+
 /// The inclusion proof of an entry in the tree of `size`, from stored tiles and the edge.
 pub(super) fn inclusion(tx: &mut ReadTx<'_>, index: u64, size: u64) -> Result<Vec<Hash>, LogError> {
     let plan = ProofPlan::inclusion(index, size).ok_or(LogError::NoEntry { index })?;
@@ -167,7 +170,8 @@ pub(super) fn root(tx: &mut ReadTx<'_>, size: u64) -> Result<Hash, LogError> {
     hashes.into_iter().next().ok_or(LogError::NoTree { size })
 }
 
-fn assemble(tx: &mut ReadTx<'_>, plan: &ProofPlan) -> Result<Vec<Hash>, LogError> {
+/// The hashes of a plan, from stored tiles and the edge.
+pub(super) fn assemble(tx: &mut ReadTx<'_>, plan: &ProofPlan) -> Result<Vec<Hash>, LogError> {
     let mut nodes = Nodes::load(tx)?;
     let mut fetched = HashMap::new();
     for id in plan.nodes() {

@@ -67,6 +67,8 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(api::log::show_entry)
         .service(api::log::show_proof)
         .service(api::log::show_envelopes)
+        .service(api::proofs::prove_inclusion)
+        .service(api::proofs::prove_consistency)
         .service(api::log::checkpoint)
         .service(api::log::tile)
         .service(api::health::alive)

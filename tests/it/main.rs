@@ -28,6 +28,7 @@ mod log;
 mod migrations;
 mod openapi;
 mod problems;
+mod proofs;
 mod reading;
 mod record;
 mod scripts;
