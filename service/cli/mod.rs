@@ -6,6 +6,7 @@
 mod bundle;
 mod ci;
 mod client;
+mod consistency;
 mod demo;
 mod document;
 mod event;
@@ -21,7 +22,9 @@ mod record;
 mod send;
 mod serve;
 mod state;
+mod tiles;
 mod token;
+mod trust;
 mod verify;
 
 use std::path::PathBuf;
