@@ -346,6 +346,7 @@ impl Audit {
                 .apply(index, instant(entry.time()), administration)
                 .map_err(|error| Fault(Kind::Administration, error.to_string()))?;
         }
+        self.call_the_roll(signers)?;
         *self.producers.entry(producer.clone()).or_default() += 1;
         *self.subjects.entry(event.event_type.subject.clone()).or_default() += 1;
         Ok(Recorded {
@@ -378,23 +379,25 @@ impl Audit {
             .map_err(|error| fault(error.to_string()))
     }
 
-    /// The producer of an event, as when it was recorded. Where the caller knows the producers, every signer is one.
+    /// The producer of an event, as when it was recorded.
     fn admit(&self, signers: &[Signer], event: &Event, at: Instant) -> Result<ProducerName, Fault> {
-        let producer = match self.keyring.admit(signers, event, at) {
-            Ok(producer) => producer.name.clone(),
-            Err(error) => {
-                return Err(match error {
-                    PermissionError::Scope(_) => Fault(Kind::Scope, error.to_string()),
-                    PermissionError::Reserved(_) => Fault(Kind::Administration, error.to_string()),
-                    PermissionError::Unknown(_)
-                    | PermissionError::Unsigned
-                    | PermissionError::Revoked(..)
-                    | PermissionError::NotYet(..)
-                    | PermissionError::Expired(..) => Fault(Kind::Signature, error.to_string()),
-                });
-            }
-        };
-        let Some(roll) = &self.roll else { return Ok(producer) };
+        match self.keyring.admit(signers, event, at) {
+            Ok(producer) => Ok(producer.name.clone()),
+            Err(error) => Err(match error {
+                PermissionError::Scope(_) => Fault(Kind::Scope, error.to_string()),
+                PermissionError::Reserved(_) => Fault(Kind::Administration, error.to_string()),
+                PermissionError::Unknown(_)
+                | PermissionError::Unsigned
+                | PermissionError::Revoked(..)
+                | PermissionError::NotYet(..)
+                | PermissionError::Expired(..) => Fault(Kind::Signature, error.to_string()),
+            }),
+        }
+    }
+
+    /// Whether every signer is one whom the caller knows, where the caller knows them.
+    fn call_the_roll(&self, signers: &[Signer]) -> Result<(), Fault> {
+        let Some(roll) = &self.roll else { return Ok(()) };
         for registered in signers.iter().filter_map(|signer| self.keyring.producer(&signer.key)) {
             if roll.get(&registered.key.id()) != Some(&registered.name) {
                 let message = format!(
@@ -404,7 +407,7 @@ impl Audit {
                 return Err(Fault(Kind::Producer, message));
             }
         }
-        Ok(producer)
+        Ok(())
     }
 }
 
