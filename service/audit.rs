@@ -4,13 +4,17 @@
 //! caller: the root computed here must be the checkpoint's. Who may sign what follows from the log itself, whose
 //! first entry introduces the service key and whose administration entries introduce and revoke producers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
-use ledger::{Checkpoint, Entry, Envelope, Frontier, Hash, Verified, commitment, leaf_hash};
+use ledger::{Checkpoint, Entry, Frontier, Hash, KeyId, PublicKey, Signer, leaf_hash};
 
+use self::checked::{authenticate, unseal};
 use crate::domain::keyring::{Keyring, PermissionError};
-use crate::domain::parse::parse;
 use crate::domain::{Event, Instant, ProducerName, Recorded};
+
+mod checked;
+
+pub use checked::Checked;
 
 /// What is kept of one entry beside its leaf.
 #[derive(Debug, Clone, Copy)]
@@ -46,6 +50,8 @@ pub enum Kind {
     Commitment,
     /// A signature does not verify, or its key was not valid at this place of the log.
     Signature,
+    /// A key that the log registered signed, and the caller's list of producers does not have it.
+    Producer,
     /// The payload is not an event.
     Event,
     /// The producer had no right to record this event.
@@ -56,6 +62,8 @@ pub enum Kind {
     Origin,
     /// The tree of all entries has another root than the checkpoint.
     Root,
+    /// The log does not continue the checkpoint that the caller remembers.
+    Consistency,
     /// A stored tile, or the stored head, is not what the entries give.
     Tile,
     /// A stored checkpoint is missing, not signed by the log, or signs another tree.
@@ -76,11 +84,13 @@ impl Kind {
             Self::Envelope => "envelope",
             Self::Commitment => "commitment",
             Self::Signature => "signature",
+            Self::Producer => "producer",
             Self::Event => "event",
             Self::Scope => "scope",
             Self::Administration => "administration",
             Self::Origin => "origin",
             Self::Root => "root",
+            Self::Consistency => "consistency",
             Self::Tile => "tile",
             Self::Checkpoint => "checkpoint",
             Self::ReadModel => "read model",
@@ -117,6 +127,9 @@ pub struct Report {
     pub from: Option<Instant>,
     /// Time of the last entry.
     pub to: Option<Instant>,
+    /// Keys that the log registered and the caller does not know, where the caller brought a list.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unlisted: Vec<Unlisted>,
     /// What is wrong, the first of each kind. Empty: everything is as it was recorded.
     pub findings: Vec<Finding>,
 }
@@ -125,10 +138,25 @@ fn as_base64<S: serde::Serializer>(root: &Hash, serializer: S) -> Result<S::Ok, 
     serializer.serialize_str(&root.to_base64())
 }
 
+/// A key that the log registered and the caller's list of producers does not have, or has under another name.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Unlisted {
+    /// Index of the entry that registered it.
+    pub index: u64,
+    /// What the log calls it.
+    pub name: ProducerName,
+    /// Its id: SHA-256 of the DER SubjectPublicKeyInfo, in hex.
+    pub key: String,
+}
+
+/// The caller's own list of producers.
+pub type Roll = HashMap<KeyId, ProducerName>;
+
 /// A running audit.
 pub struct Audit {
     frontier: Frontier,
     keyring: Keyring,
+    roll: Option<Roll>,
     first: Option<u64>,
     last: u64,
     producers: BTreeMap<ProducerName, u64>,
@@ -151,12 +179,19 @@ impl Audit {
         Self {
             frontier: Frontier::empty(),
             keyring: Keyring::default(),
+            roll: None,
             first: None,
             last: 0,
             producers: BTreeMap::new(),
             subjects: BTreeMap::new(),
             findings: BTreeMap::new(),
         }
+    }
+
+    /// Counts nobody as a producer who is not in this list, whatever the log registered.
+    #[must_use]
+    pub fn with_producers(self, roll: Option<Roll>) -> Self {
+        Self { roll, ..self }
     }
 
     /// Number of entries seen so far: the index that must come next.
@@ -166,15 +201,7 @@ impl Audit {
 
     /// Takes the next entry. What it says comes back if nothing is wrong with it.
     pub fn add(&mut self, index: u64, leaf: &[u8], content: Content<'_>) -> Option<Recorded> {
-        let place = self.frontier.size();
-        if index != place {
-            self.find(
-                Kind::Contiguity,
-                Some(place),
-                format!("entry {index} stands where entry {place} belongs"),
-            );
-        }
-        self.frontier.append(leaf_hash(leaf));
+        let place = self.put(index, leaf_hash(leaf));
         match self.check(place, leaf, content) {
             Ok(recorded) => Some(recorded),
             Err(Fault(kind, message)) => {
@@ -182,6 +209,30 @@ impl Audit {
                 None
             }
         }
+    }
+
+    /// Takes the next entry, which was found right in itself; [`Audit::add`] would say the same of it.
+    pub fn add_checked(&mut self, index: u64, checked: Checked) -> Option<Recorded> {
+        let place = self.put(index, checked.leaf);
+        let Checked { entry, event, .. } = checked;
+        self.pass_time(place, entry.time());
+        match self.place(place, &entry, event, entry.signers()) {
+            Ok(recorded) => Some(recorded),
+            Err(Fault(kind, message)) => {
+                self.find(kind, Some(place), message);
+                None
+            }
+        }
+    }
+
+    /// The root of the entries seen so far.
+    pub fn root(&self) -> Hash {
+        self.frontier.root()
+    }
+
+    /// The keys that the log has registered so far, in the order of their registration.
+    pub fn keys(&self) -> impl ExactSizeIterator<Item = PublicKey> {
+        self.keyring.producers().iter().map(|producer| producer.key)
     }
 
     /// Notes something that the reader of the bytes found.
@@ -230,6 +281,7 @@ impl Audit {
 
     /// Closes the audit without a checkpoint to compare with; the findings say why there is none.
     pub fn close(self) -> Report {
+        let unlisted = self.unlisted();
         Report {
             size: self.frontier.size(),
             root: self.frontier.root(),
@@ -237,18 +289,38 @@ impl Audit {
             subjects: self.subjects,
             from: self.first.map(instant),
             to: self.first.map(|_| instant(self.last)),
+            unlisted,
             findings: self.findings.into_values().collect(),
         }
     }
 
+    /// Appends a leaf; gives its place, whatever index it claims.
+    fn put(&mut self, index: u64, leaf: Hash) -> u64 {
+        let place = self.frontier.size();
+        if index != place {
+            let message = format!("entry {index} stands where entry {place} belongs");
+            self.find(Kind::Contiguity, Some(place), message);
+        }
+        self.frontier.append(leaf);
+        place
+    }
+
+    fn unlisted(&self) -> Vec<Unlisted> {
+        let Some(roll) = &self.roll else { return Vec::new() };
+        let registered = self.keyring.producers().iter();
+        registered
+            .filter(|producer| roll.get(&producer.key.id()) != Some(&producer.name))
+            .map(|producer| Unlisted {
+                index: producer.registered_at_index,
+                name: producer.name.clone(),
+                key: producer.key.id().to_string(),
+            })
+            .collect()
+    }
+
     fn check(&mut self, index: u64, leaf: &[u8], content: Content<'_>) -> Result<Recorded, Fault> {
         let entry = Entry::parse(leaf).map_err(|error| Fault(Kind::Entry, error.to_string()))?;
-        self.first.get_or_insert(entry.time());
-        if entry.time() < self.last {
-            let message = format!("{} is before {}", instant(entry.time()), instant(self.last));
-            self.find(Kind::Time, Some(index), message);
-        }
-        self.last = self.last.max(entry.time());
+        self.pass_time(index, entry.time());
         let (salt, bytes) = match content {
             Content::Sealed { salt, envelope } => (salt, envelope),
             Content::Erased => {
@@ -258,34 +330,17 @@ impl Audit {
                 ));
             }
         };
-        let envelope = Envelope::parse(bytes).map_err(|error| Fault(Kind::Envelope, error.to_string()))?;
-        if commitment(salt, &envelope.pae()) != entry.commitment() || envelope.payload_type != entry.payload_type() {
-            return Err(Fault(
-                Kind::Commitment,
-                "the envelope is not the one that the entry commits to".to_owned(),
-            ));
-        }
-        let event =
-            parse(&envelope.payload_type, &envelope.payload).map_err(|error| Fault(Kind::Event, error.to_string()))?;
+        let (envelope, event) = unseal(&entry, salt, bytes)?;
         if index == 0 {
             self.begin(&event, entry.time())?;
         }
-        let verified = envelope
-            .verify(|keyid| self.keyring.candidates(keyid))
-            .map_err(|error| Fault(Kind::Signature, error.to_string()))?;
-        if verified.signers() != entry.signers() {
-            return Err(Fault(
-                Kind::Commitment,
-                "the signatures are not those that the entry commits to".to_owned(),
-            ));
-        }
-        if verified.envelope().to_json().as_bytes() != bytes {
-            return Err(Fault(
-                Kind::Envelope,
-                "the envelope is not in its canonical form".to_owned(),
-            ));
-        }
-        let producer = self.admit(&verified, &event, instant(entry.time()))?;
+        let verified = authenticate(&entry, envelope, bytes, |keyid| self.keyring.candidates(keyid))?;
+        self.place(index, &entry, event, verified.signers())
+    }
+
+    /// What depends on the place of an entry that is right in itself.
+    fn place(&mut self, index: u64, entry: &Entry, event: Event, signers: &[Signer]) -> Result<Recorded, Fault> {
+        let producer = self.admit(signers, &event, instant(entry.time()))?;
         if let Some(administration) = event.extension.administration.as_deref().filter(|_| index > 0) {
             self.keyring
                 .apply(index, instant(entry.time()), administration)
@@ -301,6 +356,15 @@ impl Audit {
         })
     }
 
+    fn pass_time(&mut self, index: u64, time: u64) {
+        self.first.get_or_insert(time);
+        if time < self.last {
+            let message = format!("{} is before {}", instant(time), instant(self.last));
+            self.find(Kind::Time, Some(index), message);
+        }
+        self.last = self.last.max(time);
+    }
+
     /// The first entry introduces the key that signs it.
     fn begin(&mut self, event: &Event, time: u64) -> Result<(), Fault> {
         let fault = |message: String| Fault(Kind::Administration, message);
@@ -314,20 +378,33 @@ impl Audit {
             .map_err(|error| fault(error.to_string()))
     }
 
-    /// The producer of an event, as when it was recorded.
-    fn admit(&self, verified: &Verified, event: &Event, at: Instant) -> Result<ProducerName, Fault> {
-        match self.keyring.admit(verified.signers(), event, at) {
-            Ok(producer) => Ok(producer.name.clone()),
-            Err(error) => Err(match error {
-                PermissionError::Scope(_) => Fault(Kind::Scope, error.to_string()),
-                PermissionError::Reserved(_) => Fault(Kind::Administration, error.to_string()),
-                PermissionError::Unknown(_)
-                | PermissionError::Unsigned
-                | PermissionError::Revoked(..)
-                | PermissionError::NotYet(..)
-                | PermissionError::Expired(..) => Fault(Kind::Signature, error.to_string()),
-            }),
+    /// The producer of an event, as when it was recorded. Where the caller knows the producers, every signer is one.
+    fn admit(&self, signers: &[Signer], event: &Event, at: Instant) -> Result<ProducerName, Fault> {
+        let producer = match self.keyring.admit(signers, event, at) {
+            Ok(producer) => producer.name.clone(),
+            Err(error) => {
+                return Err(match error {
+                    PermissionError::Scope(_) => Fault(Kind::Scope, error.to_string()),
+                    PermissionError::Reserved(_) => Fault(Kind::Administration, error.to_string()),
+                    PermissionError::Unknown(_)
+                    | PermissionError::Unsigned
+                    | PermissionError::Revoked(..)
+                    | PermissionError::NotYet(..)
+                    | PermissionError::Expired(..) => Fault(Kind::Signature, error.to_string()),
+                });
+            }
+        };
+        let Some(roll) = &self.roll else { return Ok(producer) };
+        for registered in signers.iter().filter_map(|signer| self.keyring.producer(&signer.key)) {
+            if roll.get(&registered.key.id()) != Some(&registered.name) {
+                let message = format!(
+                    "signed with a key that the log registered as {} at entry {}, and your list of producers does not have it under that name",
+                    registered.name, registered.registered_at_index
+                );
+                return Err(Fault(Kind::Producer, message));
+            }
         }
+        Ok(producer)
     }
 }
 

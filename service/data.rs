@@ -150,7 +150,10 @@ impl WitnessDirectory {
             .transpose()?;
         let name = match (&kept, name) {
             (Some(kept), Some(name)) if kept.name() != name => {
-                return Err(content(format!("the name of this witness is {} and never changes", kept.name())));
+                return Err(content(format!(
+                    "the name of this witness is {} and never changes",
+                    kept.name()
+                )));
             }
             (Some(kept), _) => kept.name().to_owned(),
             (None, Some(name)) => name.to_owned(),

@@ -38,7 +38,7 @@ pub enum ForkError {
         error: std::io::Error,
     },
     /// There is enough of it.
-    #[error("{0} holds {MOST} pieces of evidence already", .0.display())]
+    #[error("{} holds as much evidence as is kept of one log", .0.display())]
     Full(PathBuf),
 }
 

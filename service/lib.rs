@@ -14,6 +14,7 @@ pub mod data;
 pub mod document;
 pub mod domain;
 pub mod entropy;
+pub mod fork;
 pub mod http;
 pub mod outbound;
 pub mod render;

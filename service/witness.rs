@@ -78,7 +78,10 @@ impl Witness {
         let damaged = |error: &dyn std::fmt::Display| StoreError::Damaged(format!("the checkpoint held: {error}"));
         let held_note = held.map(|row| SignedNote::parse(&row.note)).transpose();
         let held_note = held_note.map_err(|error| damaged(&error))?;
-        let held_checkpoint = held_note.as_ref().map(|note| Checkpoint::parse(note.text())).transpose();
+        let held_checkpoint = held_note
+            .as_ref()
+            .map(|note| Checkpoint::parse(note.text()))
+            .transpose();
         let held_checkpoint = held_checkpoint.map_err(|error| damaged(&error))?;
         if let Err(refusal) = request.check_continues(held_checkpoint.as_ref()) {
             if let Some(note) = &held_note {
@@ -118,7 +121,9 @@ impl Witness {
         let proof = match refusal {
             WitnessRefusal::Fork { .. } => None,
             WitnessRefusal::Inconsistent { .. } => Some(request),
-            WitnessRefusal::UnknownOrigin(_) | WitnessRefusal::NotSigned(_) | WitnessRefusal::OtherSize { .. } => return,
+            WitnessRefusal::UnknownOrigin(_) | WitnessRefusal::NotSigned(_) | WitnessRefusal::OtherSize { .. } => {
+                return;
+            }
         };
         let origin = &request.checkpoint().origin;
         let folder = self.evidence.lock().unwrap_or_else(std::sync::PoisonError::into_inner);

@@ -186,9 +186,7 @@ pub(super) fn cosigned_note(tx: &mut ReadTx<'_>, size: u64) -> Result<SignedNote
 fn choose(published: u64, quorum: Option<u64>, waiting_since_ms: Option<i64>, now_ms: i64) -> (u64, QuorumState) {
     match (quorum, waiting_since_ms) {
         (None, _) => (published, QuorumState::Missing),
-        (Some(size), Some(since)) if now_ms - since >= PATIENCE_MS && size < published => {
-            (published, QuorumState::Old)
-        }
+        (Some(size), Some(since)) if now_ms - since >= PATIENCE_MS && size < published => (published, QuorumState::Old),
         (Some(size), _) => (size, QuorumState::Met),
     }
 }

@@ -59,6 +59,15 @@ impl Client {
     /// The service that flags, environment and configuration file name.
     pub fn new(settings: ClientSettings, context: &Context) -> Result<Self, Failure> {
         let config::Client { url, token } = settings.resolve(&context.environment, &context.file)?;
+        Self::open(url, token)
+    }
+
+    /// Whatever is at an address, asked without a token.
+    pub fn anonymous(url: &str) -> Result<Self, Failure> {
+        Self::open(url.to_owned(), None)
+    }
+
+    fn open(url: String, token: Option<String>) -> Result<Self, Failure> {
         if !outbound::is_http(&url) {
             return Err(Failure::unclear(format!(
                 "\"{url}\" is not an http:// or https:// address (--url, SHIPSLOG_URL)"
@@ -91,6 +100,22 @@ impl Client {
             return Ok(None);
         }
         json(self.checked(path, response).await?).await.map(Some)
+    }
+
+    /// At most `limit` bytes from a GET, or nothing where there is no such resource.
+    pub async fn find_bytes(&self, path: &str, limit: usize) -> Result<Option<Vec<u8>>, Failure> {
+        let response = self
+            .request(Method::GET, path, None)
+            .await
+            .map_err(|error| self.lost(&error))?;
+        if response.status() == StatusCode::NOT_FOUND {
+            return Ok(None);
+        }
+        let response = self.checked(path, response).await?;
+        let bytes = outbound::body(response, limit).await;
+        bytes
+            .map(Some)
+            .map_err(|error| Failure::refused(format!("{path}: {error}")))
     }
 
     /// Text from a GET.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ledger::{Checkpoint, SignedNote};
 
-use super::bundle::{CHECKPOINT, Part, README, README_TEXT};
+use super::bundle::{CHECKPOINT, FIXED, Part};
 use super::client::{Client, block_on};
 use super::{Context, Failure, output};
 use crate::config::ClientSettings;
@@ -64,7 +64,9 @@ impl Export {
 
 async fn download(client: &Client, folder: &Path) -> Result<Checkpoint, Failure> {
     let (note, checkpoint) = newest_checkpoint(client).await?;
-    write(folder, README, README_TEXT.as_bytes())?;
+    for (name, text) in FIXED {
+        write(folder, name, text.as_bytes())?;
+    }
     for part in Part::all(checkpoint.size) {
         save(
             client,

@@ -6,6 +6,7 @@
 mod bundle;
 mod ci;
 mod client;
+mod consistency;
 mod demo;
 mod document;
 mod event;
@@ -21,8 +22,11 @@ mod record;
 mod send;
 mod serve;
 mod state;
+mod tiles;
 mod token;
+mod trust;
 mod verify;
+mod witness;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -86,6 +90,8 @@ enum Command {
     Verify(verify::Command),
     /// Check a database: every entry, signature, tile, checkpoint and read model, and whether they belong together
     Fsck(fsck::Fsck),
+    /// Cosign the checkpoints of other logs, each only if it continues the one before
+    Witness(witness::WitnessArguments),
     /// Print the OpenAPI document of the HTTP interface
     Openapi,
 }
@@ -172,6 +178,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Export(export) => export.run(&context),
         Command::Verify(command) => command.run(),
         Command::Fsck(fsck) => fsck.run(&context),
+        Command::Witness(witness) => witness.run(&context),
         Command::Openapi => openapi::run(),
     }
 }

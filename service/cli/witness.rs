@@ -5,16 +5,16 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 
 use clap::builder::NonEmptyStringValueParser;
-use ledger::{NoteKey, Policy};
+use ledger::NoteKey;
 
-use super::{Context, Failure, keys, output, serve};
+use super::{Context, Failure, output, serve, trust};
 use crate::clock::Clock;
 use crate::config::ServeSettings;
 use crate::data::WitnessDirectory;
 use crate::entropy::Entropy;
 use crate::store::WitnessDatabase;
+use crate::telemetry;
 use crate::witness::Witness;
-use crate::{http, telemetry};
 
 /// Arguments of `witness`.
 #[derive(Debug, clap::Args)]
@@ -40,8 +40,11 @@ impl WitnessArguments {
     /// Serves until SIGINT or SIGTERM. Prints the witness's public key, which those who rely on it need.
     pub fn run(self, context: &Context) -> Result<(), Failure> {
         let settings = ServeSettings::of_environment(&context.environment)?;
-        telemetry::init(settings.log.as_deref().unwrap_or("info"), settings.log_format.unwrap_or_default())
-            .map_err(|error| Failure::unclear(error.to_string()))?;
+        telemetry::init(
+            settings.log.as_deref().unwrap_or("info"),
+            settings.log_format.unwrap_or_default(),
+        )
+        .map_err(|error| Failure::unclear(error.to_string()))?;
         let logs = self.logs()?;
         let refused = |error: &dyn std::fmt::Display| Failure::refused(error.to_string());
         let directory = WitnessDirectory::open(&self.data, self.name.as_deref(), &Entropy::system())
@@ -65,7 +68,7 @@ impl WitnessArguments {
     fn logs(&self) -> Result<Vec<NoteKey>, Failure> {
         let mut logs = Vec::new();
         if let Some(path) = &self.policy {
-            logs.extend(read_policy(path)?.logs().iter().map(|log| log.key.clone()));
+            logs.extend(trust::policy(path)?.logs().iter().map(|log| log.key.clone()));
         }
         for text in &self.log {
             let key = NoteKey::parse(text);
@@ -78,10 +81,4 @@ impl WitnessArguments {
         }
         Ok(logs)
     }
-}
-
-/// Reads a policy file.
-pub fn read_policy(path: &std::path::Path) -> Result<Policy, Failure> {
-    let text = keys::read_bytes(path)?;
-    Policy::parse(&text).map_err(|error| Failure::unclear(format!("{}: {error}", path.display())))
 }

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use ledger::witness::MAX_ADD_CHECKPOINT_BYTES;
-use ledger::{AddCheckpoint, Checkpoint, CosignerKey, Hash, NoteKey, PolicyWitness, SignedNote, sha256, verify_consistency};
+use ledger::{
+    AddCheckpoint, Checkpoint, CosignerKey, Hash, NoteKey, PolicyWitness, SignedNote, sha256, verify_consistency,
+};
 use reqwest::Client;
 use reqwest::header::CONTENT_TYPE;
 
@@ -136,8 +138,17 @@ impl Asking {
             let response = self.client.post(url).body(request.to_string()).send().await;
             let response = response.map_err(|error| AskError::Answer(outbound::chain(&error)))?;
             let status = response.status().as_u16();
-            let media = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-            let media = media.unwrap_or("").split(';').next().unwrap_or("").trim().to_ascii_lowercase();
+            let media = response
+                .headers()
+                .get(CONTENT_TYPE)
+                .and_then(|value| value.to_str().ok());
+            let media = media
+                .unwrap_or("")
+                .split(';')
+                .next()
+                .unwrap_or("")
+                .trim()
+                .to_ascii_lowercase();
             let body = outbound::body(response, MAX_ADD_CHECKPOINT_BYTES).await;
             let body = body.map_err(|error| AskError::Answer(error.to_string()))?;
             Ok(Answer { status, media, body })
@@ -160,9 +171,7 @@ impl Asking {
 }
 
 fn last_cosigned(app: &App, witness: &CosignerKey) -> Result<u64, AskError> {
-    let newest = app
-        .database()
-        .read(|tx| tx.newest_cosignature(&witness.to_string()))?;
+    let newest = app.database().read(|tx| tx.newest_cosignature(&witness.to_string()))?;
     Ok(newest.map_or(0, |row| row.tree_size as u64))
 }
 

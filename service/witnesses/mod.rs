@@ -103,7 +103,9 @@ impl Witnesses {
         let mut asked = Vec::new();
         for witness in policy.policy().witnesses() {
             match &witness.url {
-                Some(url) if outbound::is_http(url) => asked.push((witness.clone(), url.trim_end_matches('/').to_owned())),
+                Some(url) if outbound::is_http(url) => {
+                    asked.push((witness.clone(), url.trim_end_matches('/').to_owned()))
+                }
                 Some(url) => {
                     let (name, url) = (witness.name.clone(), url.clone());
                     return Err(WitnessesError::Address { name, url });
@@ -190,7 +192,8 @@ fn newest(database: &Database) -> Result<Option<Published>, StoreError> {
             return Ok(None);
         };
         let note = tx.checkpoint(size)?.unwrap_or_default();
-        let note = SignedNote::parse(&note).map_err(|error| StoreError::Damaged(format!("checkpoint {size}: {error}")))?;
+        let note =
+            SignedNote::parse(&note).map_err(|error| StoreError::Damaged(format!("checkpoint {size}: {error}")))?;
         Ok(Some(Published { size, note }))
     })
 }
@@ -298,11 +301,7 @@ impl Keeper {
         new.map(drop)
     }
 
-    fn write<T>(
-        &self,
-        app: &App,
-        work: impl FnOnce(&mut WriteTx<'_>) -> Result<T, StoreError>,
-    ) -> Result<T, AskError> {
+    fn write<T>(&self, app: &App, work: impl FnOnce(&mut WriteTx<'_>) -> Result<T, StoreError>) -> Result<T, AskError> {
         let mut slot = self.writer.borrow_mut();
         let mut writer = match slot.take() {
             Some(writer) => writer,
@@ -314,4 +313,3 @@ impl Keeper {
         Ok(done)
     }
 }
-

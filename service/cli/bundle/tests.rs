@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::super::trust::Trust;
 use super::*;
 use crate::audit::Kind;
 use crate::audit::fixture::Log;
@@ -12,13 +13,19 @@ struct Bundle {
     log: Log,
 }
 
+fn trust(key: &ledger::NoteKey) -> Trust {
+    Trust::of(key.clone())
+}
+
 impl Bundle {
     fn new(size: usize) -> Self {
         let bundle = Self {
             folder: tempfile::tempdir().unwrap(),
             log: Log::new(size),
         };
-        bundle.write(README, README_TEXT.as_bytes());
+        for (name, text) in FIXED {
+            bundle.write(name, text.as_bytes());
+        }
         bundle.write(CHECKPOINT, bundle.log.note().to_string().as_bytes());
         for part in Part::all(size as u64) {
             let (mut entries, mut lines) = (Vec::new(), String::new());
@@ -57,12 +64,12 @@ impl Bundle {
     }
 
     fn verdict(&self) -> Verdict {
-        verify(self.folder.path(), Log::signer().key()).unwrap()
+        verify(self.folder.path(), &trust(Log::signer().key()), None).unwrap()
     }
 
     fn holds(&self) -> bool {
         let verdict = self.verdict();
-        verdict.checkpoint.is_some() && verdict.report.findings.is_empty()
+        verdict.opened.is_some() && verdict.report.findings.is_empty()
     }
 }
 
@@ -113,7 +120,7 @@ fn a_flip_of_any_byte_of_any_file_is_found() {
 #[test]
 fn a_file_that_is_missing_shorter_or_longer_is_found() {
     let bundle = Bundle::new(258);
-    assert_eq!(bundle.files().len(), 6);
+    assert_eq!(bundle.files().len(), 7);
     for file in bundle.files() {
         let bytes = fs::read(&file).unwrap();
         fs::remove_file(&file).unwrap();
@@ -176,8 +183,8 @@ fn an_earlier_checkpoint_does_not_cover_later_entries() {
 fn a_checkpoint_by_another_key_is_refused() {
     let bundle = Bundle::new(3);
     let other = ledger::NoteSigner::new("log.example", ledger::PrivateKey::from_seed([7; 32])).unwrap();
-    let verdict = verify(bundle.folder.path(), other.key()).unwrap();
-    assert!(verdict.checkpoint.is_none() && !verdict.report.findings.is_empty());
+    let verdict = verify(bundle.folder.path(), &trust(other.key()), None).unwrap();
+    assert!(verdict.opened.is_none() && !verdict.report.findings.is_empty());
 }
 
 #[test]
@@ -202,5 +209,5 @@ fn an_erased_line_needs_a_record_of_the_erasure() {
 
 #[test]
 fn a_folder_that_is_not_there_cannot_be_judged() {
-    assert!(verify(Path::new("/nonexistent/bundle"), Log::signer().key()).is_err());
+    assert!(verify(Path::new("/nonexistent/bundle"), &trust(Log::signer().key()), None).is_err());
 }
