@@ -224,6 +224,24 @@ pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), DataError> 
     Ok(())
 }
 
+/// Puts a file in the place of another, or of none: whoever reads it, at whatever moment, finds the one or the other whole.
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), DataError> {
+    let mut name = path.file_name().unwrap_or(path.as_os_str()).to_owned();
+    name.push(".new");
+    let new = path.with_file_name(name);
+    // Left by a process that was stopped while it wrote.
+    match fs::remove_file(&new) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(io(&new, error)),
+        Ok(()) | Err(_) => {}
+    }
+    write_new(&new, bytes, 0o644)?;
+    fs::rename(&new, path).map_err(|error| io(path, error))?;
+    // The rename itself is durable once the directory is.
+    let directory = path.parent().unwrap_or(Path::new("."));
+    let synced = fs::File::open(directory).and_then(|directory| directory.sync_all());
+    synced.map_err(|error| io(directory, error))
+}
+
 fn restrict(path: &Path, mode: u32) -> Result<(), DataError> {
     #[cfg(unix)]
     {

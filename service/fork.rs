@@ -4,16 +4,18 @@
 //! |---|---|
 //! | `held.txt` | the checkpoint that was believed before |
 //! | `offered.txt` | the one that does not continue it |
+//! | `root.txt` | the root that the larger tree had at the smaller size, where that is known |
 //! | `request.txt` | the larger with a proof from the size of the smaller, as a C2SP `add-checkpoint` request, where there is one |
 //!
-//! At equal sizes the two notes speak for themselves. At different sizes the proof does: it leads to the larger root,
-//! and at the smaller size to another root than the smaller checkpoint names.
+//! At equal sizes the two notes speak for themselves. At different sizes the proof does: it leads from `root.txt` to the
+//! larger root, and the smaller checkpoint names another. Without them the log has failed to show that the one continues
+//! the other, which it owes to everybody.
 
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use ledger::{AddCheckpoint, Checkpoint, SignedNote};
+use ledger::{AddCheckpoint, Checkpoint, Hash, SignedNote};
 
 use crate::data::{DataError, write_new};
 
@@ -42,12 +44,21 @@ pub enum ForkError {
     Full(PathBuf),
 }
 
+/// What shows that the larger of two trees does not continue the smaller.
+#[derive(Debug, Clone)]
+pub struct Proof {
+    /// The larger checkpoint, with a consistency proof from the smaller size.
+    pub request: AddCheckpoint,
+    /// The root from which that proof leads.
+    pub root: Hash,
+}
+
 /// Writes the evidence below a folder, whole or not at all, and says where. What is there already stays as it is.
 pub fn keep(
     folder: &Path,
     held: &SignedNote,
     offered: &SignedNote,
-    request: Option<&AddCheckpoint>,
+    proof: Option<&Proof>,
 ) -> Result<PathBuf, ForkError> {
     let (before, after) = (Checkpoint::parse(held.text())?, Checkpoint::parse(offered.text())?);
     let name = format!(
@@ -78,8 +89,13 @@ pub fn keep(
     fs::create_dir(&partial).map_err(|error| io(&partial, error))?;
     write_new(&partial.join("held.txt"), held.to_string().as_bytes(), 0o644)?;
     write_new(&partial.join("offered.txt"), offered.to_string().as_bytes(), 0o644)?;
-    if let Some(request) = request {
+    if let Some(Proof { request, root }) = proof {
         write_new(&partial.join("request.txt"), request.to_string().as_bytes(), 0o644)?;
+        write_new(
+            &partial.join("root.txt"),
+            format!("{}\n", root.to_base64()).as_bytes(),
+            0o644,
+        )?;
     }
     fs::rename(&partial, &place).map_err(|error| io(&place, error))?;
     Ok(place)

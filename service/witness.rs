@@ -4,11 +4,11 @@
 //! earlier time after a later one. What it refuses as a fork it keeps as evidence.
 
 use std::path::PathBuf;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 use ledger::{
-    AddCheckpoint, AddCheckpointError, Checkpoint, CosignatureError, Cosigner, NoteKey, NoteSignature, SignedNote,
-    WitnessRefusal, sha256,
+    AddCheckpoint, AddCheckpointError, Checkpoint, CosignatureError, Cosigner, NoteKey, NoteSignature, ProofError,
+    SignedNote, WitnessRefusal, prefix_root, sha256,
 };
 
 use crate::clock::Clock;
@@ -84,8 +84,8 @@ impl Witness {
             .transpose();
         let held_checkpoint = held_checkpoint.map_err(|error| damaged(&error))?;
         if let Err(refusal) = request.check_continues(held_checkpoint.as_ref()) {
-            if let Some(note) = &held_note {
-                self.keep_evidence(&refusal, note, request);
+            if let (Some(held), Some(note)) = (&held_checkpoint, &held_note) {
+                self.keep_evidence(&refusal, held, note, request);
             }
             return Err(refusal.into());
         }
@@ -117,17 +117,42 @@ impl Witness {
         Ok(note.to_string())
     }
 
-    fn keep_evidence(&self, refusal: &WitnessRefusal, held: &SignedNote, request: &AddCheckpoint) {
-        let proof = match refusal {
-            WitnessRefusal::Fork { .. } => None,
-            WitnessRefusal::Inconsistent { .. } => Some(request),
-            WitnessRefusal::UnknownOrigin(_) | WitnessRefusal::NotSigned(_) | WitnessRefusal::OtherSize { .. } => {
-                return;
+    /// Keeps what convicts the log. Anybody can send the log's newest checkpoint with a worthless proof, so a proof that
+    /// leads nowhere says nothing about the log, and is told apart from one that leads to the signed root.
+    fn keep_evidence(&self, refusal: &WitnessRefusal, held: &Checkpoint, note: &SignedNote, request: &AddCheckpoint) {
+        let Checkpoint { origin, size, root } = request.checkpoint();
+        let place = sha256(origin.as_bytes()).to_hex();
+        match refusal {
+            WitnessRefusal::Fork { .. } => self.keep(&place, refusal, note, request, None),
+            WitnessRefusal::Inconsistent { error, .. } => {
+                let told = prefix_root(held.size, *size, root, request.proof()).filter(|told| *told != held.root);
+                let proof = told.map(|root| fork::Proof {
+                    request: request.clone(),
+                    root,
+                });
+                if proof.is_some() {
+                    self.keep(&place, refusal, note, request, proof.as_ref());
+                } else if held.size.is_power_of_two() && *error == ProofError::Root {
+                    // From such a size a right proof of a forked tree looks like a worthless one.
+                    self.keep(&format!("{place}/suspected"), refusal, note, request, None);
+                } else {
+                    tracing::warn!(origin, held = held.size, size, "not cosigned: {refusal}");
+                }
             }
-        };
+            WitnessRefusal::UnknownOrigin(_) | WitnessRefusal::NotSigned(_) | WitnessRefusal::OtherSize { .. } => {}
+        }
+    }
+
+    fn keep(
+        &self,
+        place: &str,
+        refusal: &WitnessRefusal,
+        held: &SignedNote,
+        request: &AddCheckpoint,
+        proof: Option<&fork::Proof>,
+    ) {
         let origin = &request.checkpoint().origin;
-        let folder = self.evidence.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let folder = folder.join(sha256(origin.as_bytes()).to_hex());
+        let folder = self.evidence.lock().unwrap_or_else(PoisonError::into_inner).join(place);
         match fork::keep(&folder, held, request.note(), proof) {
             Ok(place) => tracing::error!(origin, evidence = %place.display(), "ALARM, not cosigned: {refusal}"),
             // The refusal stands all the same.

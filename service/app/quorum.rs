@@ -2,7 +2,8 @@
 //!
 //! Nothing here asks a witness: what they answered was verified and stored before.
 
-use ledger::{Hash, NoteSignature, Policy, PolicyError, SignedNote, sha256};
+use ledger::note::MAX_NOTE_SIGNATURES;
+use ledger::{Hash, NoteError, NoteSignature, Policy, PolicyError, SignedNote, sha256};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -78,6 +79,13 @@ pub struct ServedCheckpoint {
     pub newest_quorum: Option<(u64, Instant)>,
 }
 
+/// What is served, before it is read.
+struct Chosen {
+    size: u64,
+    quorum: QuorumState,
+    newest_quorum: Option<(u64, Instant)>,
+}
+
 /// A witness of the policy and how far it has followed.
 #[derive(Debug, Clone)]
 pub struct WitnessStatus {
@@ -115,22 +123,11 @@ impl App {
 
     /// The published checkpoint that is served now, within a snapshot.
     pub(super) fn served(&self, tx: &mut ReadTx<'_>) -> Result<ServedCheckpoint, LogError> {
-        let (published, _) = tx.published()?.ok_or(LogError::NoResource)?;
-        let policy = self.policy.as_ref().filter(|known| known.policy.requires_quorum());
-        let (size, quorum, newest_quorum) = match policy {
-            None => (published, QuorumState::NotRequired, None),
-            Some(policy) => {
-                let newest = tx.newest_quorum(&policy.digest)?;
-                let waiting_since = match newest {
-                    Some((size, _)) => tx.published_after(size)?,
-                    None => None,
-                };
-                let now_ms = self.clock.now().as_millis();
-                let (size, state) = choose(published, newest.map(|(size, _)| size), waiting_since, now_ms);
-                let newest = newest.map(|(size, ms)| (size, Instant::from_millis(ms)));
-                (size, state, newest)
-            }
-        };
+        let Chosen {
+            size,
+            quorum,
+            newest_quorum,
+        } = self.chosen(tx)?.ok_or(LogError::NoResource)?;
         Ok(ServedCheckpoint {
             note: cosigned_note(tx, size)?,
             quorum,
@@ -138,17 +135,43 @@ impl App {
         })
     }
 
+    /// Which published checkpoint is served; none in the first moments of a log.
+    fn chosen(&self, tx: &mut ReadTx<'_>) -> Result<Option<Chosen>, StoreError> {
+        let Some((published, _)) = tx.published()? else {
+            return Ok(None);
+        };
+        let Some(policy) = self.quorum_policy() else {
+            return Ok(Some(Chosen {
+                size: published,
+                quorum: QuorumState::NotRequired,
+                newest_quorum: None,
+            }));
+        };
+        let newest = tx.newest_quorum(&policy.digest)?;
+        let waiting_since = match newest {
+            Some((size, _)) => tx.published_after(size)?,
+            None => None,
+        };
+        let now_ms = self.clock.now().as_millis();
+        let (size, quorum) = choose(published, newest.map(|(size, _)| size), waiting_since, now_ms);
+        Ok(Some(Chosen {
+            size,
+            quorum,
+            newest_quorum: newest.map(|(size, ms)| (size, Instant::from_millis(ms))),
+        }))
+    }
+
+    fn quorum_policy(&self) -> Option<&WitnessPolicy> {
+        self.policy.as_ref().filter(|known| known.policy.requires_quorum())
+    }
+
     /// What witnesses say of this log.
     pub fn witnessing(&self) -> Result<Witnessing, LogError> {
         self.database.read(|tx| {
-            let (quorum, newest_quorum) = match self.served(tx) {
-                Ok(served) => (served.quorum, served.newest_quorum),
-                // Nothing is published in the first moments of a log.
-                Err(LogError::NoResource) => match &self.policy {
-                    Some(known) if known.policy.requires_quorum() => (QuorumState::Missing, None),
-                    Some(_) | None => (QuorumState::NotRequired, None),
-                },
-                Err(error) => return Err(error),
+            let (quorum, newest_quorum) = match (self.chosen(tx)?, self.quorum_policy()) {
+                (Some(chosen), _) => (chosen.quorum, chosen.newest_quorum),
+                (None, Some(_)) => (QuorumState::Missing, None),
+                (None, None) => (QuorumState::NotRequired, None),
             };
             let mut witnesses = Vec::new();
             for witness in self.policy.iter().flat_map(|known| known.policy.witnesses()) {
@@ -170,14 +193,18 @@ impl App {
     }
 }
 
-/// A checkpoint with the cosignatures there are.
+/// A checkpoint with the cosignatures there are. One that cannot be read takes nothing away from the log's own signature.
 pub(super) fn cosigned_note(tx: &mut ReadTx<'_>, size: u64) -> Result<SignedNote, LogError> {
     let note = tx.checkpoint(size)?.ok_or(LogError::NoResource)?;
-    let damaged = |error: ledger::NoteError| StoreError::Damaged(format!("checkpoint {size}: {error}"));
+    let damaged = |error: NoteError| StoreError::Damaged(format!("checkpoint {size}: {error}"));
     let mut lines = Vec::new();
     for row in tx.cosignatures(size)? {
-        lines.extend(NoteSignature::parse_lines(&format!("{}\n", row.line)).map_err(damaged)?);
+        match NoteSignature::parse_lines(&format!("{}\n", row.line)) {
+            Ok(line) => lines.extend(line),
+            Err(error) => tracing::error!(size, witness = row.witness, %error, "a stored cosignature is damaged"),
+        }
     }
+    lines.truncate(MAX_NOTE_SIGNATURES - 1);
     let note = SignedNote::parse(&note).and_then(|note| note.with_signatures(lines));
     Ok(note.map_err(damaged)?)
 }

@@ -24,9 +24,9 @@ pub fn serve_witness(witness: Data<Witness>, listener: TcpListener, settings: Se
     let server = HttpServer::new(move || {
         App::new()
             .app_data(witness.clone())
-            .route("/add-checkpoint", web::post().to(add_checkpoint))
-            .route("/{origin}/checkpoint", web::get().to(checkpoint))
-            .route("/healthz", web::get().to(alive))
+            .service(web::resource("/add-checkpoint").route(web::post().to(add_checkpoint)))
+            .service(web::resource("/{origin}/checkpoint").route(web::get().to(checkpoint)))
+            .service(web::resource("/healthz").route(web::get().to(alive)))
             .wrap(from_fn(headers::secure))
     })
     .workers(settings.workers)

@@ -112,7 +112,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    alarm (witness, held_size) {
+    alarm (witness, held_size, reason) {
         witness -> Text,
         held_size -> BigInt,
         tree_size -> BigInt,

@@ -15,6 +15,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use ledger::note::MAX_NOTE_SIGNATURES;
 use ledger::{NoteKey, NoteSignature, SignedNote};
 use tokio::sync::watch;
 
@@ -37,7 +38,10 @@ pub enum WitnessesError {
     Start(String),
     /// The policy is of other logs.
     #[error("the policy names logs, but not this one: add the line `log {0}`, or leave its log lines out")]
-    OtherLog(NoteKey),
+    OtherLog(String),
+    /// More than a checkpoint has room for.
+    #[error("the policy has {0} witnesses; a checkpoint has room for the signatures of {most}", most = MAX_NOTE_SIGNATURES - 1)]
+    TooMany(usize),
     /// An address that no request can be sent to.
     #[error("the policy says that the witness {name} is at {url:?}, which is not an http:// or https:// address")]
     Address {
@@ -98,7 +102,11 @@ impl Witnesses {
         let Some(policy) = app.policy() else { return Ok(None) };
         let logs = policy.policy().logs();
         if !logs.is_empty() && !logs.iter().any(|known| known.key == log) {
-            return Err(WitnessesError::OtherLog(log));
+            return Err(WitnessesError::OtherLog(log.to_string()));
+        }
+        let count = policy.policy().witnesses().len();
+        if count >= MAX_NOTE_SIGNATURES {
+            return Err(WitnessesError::TooMany(count));
         }
         let mut asked = Vec::new();
         for witness in policy.policy().witnesses() {

@@ -27,7 +27,7 @@ CREATE TABLE alarm (
     message   TEXT NOT NULL,
     held_note TEXT,
     raised_ms BIGINT NOT NULL,
-    PRIMARY KEY (witness, held_size)
+    PRIMARY KEY (witness, held_size, reason)
 );
 
 CREATE TRIGGER cosignature_no_update BEFORE UPDATE ON cosignature FOR EACH ROW EXECUTE FUNCTION refuse_change('cosignature is append-only');

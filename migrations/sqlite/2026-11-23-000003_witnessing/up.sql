@@ -27,7 +27,7 @@ CREATE TABLE alarm (
     message   TEXT NOT NULL,
     held_note TEXT,
     raised_ms INTEGER NOT NULL,
-    PRIMARY KEY (witness, held_size)
+    PRIMARY KEY (witness, held_size, reason)
 ) STRICT;
 
 CREATE TRIGGER cosignature_no_update BEFORE UPDATE ON cosignature BEGIN SELECT RAISE(ABORT, 'cosignature is append-only'); END;
