@@ -18,10 +18,12 @@ mod monitor;
 mod openapi;
 mod output;
 mod producer;
+mod receipt;
 mod record;
 mod send;
 mod serve;
 mod state;
+mod static_tree;
 mod tiles;
 mod token;
 mod trust;
@@ -72,6 +74,9 @@ enum Command {
     /// Build an event, sign it, post it and print the receipt
     #[command(subcommand)]
     Record(record::Command),
+    /// Prove a receipt under a later checkpoint
+    #[command(subcommand)]
+    Receipt(receipt::Command),
     /// Post an envelope, or a file of them (one a line), and print the receipts
     Send(send::Send),
     /// Release notes of what runs in an environment, or of what changed between two times
@@ -83,9 +88,9 @@ enum Command {
     State(state::State),
     /// Find records by commit, digest, version or the beginning of an id
     Search(state::Search),
-    /// Download the whole history as a bundle that can be verified offline
+    /// Download the whole history as a bundle that can be verified offline, or the log as plain files
     Export(export::Export),
-    /// Verify a receipt or a bundle, offline, with your own copy of the log's key
+    /// Verify a receipt, a bundle or a served log, with your own copy of the log's key
     #[command(subcommand)]
     Verify(verify::Command),
     /// Check a database: every entry, signature, tile, checkpoint and read model, and whether they belong together
@@ -172,6 +177,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Producer(command) => command.run(&context),
         Command::Token(command) => command.run(&context),
         Command::Record(command) => command.run(&context),
+        Command::Receipt(command) => command.run(&context),
         Command::Send(send) => send.run(&context),
         Command::Notes(notes) => notes.run(&context),
         Command::Report(report) => report.run(&context),

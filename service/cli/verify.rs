@@ -7,6 +7,8 @@ mod bundle;
 mod log;
 mod receipt;
 
+pub use receipt::parse as parse_receipt;
+
 use std::path::Path;
 
 use clap::Subcommand;

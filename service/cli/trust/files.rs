@@ -32,11 +32,12 @@ impl LogKey {
         }
     }
 
-    /// Reads a file of keys: `VKEY [from=SIZE] [to=SIZE]` a line, both sizes included, `#` before a comment.
+    /// Reads a file of keys: `VKEY [from=SIZE] [to=SIZE]` a line, both sizes included; a line that begins with
+    /// `#` is a comment.
     pub fn parse_file(text: &str) -> Result<Vec<Self>, String> {
         let mut keys = Vec::new();
-        for (number, words) in lines(text) {
-            let key = Self::parse(&words).map_err(|error| format!("line {number}: {error}"))?;
+        for (number, line) in lines(text) {
+            let key = Self::parse(line).map_err(|error| format!("line {number}: {error}"))?;
             keys.push(key);
         }
         if keys.is_empty() {
@@ -45,8 +46,9 @@ impl LogKey {
         Ok(keys)
     }
 
-    fn parse(words: &[&str]) -> Result<Self, String> {
-        let (vkey, conditions) = words.split_first().ok_or("there is no key")?;
+    fn parse(line: &str) -> Result<Self, String> {
+        let mut words = line.split_whitespace();
+        let (vkey, conditions) = (words.next().unwrap_or_default(), words);
         let key = NoteKey::parse(vkey).map_err(|error| format!("not a log key (name+hash+base64): {error}"))?;
         let (mut from, mut to) = (None, None);
         for condition in conditions {
@@ -72,20 +74,20 @@ impl LogKey {
 
 impl Producers {
     /// Reads a list of producers: `NAME KEY` a line, the key being the middle line of its PEM file (the base64 of its
-    /// DER SubjectPublicKeyInfo), `#` before a comment. A name may have several keys, a key one name.
+    /// DER SubjectPublicKeyInfo); a line that begins with `#` is a comment. A name may have several keys, a key one name.
     pub fn parse_file(text: &str) -> Result<Self, String> {
         let mut producers = HashMap::new();
-        for (number, words) in lines(text) {
-            let read = |words: &[&str]| {
-                let [name, key] = words else {
-                    return Err("not NAME KEY".to_owned());
-                };
-                let name: ProducerName = name.parse().map_err(|error| format!("the name {error}"))?;
+        for (number, line) in lines(text) {
+            let read = |line: &str| {
+                // Names may hold spaces, keys none.
+                let (name, key) = line.trim().rsplit_once(char::is_whitespace).ok_or("not NAME KEY")?;
+                let name = name.trim_end().parse::<ProducerName>();
+                let name = name.map_err(|error| format!("the name {error}"))?;
                 let der = Base64::decode_vec(key).map_err(|_| "the key is not base64".to_owned())?;
                 let key = PublicKey::from_spki_der(&der).map_err(|error| format!("the key is refused: {error}"))?;
-                Ok((name, key))
+                Ok::<_, String>((name, key))
             };
-            let (name, key) = read(&words).map_err(|error| format!("line {number}: {error}"))?;
+            let (name, key) = read(line).map_err(|error| format!("line {number}: {error}"))?;
             if producers.insert(key.id(), (name, key)).is_some() {
                 return Err(format!("line {number}: the key stands there twice"));
             }
@@ -112,19 +114,11 @@ impl Producers {
     }
 }
 
-/// The words of each line that has any, with its number.
-fn lines(text: &str) -> impl Iterator<Item = (usize, Vec<&str>)> {
-    text.lines()
-        .map(|line| {
-            line.split('#')
-                .next()
-                .unwrap_or_default()
-                .split_whitespace()
-                .collect::<Vec<_>>()
-        })
-        .zip(1..)
-        .filter(|(words, _)| !words.is_empty())
-        .map(|(words, number)| (number, words))
+/// Each line that says something, with its number. A comment is a line of its own.
+fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    (1..)
+        .zip(text.lines())
+        .filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'))
 }
 
 #[cfg(test)]
@@ -140,7 +134,7 @@ mod tests {
 
     #[test]
     fn log_keys_have_sizes() {
-        let text = format!("# keys\n{}  from=10\tto=20 # the old one\n\n{}\n", vkey(1), vkey(2));
+        let text = format!("# keys\n{}  from=10\tto=20\n\n{}\n", vkey(1), vkey(2));
         let keys = LogKey::parse_file(&text).unwrap();
         assert_eq!(
             keys.iter().map(|key| key.sizes.clone()).collect::<Vec<_>>(),
@@ -166,16 +160,16 @@ mod tests {
     fn producers_have_names_and_keys() {
         let key = |seed| PrivateKey::from_seed([seed; 32]).public();
         let body = |seed| key(seed).to_pem().lines().nth(1).unwrap().to_owned();
-        let text = format!("ci {}\n# and\nci {}\nops {}\n", body(1), body(2), body(3));
+        let text = format!("ci {}\n# and\nci {}\nops  team {}\n", body(1), body(2), body(3));
         let producers = Producers::parse_file(&text).unwrap();
         assert_eq!(producers.key(&key(2).id()), Some(key(2)));
-        assert_eq!(producers.name(&key(3).id()).unwrap().as_str(), "ops");
+        assert_eq!(producers.name(&key(3).id()).unwrap().as_str(), "ops  team");
         assert_eq!(producers.name(&key(4).id()), None);
         assert_eq!(producers.roll().len(), 3);
         for (line, expected) in [
             (String::new(), "no producer"),
             ("ci".to_owned(), "line 1: not NAME KEY"),
-            (format!("ci {} more", body(1)), "not NAME KEY"),
+            (format!("ci {} more", body(1)), "refused"),
             ("ci ????".to_owned(), "base64"),
             ("ci AAAA".to_owned(), "refused"),
             (

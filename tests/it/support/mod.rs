@@ -6,6 +6,7 @@ pub mod database;
 pub mod events;
 pub mod evidence;
 pub mod http;
+pub mod python;
 pub mod witness;
 
 pub use app::TestApp;
