@@ -9,6 +9,7 @@ mod github;
 mod incidents;
 mod log;
 mod proof;
+mod quorum;
 mod read;
 mod record;
 mod tokens;
@@ -33,6 +34,7 @@ pub use github::HookError;
 pub use incidents::{IncidentDetail, IncidentFilter, IncidentView};
 pub use log::{LogError, LogSummary, TileBody};
 pub use proof::{At, ConsistencyProof, InclusionProof, ProofsError};
+pub use quorum::{QuorumState, ServedCheckpoint, WitnessPolicy, WitnessStatus, Witnessing};
 pub use read::{MAX_PAGE, Page, Paging, ReadError};
 pub use record::{Accepted, RecordError};
 pub use tokens::{IssuedToken, NewToken};
@@ -55,6 +57,8 @@ pub struct Options {
     pub github_secret: Option<String>,
     /// Templates of documents.
     pub templates: Templates,
+    /// Which witnesses are asked, and how many of them must have cosigned.
+    pub policy: Option<WitnessPolicy>,
 }
 
 /// The service, without its doors. Shared by all of them.
@@ -66,6 +70,7 @@ pub struct App {
     entropy: Entropy,
     github_secret: Option<String>,
     templates: Templates,
+    policy: Option<WitnessPolicy>,
 }
 
 /// The service as a producer of records.
@@ -135,6 +140,7 @@ impl App {
             entropy: options.entropy,
             github_secret: options.github_secret,
             templates: options.templates,
+            policy: options.policy,
         };
         app.begin().await?;
         Ok((app, writer))

@@ -2,10 +2,11 @@
 //!
 //! Nothing here needs trust: whoever asks verifies the answer, and could make it from the public tiles instead.
 
-use ledger::{Checkpoint, Hash, ProofPlan, Receipt, SignedNote, TlogProof, leaf_hash};
+use ledger::{Checkpoint, Hash, ProofPlan, Receipt, TlogProof, leaf_hash};
 
 use super::App;
-use super::log::{LogError, assemble, inclusion, published, root};
+use super::log::{LogError, assemble, inclusion, root};
+use super::quorum::cosigned_note;
 use super::record::receipt;
 use crate::store::{ReadTx, StoreError};
 
@@ -125,15 +126,17 @@ impl App {
     pub fn receipt_at(&self, index: u64, at: At) -> Result<Receipt, ProofsError> {
         self.database.read(|tx| {
             let receipt = receipt(tx, index)?;
-            let note = match at {
-                At::Latest => published(tx)?,
+            let checkpoint = match at {
+                At::Latest => self.served(tx)?.note,
                 At::Size(size) => {
                     reached(tx, "tree_size", size)?;
-                    tx.checkpoint(size)?.ok_or(ProofsError::NoCheckpoint { size })?
+                    match cosigned_note(tx, size) {
+                        Err(LogError::NoResource) => return Err(ProofsError::NoCheckpoint { size }),
+                        note => note?,
+                    }
                 }
             };
             let damaged = |error: String| StoreError::Damaged(format!("a checkpoint: {error}"));
-            let checkpoint = SignedNote::parse(&note).map_err(|error| damaged(error.to_string()))?;
             let size = Checkpoint::parse(checkpoint.text())
                 .map_err(|error| damaged(error.to_string()))?
                 .size;

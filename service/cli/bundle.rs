@@ -94,9 +94,11 @@ fn erased_line(index: u64) -> String {
 }
 
 /// One line of an envelope file, in its exact form.
-struct Line {
-    index: u64,
-    sealed: Option<([u8; 32], String)>,
+pub struct Line {
+    /// Which entry.
+    pub index: u64,
+    /// Salt and envelope, unless they were erased.
+    pub sealed: Option<([u8; 32], String)>,
 }
 
 #[derive(Deserialize)]
@@ -123,7 +125,7 @@ impl<'a> RawLine<'a> {
 
 impl Line {
     /// Reads a line and writes it again: only what comes out the same is a line.
-    fn parse(text: &[u8]) -> Option<Self> {
+    pub fn parse(text: &[u8]) -> Option<Self> {
         let raw = serde_json::from_slice::<RawLine<'_>>(text).ok()?;
         let (line, again) = if raw.erased == Some(true) && raw.salt.is_none() && raw.envelope.is_none() {
             let line = Self {

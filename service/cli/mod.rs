@@ -14,7 +14,7 @@ mod export;
 mod fsck;
 mod git;
 mod keys;
-
+mod monitor;
 mod openapi;
 mod output;
 mod producer;
@@ -28,6 +28,7 @@ mod tiles;
 mod token;
 mod trust;
 mod verify;
+mod witness;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -38,8 +39,8 @@ use crate::config::{ConfigError, Environment, File, ServeSettings};
 
 const AFTER_HELP: &str = "\
 Exit codes, the same for every command:
-  0  done; for `verify` and `fsck`: verified
-  1  refused or failed; for `verify` and `fsck`: tampered
+  0  done; for `verify`, `monitor` and `fsck`: verified
+  1  refused or failed; for `verify`, `monitor` and `fsck`: tampered
   2  wrong usage, or it cannot be told (a file cannot be read, no trust root)
 
 Configuration: flag, then environment variable, then the file given by --config or SHIPSLOG_CONFIG.
@@ -94,6 +95,10 @@ enum Command {
     Verify(verify::Command),
     /// Check a database: every entry, signature, tile, checkpoint and read model, and whether they belong together
     Fsck(fsck::Fsck),
+    /// Follow a log from outside, and keep the evidence if it contradicts what it signed before
+    Monitor(monitor::Monitor),
+    /// Cosign the checkpoints of other logs, each only if it continues the one before
+    Witness(witness::WitnessArguments),
     /// Print the OpenAPI document of the HTTP interface
     Openapi,
 }
@@ -181,6 +186,8 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Export(export) => export.run(&context),
         Command::Verify(command) => command.run(),
         Command::Fsck(fsck) => fsck.run(&context),
+        Command::Monitor(monitor) => monitor.run(&context),
+        Command::Witness(witness) => witness.run(&context),
         Command::Openapi => openapi::run(),
     }
 }

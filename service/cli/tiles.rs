@@ -2,7 +2,7 @@
 //!
 //! No tile is believed: each is what the entries give, or it is wrong.
 
-use ledger::{Edge, Entry, FullTile, Hash, TileId, TilePath, entry_bundle, leaf_hash, partial_width};
+use ledger::{Edge, Entry, FullTile, Hash, NodeId, TileId, TilePath, entry_bundle, leaf_hash, partial_width};
 
 use super::Failure;
 use super::bundle::Part;
@@ -82,7 +82,22 @@ impl Default for Rebuilt {
 }
 
 impl Rebuilt {
-    /// Adds an entry bundle. Gives the tiles that are full by now. `each` is told the size after each entry, and may ask
+    /// A tree that was made before, by its right edge, and the time of its last entry.
+    pub fn resume(edge: Edge, time: u64) -> Self {
+        Self { edge, time }
+    }
+
+    /// What [`Rebuilt::resume`] takes.
+    pub fn into_parts(self) -> (Edge, u64) {
+        (self.edge, self.time)
+    }
+
+    /// How many entries it has.
+    pub fn size(&self) -> u64 {
+        self.edge.size()
+    }
+
+    /// Adds an entry bundle; entries of it that are in the tree already must be what they were. Gives the tiles that are full by now. `each` is told the size after each entry, and may ask
     /// for the root.
     pub fn add(
         &mut self,
@@ -94,6 +109,13 @@ impl Rebuilt {
             entry_bundle::parse(bytes, part.width).map_err(|error| format!("entry bundle {}: {error}", part.path()))?;
         let mut full = Vec::new();
         for (leaf, index) in entries.into_iter().zip(part.first..) {
+            if index < self.edge.size() {
+                let known = self.edge.node(NodeId { level: 0, index });
+                if known.is_some_and(|known| known == leaf_hash(leaf)) {
+                    continue;
+                }
+                return Err(format!("entry {index} is not what it was"));
+            }
             let entry = Entry::parse(leaf).map_err(|error| format!("entry {index}: {error}"))?;
             if entry.time() < self.time {
                 return Err(format!("entry {index} is earlier than the one before it"));

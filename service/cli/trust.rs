@@ -236,7 +236,8 @@ pub fn producers(path: &Path) -> Result<Producers, Failure> {
     Producers::parse_file(&text).map_err(|error| Failure::unclear(format!("{}: {error}", path.display())))
 }
 
-fn policy(path: &Path) -> Result<Policy, Failure> {
+/// Reads a policy.
+pub fn policy(path: &Path) -> Result<Policy, Failure> {
     let bytes =
         std::fs::read(path).map_err(|error| Failure::unclear(format!("cannot read {}: {error}", path.display())))?;
     Policy::parse(&bytes).map_err(|error| Failure::unclear(format!("{}: {error}", path.display())))

@@ -5,6 +5,7 @@
 
 mod backfill;
 mod connection;
+mod cosignatures;
 mod events;
 mod history;
 mod log;
@@ -13,14 +14,17 @@ mod page;
 mod pool;
 mod references;
 mod schema;
+mod witnessed;
 
 use std::sync::Arc;
 
 pub use connection::{Connect, DatabaseUrl};
+pub use cosignatures::{AlarmRow, CosignatureRow};
 pub use events::{EventFilter, EventRow, end_of};
 pub use log::{EnvelopeRow, HeadRow, LogRow};
 pub use page::{Cursor, CursorError};
 pub use references::{RUN, ReferenceRow};
+pub use witnessed::{WitnessDatabase, WitnessedRow};
 
 use backfill::Backfill;
 use connection::Connection;

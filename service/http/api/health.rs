@@ -5,7 +5,7 @@ use actix_web::{HttpResponse, get};
 
 use super::super::blocking;
 use super::super::problem::Problem;
-use crate::app::App;
+use crate::app::{App, LogError};
 
 /// Whether the process serves at all.
 #[utoipa::path(tag = "health", responses((status = 200, description = "It serves", body = String, content_type = "text/plain")), security(()))]
@@ -16,7 +16,8 @@ pub async fn alive() -> HttpResponse {
         .body("ok\n")
 }
 
-/// Whether it can read its log and answer.
+/// Whether it can read its log and answer. Alarms that witnesses gave cause for are told here, too, but do not make it
+/// unready: no witness can put the service out of work.
 #[utoipa::path(
     tag = "health",
     responses(
@@ -27,8 +28,14 @@ pub async fn alive() -> HttpResponse {
 )]
 #[get("/readyz")]
 pub async fn ready(app: Data<App>) -> Result<HttpResponse, Problem> {
-    let summary = blocking(move || app.log_summary()).await?;
-    Ok(HttpResponse::Ok()
-        .content_type("text/plain; charset=utf-8")
-        .body(format!("ready\ntree size {}\n", summary.tree_size)))
+    let (summary, witnessing) = blocking(move || Ok::<_, LogError>((app.log_summary()?, app.witnessing()?))).await?;
+    let mut text = format!(
+        "ready\ntree size {}\nquorum {}\n",
+        summary.tree_size,
+        witnessing.quorum.as_str()
+    );
+    for alarm in &witnessing.alarms {
+        text.push_str(&format!("ALARM {}: {}\n", alarm.reason, alarm.message));
+    }
+    Ok(HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(text))
 }

@@ -157,6 +157,7 @@ impl TestApp {
                 log_exists: directory.has_log(),
                 github_secret: Some(GITHUB_SECRET.to_owned()),
                 templates: shipslog::render::Templates::built_in().unwrap(),
+                policy: None,
             };
             let writer = actix_web::rt::System::new().block_on(async move {
                 let (app, writer) = App::open(database, options).await.unwrap();

@@ -4,8 +4,10 @@ pub mod app;
 pub mod binary;
 pub mod database;
 pub mod events;
+pub mod evidence;
 pub mod http;
 pub mod python;
+pub mod witness;
 
 pub use app::TestApp;
 pub use database::Backend;
