@@ -4,12 +4,13 @@
 //! caller: the root computed here must be the checkpoint's. Who may sign what follows from the log itself, whose
 //! first entry introduces the service key and whose administration entries introduce and revoke producers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ledger::{Checkpoint, Entry, Envelope, Frontier, Hash, Verified, commitment, leaf_hash};
 
 use crate::domain::keyring::{Keyring, PermissionError};
 use crate::domain::parse::parse;
+use crate::domain::producer::Administration;
 use crate::domain::{Event, Instant, ProducerName, Recorded};
 
 /// What is kept of one entry beside its leaf.
@@ -22,8 +23,10 @@ pub enum Content<'a> {
         /// The envelope's bytes.
         envelope: &'a [u8],
     },
-    /// Salt and envelope are gone.
+    /// Salt and envelope are gone; a later entry must say so.
     Erased,
+    /// They cannot be read; what is wrong with them was noted already.
+    Unreadable,
 }
 
 /// What can be wrong, in the order in which it is looked for.
@@ -38,7 +41,7 @@ pub enum Kind {
     Entry,
     /// An entry is earlier than the one before it.
     Time,
-    /// Content is gone, and no record in the log says that it was erased.
+    /// Content is gone and no record in the log says that it was erased, or it is there although one does.
     Erased,
     /// An envelope is malformed or not in its canonical form.
     Envelope,
@@ -111,6 +114,9 @@ pub struct Report {
     pub root: Hash,
     /// Verified entries by producer.
     pub producers: BTreeMap<ProducerName, u64>,
+    /// Entries whose content was erased, each with the entry that says so.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub erased: BTreeMap<u64, u64>,
     /// Verified entries by what they are about: `deployment`, `incident`, …
     pub subjects: BTreeMap<String, u64>,
     /// Time of the first entry.
@@ -133,6 +139,8 @@ pub struct Audit {
     last: u64,
     producers: BTreeMap<ProducerName, u64>,
     subjects: BTreeMap<String, u64>,
+    /// Entries without content, until an entry says that it was erased.
+    gone: BTreeSet<u64>,
     findings: BTreeMap<Kind, Finding>,
 }
 
@@ -155,6 +163,7 @@ impl Audit {
             last: 0,
             producers: BTreeMap::new(),
             subjects: BTreeMap::new(),
+            gone: BTreeSet::new(),
             findings: BTreeMap::new(),
         }
     }
@@ -176,7 +185,7 @@ impl Audit {
         }
         self.frontier.append(leaf_hash(leaf));
         match self.check(place, leaf, content) {
-            Ok(recorded) => Some(recorded),
+            Ok(recorded) => recorded,
             Err(Fault(kind, message)) => {
                 self.find(kind, Some(place), message);
                 None
@@ -229,8 +238,25 @@ impl Audit {
     }
 
     /// Closes the audit without a checkpoint to compare with; the findings say why there is none.
-    pub fn close(self) -> Report {
+    pub fn close(mut self) -> Report {
+        if let Some(first) = self.gone.first() {
+            let message = "the envelope is gone, and no record says that it was erased".to_owned();
+            let finding = Finding {
+                kind: Kind::Erased,
+                index: Some(*first),
+                message,
+                count: self.gone.len() as u64,
+            };
+            // What is there although it was erased may have been noted before.
+            let known = self.findings.entry(Kind::Erased).or_insert_with(|| Finding {
+                count: 0,
+                ..finding.clone()
+            });
+            known.count += finding.count;
+        }
+        let erasures = self.keyring.erasures().all();
         Report {
+            erased: erasures.map(|erasure| (erasure.index, erasure.by)).collect(),
             size: self.frontier.size(),
             root: self.frontier.root(),
             producers: self.producers,
@@ -241,7 +267,7 @@ impl Audit {
         }
     }
 
-    fn check(&mut self, index: u64, leaf: &[u8], content: Content<'_>) -> Result<Recorded, Fault> {
+    fn check(&mut self, index: u64, leaf: &[u8], content: Content<'_>) -> Result<Option<Recorded>, Fault> {
         let entry = Entry::parse(leaf).map_err(|error| Fault(Kind::Entry, error.to_string()))?;
         self.first.get_or_insert(entry.time());
         if entry.time() < self.last {
@@ -252,11 +278,10 @@ impl Audit {
         let (salt, bytes) = match content {
             Content::Sealed { salt, envelope } => (salt, envelope),
             Content::Erased => {
-                return Err(Fault(
-                    Kind::Erased,
-                    "the envelope is gone, and no record says that it was erased".to_owned(),
-                ));
+                self.gone.insert(index);
+                return self.vouch(&entry).map(|()| None);
             }
+            Content::Unreadable => return Ok(None),
         };
         let envelope = Envelope::parse(bytes).map_err(|error| Fault(Kind::Envelope, error.to_string()))?;
         if commitment(salt, &envelope.pae()) != entry.commitment() || envelope.payload_type != entry.payload_type() {
@@ -290,15 +315,36 @@ impl Audit {
             self.keyring
                 .apply(index, instant(entry.time()), administration)
                 .map_err(|error| Fault(Kind::Administration, error.to_string()))?;
+            self.erase(index, administration);
         }
         *self.producers.entry(producer.clone()).or_default() += 1;
         *self.subjects.entry(event.event_type.subject.clone()).or_default() += 1;
-        Ok(Recorded {
+        Ok(Some(Recorded {
             index,
             recorded_at: instant(entry.time()),
             producer,
             event,
-        })
+        }))
+    }
+
+    /// All that can be said of who signed what is gone: each of them could sign something then.
+    fn vouch(&self, entry: &Entry) -> Result<(), Fault> {
+        for signer in entry.signers() {
+            self.keyring
+                .valid(&signer.key, instant(entry.time()))
+                .map_err(|error| Fault(Kind::Signature, error.to_string()))?;
+        }
+        Ok(())
+    }
+
+    /// What an entry says is gone must be gone.
+    fn erase(&mut self, by: u64, administration: &Administration) {
+        if let Administration::EventErased { index, .. } = administration
+            && !self.gone.remove(index)
+        {
+            let message = format!("entry {by} says that its content was erased, but it is there");
+            self.find(Kind::Erased, Some(*index), message);
+        }
     }
 
     /// The first entry introduces the key that signs it.

@@ -121,7 +121,7 @@ impl Check<'_> {
         let Ok(salt) = <&[u8; 32]>::try_from(salt.as_slice()) else {
             self.audit
                 .find(Kind::Commitment, Some(index), "the salt is not 32 bytes".into());
-            return self.audit.add(index, leaf, Content::Erased);
+            return self.audit.add(index, leaf, Content::Unreadable);
         };
         // The database keeps the envelope as received; what the entry commits to is its canonical form. Where there is
         // none, the audit says what is wrong with the bytes as they are.

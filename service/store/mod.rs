@@ -5,6 +5,7 @@
 
 mod backfill;
 mod connection;
+mod erasure;
 mod events;
 mod history;
 mod log;
@@ -17,6 +18,7 @@ mod schema;
 use std::sync::Arc;
 
 pub use connection::{Connect, DatabaseUrl};
+pub use erasure::{ErasureRow, Purged};
 pub use events::{EventFilter, EventRow, end_of};
 pub use log::{EnvelopeRow, HeadRow, LogRow};
 pub use page::{Cursor, CursorError};
@@ -69,7 +71,7 @@ pub enum StoreError {
 #[derive(Clone)]
 pub struct Database {
     pool: Arc<Pool>,
-    _backfill: Arc<Option<Backfill>>,
+    backfill: Arc<Option<Backfill>>,
 }
 
 impl Database {
@@ -77,11 +79,15 @@ impl Database {
     pub fn open(connect: Connect) -> Result<Self, StoreError> {
         let mut connection = connect.establish_writer()?;
         migrate::run(&mut connection)?;
+        if let Connection::Sqlite(sqlite) = &mut connection {
+            // A process that ended between an erasure and the end of its purge has left that to the next one.
+            erasure::empty_log(sqlite)?;
+        }
         let pool = Pool::new(connect)?;
         let backfill = Backfill::start(pool.connect())?;
         Ok(Self {
             pool: Arc::new(pool),
-            _backfill: Arc::new(backfill),
+            backfill: Arc::new(backfill),
         })
     }
 

@@ -1,0 +1,289 @@
+//! Erasure: what an event said is gone from every answer and every file, its entry and all proofs stay, and everybody is told.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use base64ct::{Base64, Encoding};
+use ledger::{Checkpoint, SignedNote, TlogProof, leaf_hash};
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use crate::support::binary::{Service, code, run, stdout};
+use crate::support::database::TestDatabase;
+use crate::support::events::{deployed, event, incident, sign};
+use crate::support::http::Answer;
+use crate::support::{Backend, TestApp, key};
+
+const REASON: &str = "personal-data-recorded-by-mistake";
+
+/// An event with a word in every place that takes text.
+fn telling(word: &str, n: u64) -> Value {
+    let mut event = deployed(&format!("{word}-id"), &format!("{word}-service"), &format!("{word}-environment"), n);
+    event["context"]["source"] = format!("https://{word}.example.com/ci").into();
+    event["context"]["chainId"] = format!("{word}-chain").into();
+    event["subject"]["source"] = format!("https://{word}.example.com/cluster").into();
+    event["customData"]["shipslog"] = json!({
+        "version": format!("{word}-version"),
+        "commit": format!("{:040x}", 0xfeed_0000_0000_0000_u64 + n),
+        "actor": { "id": format!("{word}@example.com"), "name": format!("{word} Smith") },
+        "reason": format!("asked for by {word}"),
+        "tickets": [{ "id": format!("{word}-123"), "title": format!("{word} wants this") }],
+        "commits": [{ "id": format!("{:040x}", 0xbeef_0000_0000_0000_u64 + n), "message": format!("fix: {word}\n\n{}", word.repeat(2000)) }],
+        "highlights": format!("Thanks to {word}"),
+    });
+    event["customData"]["build"] = json!({ "started_by": word });
+    event
+}
+
+/// How a word can stand in a file: as it is, and in base64 at each of the three places where it can begin.
+fn traces(word: &str) -> Vec<Vec<u8>> {
+    let mut traces = vec![word.as_bytes().to_vec()];
+    for lead in 0..3 {
+        let bytes = [&[b' '; 2][..lead], word.as_bytes()].concat();
+        let text = Base64::encode_string(&bytes);
+        // What does not depend on what stands before and after.
+        let (from, to) = ((lead * 8).div_ceil(6), bytes.len() * 8 / 6);
+        traces.push(text.as_bytes()[from..to].to_vec());
+    }
+    traces
+}
+
+fn holds(bytes: &[u8], trace: &[u8]) -> bool {
+    bytes.windows(trace.len()).any(|window| window == trace)
+}
+
+/// Every file below a folder that holds one of these.
+fn found_in(folder: &Path, traces: &[Vec<u8>]) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut open = vec![folder.to_owned()];
+    while let Some(next) = open.pop() {
+        for item in fs::read_dir(next).unwrap() {
+            let path = item.unwrap().path();
+            if path.is_dir() {
+                open.push(path);
+                continue;
+            }
+            let bytes = fs::read(&path).unwrap();
+            let which = traces.iter().filter(|trace| holds(&bytes, trace));
+            found.extend(which.map(|trace| format!("{}: {}", path.display(), String::from_utf8_lossy(trace))));
+        }
+    }
+    found
+}
+
+fn erase(app: &TestApp, index: u64) -> Answer {
+    app.client.post_json(
+        &format!("/v1/events/{index}/erasure"),
+        &json!({ "reason": REASON, "text": "a name was in it" }),
+    )
+}
+
+#[rstest]
+fn an_erased_event_is_gone_and_its_proofs_stand(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+    let Some(app) = TestApp::start(backend) else { return };
+    app.record(&deployed("before", "checkout", "production", 1));
+    let secret = telling("zqmarker", 2);
+    let index = app.record(&secret);
+    let size = app.tree_size();
+    app.record(&deployed("after", "checkout", "production", 3));
+    let receipt = app.client.get(&format!("/v1/events/{index}/receipt")).expect(200).json();
+
+    let answer = erase(&app, index).expect(201);
+    let by = app.tree_size() - 1;
+    assert_eq!(answer.header("location"), Some(format!("/v1/events/{by}").as_str()));
+    let erased = answer.json()["erased"].clone();
+    assert_eq!((&erased["index"], &erased["erased_by"]), (&json!(index), &json!(by)));
+    assert_eq!((&erased["reason"], &erased["actor"]), (&json!(REASON), &json!("admin")));
+    assert_eq!(erased["entry"], receipt["entry"], "the entry stays as it was");
+    let remains = if backend == Backend::Sqlite { "nothing" } else { "operator" };
+    assert_eq!(answer.json()["remains"], remains);
+
+    // Each way to the content says that it is gone, why, and proves both entries.
+    for path in ["", "/envelope", "/receipt"] {
+        let problem = app.client.get(&format!("/v1/events/{index}{path}")).problem(410);
+        assert_eq!(problem["type"], "urn:shipslog:problem:erased");
+        for (entry, proof, at) in [("entry", "proof", index), ("erasure_entry", "erasure_proof", by)] {
+            let entry = Base64::decode_vec(problem["erased"][entry].as_str().unwrap()).unwrap();
+            let proof = TlogProof::parse(problem["erased"][proof].as_str().unwrap()).unwrap();
+            assert_eq!(proof.index, at);
+            let checkpoint = proof.verify(&app.log_key, &leaf_hash(&entry)).unwrap();
+            assert_eq!(checkpoint.size, app.tree_size());
+        }
+    }
+    // The erasure is an entry like any other, signed by the service.
+    let record = app.client.get(&format!("/v1/events/{by}")).expect(200).json();
+    assert_eq!(record["producer"], "shipslog");
+    let administration = &record["payload"]["customData"]["shipslog"]["administration"];
+    assert_eq!(
+        (&administration["action"], &administration["index"], &administration["text"]),
+        (&json!("event_erased"), &json!(index), &json!("a name was in it"))
+    );
+    assert!(!record.to_string().contains("zqmarker"));
+
+    // Nothing that is read shows it, as of now or as of then.
+    for tree_size in [app.tree_size(), size] {
+        for path in [
+            format!("/v1/events?limit=500&tree_size={tree_size}"),
+            format!("/v1/services?tree_size={tree_size}"),
+            format!("/v1/environments?tree_size={tree_size}"),
+            format!("/v1/deployments?tree_size={tree_size}"),
+            format!("/v1/search?q=zq&tree_size={tree_size}"),
+            format!("/v1/search?q=000000000000000000000000feed&tree_size={tree_size}"),
+            format!("/v1/release-notes?service=checkout&environment=production&format=json&tree_size={tree_size}"),
+        ] {
+            let answer = app.client.get(&path);
+            if answer.status == 404 {
+                continue;
+            }
+            let text = answer.expect(200).text().to_owned();
+            assert!(!text.contains("zqmarker") && !text.contains("feed00"), "{path}: {text}");
+        }
+        let list = app.client.get(&format!("/v1/events?limit=500&tree_size={tree_size}")).expect(200).json();
+        let item = list["items"].as_array().unwrap().iter().find(|item| item["index"] == index);
+        let item = item.expect("an erased event keeps its place in the list");
+        assert_eq!(item["erased"], json!({ "index": by, "reason": REASON }));
+        for member in ["id", "source", "producer", "type", "subject_id"] {
+            assert!(item[member] == "" || item[member] == index.to_string(), "{item}");
+        }
+    }
+    let shown = app.client.get(&format!("/v1/search?q={index}")).expect(200).json();
+    assert_eq!(shown["items"], json!([]), "its place is not its id");
+    assert_eq!(
+        app.client.get(&format!("/v1/deployments/zqmarker-id")).status,
+        404
+    );
+}
+
+#[rstest]
+fn an_erased_event_does_not_come_back(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+    let Some(mut app) = TestApp::start(backend) else { return };
+    let event = telling("zqmarker", 2);
+    let envelope = sign(&event, &app.pipeline);
+    let index = app.record(&event);
+    let first = erase(&app, index).expect(201).json();
+    let by = first["erased"]["erased_by"].clone();
+    let size = app.tree_size();
+    let refused = |app: &TestApp, envelope: &[u8]| {
+        let problem = app.client.record(envelope).problem(410);
+        assert_eq!(problem["type"], "urn:shipslog:problem:erased");
+        assert_eq!((&problem["erased"]["index"], &problem["erased"]["erased_by"]), (&json!(index), &by));
+        assert_eq!(app.tree_size(), size);
+    };
+    refused(&app, &envelope);
+    // The same name with other content cannot be told from it any more.
+    let mut other = event.clone();
+    other["subject"]["id"] = "other".into();
+    refused(&app, &sign(&other, &app.pipeline));
+    let batch = app.client.post("/v1/events/batch", "application/x-ndjson", &envelope).expect(200).json();
+    assert_eq!((&batch["status"], &batch["problem"]["erased"]["erased_by"]), (&json!(410), &by));
+    // Erasing it again changes nothing and gives the first erasure, whoever asks and why.
+    let again = app
+        .client
+        .post_json(&format!("/v1/events/{index}/erasure"), &json!({ "reason": "legal-order", "text": "again" }))
+        .expect(200)
+        .json();
+    for member in ["index", "erased_by", "reason", "text", "erased_at", "entry"] {
+        assert_eq!(again["erased"][member], first["erased"][member], "{member}");
+    }
+    assert_eq!(app.tree_size(), size);
+    // It is known after a restart, and when its key may no longer sign.
+    app.restart("2026-03-03T09:00:00Z");
+    refused(&app, &envelope);
+    app.client
+        .post_json("/v1/producers/pipeline/revocation", &json!({ "reason": "lost" }))
+        .expect(200);
+    let problem = app.client.record(&envelope).problem(410);
+    assert_eq!(problem["erased"]["erased_by"], by);
+    // Another producer's event of the same name is another event.
+    app.register("other", &key(9), json!({})).expect(201);
+    app.client.record(&sign(&event, &key(9))).expect(201);
+}
+
+#[rstest]
+fn what_rights_follow_from_cannot_be_erased(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+    let Some(app) = TestApp::start(backend) else { return };
+    let index = app.record(&deployed("e1", "checkout", "production", 1));
+    erase(&app, index).expect(201);
+    let size = app.tree_size();
+    // The creation of the log, the token, the producer, and the erasure itself.
+    for stays in [0, 1, 2, size - 1] {
+        let problem = erase(&app, stays).problem(409);
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.contains("who may record") && detail.contains("revoke"), "{detail}");
+    }
+    erase(&app, size).problem(404);
+    erase(&app, u64::MAX).problem(404);
+    let path = format!("/v1/events/{index}/erasure");
+    for (body, pointer) in [
+        (json!({ "reason": "because", "text": "x" }), "/reason"),
+        (json!({ "reason": "legal-order" }), ""),
+        (json!({ "reason": "legal-order", "text": " " }), "/text"),
+        (json!({ "reason": "legal-order", "text": "x".repeat(1001) }), "/text"),
+        (json!({ "reason": "legal-order", "text": "x", "index": 4 }), ""),
+    ] {
+        let problem = app.client.post_json(&path, &body).problem(422);
+        assert!(
+            problem["pointer"].as_str().unwrap_or("").starts_with(pointer),
+            "{problem}"
+        );
+    }
+    // Nobody but an administrator.
+    let reader = app.client.post_json("/v1/tokens", &json!({ "name": "r", "role": "reader" })).expect(201).json();
+    let reader = app.client.with_token(reader["token"].as_str().unwrap());
+    let body = json!({ "reason": "legal-order", "text": "x" });
+    reader.post_json(&path, &body).problem(403);
+    app.client.anonymous().post_json(&path, &body).problem(401);
+    assert_eq!(app.tree_size(), size + 1);
+}
+
+/// A service with a history in which ids and values come in no order, and every fifteenth event is to be erased.
+fn crowd(service: &Service, count: u64) -> Vec<(u64, String)> {
+    let body = json!({ "name": "pipeline", "public_key": key(7).public().to_pem() });
+    service.client.post_json("/v1/producers", &body).expect(201);
+    let word = |n: u64| format!("{:07x}zqx", (n + 1).wrapping_mul(0x9e37_79b9) & 0xfff_ffff);
+    let mut marked = Vec::new();
+    for batch in (0..count).collect::<Vec<_>>().chunks(100) {
+        let lines: Vec<Vec<u8>> = batch.iter().map(|n| sign(&telling(&word(*n), *n), &key(7))).collect();
+        let answer = service
+            .client
+            .post("/v1/events/batch", "application/x-ndjson", &lines.join(&b'\n'))
+            .expect(200);
+        for (n, line) in batch.iter().zip(answer.text().lines()) {
+            let line: Value = serde_json::from_str(line).unwrap();
+            assert_eq!(line["status"], 201, "{line}");
+            if n % 15 == 7 {
+                marked.push((line["receipt"]["index"].as_u64().unwrap(), word(*n)));
+            }
+        }
+    }
+    marked
+}
+
+fn all_traces(marked: &[(u64, String)]) -> Vec<Vec<u8>> {
+    marked.iter().flat_map(|(_, word)| traces(word)).collect()
+}
+
+#[test]
+fn no_file_of_the_data_directory_holds_what_was_erased() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let service = Service::start(&data, None, &[]);
+    let marked = crowd(&service, 450);
+    let traces = all_traces(&marked);
+    let before = found_in(&data, &traces);
+    assert!(before.len() >= 2 * marked.len(), "the search finds what is there: {}", before.len());
+    for (index, _) in &marked {
+        let index = index.to_string();
+        let answer = service.json(&["erase", &index, "--reason", REASON, "--text", "a name was in it", "--format", "json"]);
+        assert_eq!(answer["remains"], "nothing");
+    }
+    let found = found_in(&data, &traces);
+    assert_eq!(found, [""; 0], "while the service runs");
+    // What runs on in memory must not bring it back.
+    service.client.record(&sign(&deployed("later", "checkout", "production", 5), &key(7))).expect(201);
+    assert!(service.terminate());
+    assert_eq!(found_in(&data, &traces), [""; 0]);
+    let fsck = run(&["fsck", "--data", data.to_str().unwrap()]);
+    assert_eq!(code(&fsck), 0, "{}", String::from_utf8_lossy(&fsck.stdout));
+}

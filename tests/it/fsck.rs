@@ -1,0 +1,1 @@
+//! `fsck` finds every change to a database, and none where there is none.
