@@ -59,12 +59,28 @@ pub enum Kind {
     Origin,
     /// The tree of all entries has another root than the checkpoint.
     Root,
-    /// A stored tile, or the stored head, is not what the entries give.
+    /// A stored tile is not what the entries give, is missing, or is one too many.
     Tile,
+    /// The stored head, or what the log is called there, is not what the entries give.
+    Head,
     /// A stored checkpoint is missing, not signed by the log, or signs another tree.
     Checkpoint,
-    /// A read model does not say what the signed event says.
+    /// A publication is of a checkpoint that is not there.
+    Publication,
+    /// The columns of an event do not say what the signed event says.
     ReadModel,
+    /// An event is not known again by its producer, source and id, or is known by those of another.
+    Identity,
+    /// What an event is found by is not what the signed event says.
+    Reference,
+    /// The sorted runs of references are not the references.
+    Run,
+    /// The list of erasures is not what the log says.
+    Erasure,
+    /// A row belongs to no entry.
+    Stray,
+    /// The database cannot read what it holds.
+    Database,
 }
 
 impl Kind {
@@ -85,8 +101,16 @@ impl Kind {
             Self::Origin => "origin",
             Self::Root => "root",
             Self::Tile => "tile",
+            Self::Head => "head",
             Self::Checkpoint => "checkpoint",
+            Self::Publication => "publication",
             Self::ReadModel => "read model",
+            Self::Identity => "identity",
+            Self::Reference => "reference",
+            Self::Run => "run of references",
+            Self::Erasure => "erasure",
+            Self::Stray => "stray row",
+            Self::Database => "database",
         }
     }
 }
@@ -141,8 +165,13 @@ pub struct Audit {
     subjects: BTreeMap<String, u64>,
     /// Entries without content, until an entry says that it was erased.
     gone: BTreeSet<u64>,
+    /// Entries with content, although an entry says that it was erased.
+    kept: BTreeMap<u64, u64>,
     findings: BTreeMap<Kind, Finding>,
 }
+
+/// The leaf hash of an entry that is not there: no entry has it.
+const MISSING: Hash = Hash([0; 32]);
 
 /// One thing that is wrong with one entry.
 struct Fault(Kind, String);
@@ -164,6 +193,7 @@ impl Audit {
             producers: BTreeMap::new(),
             subjects: BTreeMap::new(),
             gone: BTreeSet::new(),
+            kept: BTreeMap::new(),
             findings: BTreeMap::new(),
         }
     }
@@ -191,6 +221,31 @@ impl Audit {
                 None
             }
         }
+    }
+
+    /// Takes the place of an entry that is missing, so that those after it stand at theirs.
+    pub fn skip(&mut self) {
+        self.frontier.append(MISSING);
+    }
+
+    /// Entries whose content is gone, as long as nothing says why.
+    pub fn gone(&self) -> impl Iterator<Item = u64> {
+        self.gone.iter().copied()
+    }
+
+    /// Entries whose content was there when they were read, although a later entry says that it was erased.
+    pub fn kept(&self) -> Vec<u64> {
+        self.kept.keys().copied().collect()
+    }
+
+    /// The content of one of them is gone by now.
+    pub fn is_gone(&mut self, index: u64) {
+        self.kept.remove(&index);
+    }
+
+    /// Who may do what, as of the entries so far.
+    pub fn keyring(&self) -> &Keyring {
+        &self.keyring
     }
 
     /// Notes something that the reader of the bytes found.
@@ -239,6 +294,10 @@ impl Audit {
 
     /// Closes the audit without a checkpoint to compare with; the findings say why there is none.
     pub fn close(mut self) -> Report {
+        for (index, by) in std::mem::take(&mut self.kept) {
+            let message = format!("entry {by} says that its content was erased, but it is there");
+            self.find(Kind::Erased, Some(index), message);
+        }
         if let Some(first) = self.gone.first() {
             let message = "the envelope is gone, and no record says that it was erased".to_owned();
             let finding = Finding {
@@ -248,11 +307,10 @@ impl Audit {
                 count: self.gone.len() as u64,
             };
             // What is there although it was erased may have been noted before.
-            let known = self.findings.entry(Kind::Erased).or_insert_with(|| Finding {
-                count: 0,
-                ..finding.clone()
-            });
-            known.count += finding.count;
+            self.findings
+                .entry(Kind::Erased)
+                .and_modify(|known| known.count += finding.count)
+                .or_insert(finding);
         }
         let erasures = self.keyring.erasures().all();
         Report {
@@ -342,8 +400,7 @@ impl Audit {
         if let Administration::EventErased { index, .. } = administration
             && !self.gone.remove(index)
         {
-            let message = format!("entry {by} says that its content was erased, but it is there");
-            self.find(Kind::Erased, Some(*index), message);
+            self.kept.insert(*index, by);
         }
     }
 

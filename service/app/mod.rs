@@ -32,7 +32,7 @@ pub use deployments::{DeploymentDetail, DeploymentFilter, DeploymentView, Runnin
 pub use documents::{ComplianceQuery, Document, DocumentsError, Format, NotesQuery};
 pub use erasure::{Erased, Remains, Tombstone};
 pub use events::{ErasedBy, EventSummary, EventView, Found};
-pub use fsck::fsck;
+pub use fsck::{Progress, fsck};
 pub use github::HookError;
 pub use incidents::{IncidentDetail, IncidentFilter, IncidentView};
 pub use log::{LogError, LogSummary, TileBody};

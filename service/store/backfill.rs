@@ -16,15 +16,18 @@ use super::erasure::empty_log;
 /// How often it looks.
 const INTERVAL: Duration = Duration::from_millis(100);
 
+/// How often it tries to empty the log before it says that somebody still reads it.
+const TRIES: u32 = 10;
+
 /// Ends the thread when dropped.
 pub(super) struct Backfill {
     requests: Sender<Request>,
 }
 
-/// What the thread can be asked for.
-enum Request {
-    /// Once nobody needs it any more, make the write-ahead log empty, not only ready to be written over.
-    Empty,
+/// A wish for an empty write-ahead log, not only one that may be written over; the answer is whether it is.
+struct Request {
+    reply: Sender<bool>,
+    tries: u32,
 }
 
 impl Backfill {
@@ -42,38 +45,48 @@ impl Backfill {
         Ok(Some(Self { requests }))
     }
 
-    /// Asks that the write-ahead log be emptied as soon as its readers let it.
-    pub(super) fn empty_later(&self) {
+    /// Empties the write-ahead log. False while somebody still needs it: then it is emptied as soon as they let it.
+    pub(super) fn empty(&self) -> bool {
+        let (reply, answer) = channel();
         // A thread that has ended leaves it to the next start, which empties the log first of all.
-        drop(self.requests.send(Request::Empty));
+        self.requests.send(Request { reply, tries: 0 }).is_ok() && answer.recv().unwrap_or(false)
     }
 }
 
 fn run(mut connection: Connection, asked: &Receiver<Request>) {
-    let mut empty = false;
+    let mut waiting: Vec<Request> = Vec::new();
+    let mut wanted = false;
     loop {
         match asked.recv_timeout(INTERVAL) {
-            Ok(Request::Empty) => empty = true,
+            Ok(request) => {
+                waiting.push(request);
+                wanted = true;
+            }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
         }
         let Connection::Sqlite(sqlite) = &mut connection else { return };
-        let done = if empty {
-            // Without waiting for readers: the writer would have to wait as well.
-            sqlite
-                .batch_execute("PRAGMA busy_timeout = 0")
-                .map_err(StoreError::from)
-                .and_then(|()| empty_log(sqlite))
-        } else {
-            sqlite
+        let empty = match wanted {
+            true => empty_log(sqlite),
+            false => sqlite
                 .batch_execute("PRAGMA wal_checkpoint(PASSIVE)")
-                .map_err(StoreError::from)
-                .map(|()| true)
+                .map(|()| false)
+                .map_err(Into::into),
         };
-        match done {
-            Ok(done) => empty = !done,
+        let empty = empty.unwrap_or_else(|error| {
             // The writer does the same when the log is long; nothing is lost, but somebody should know.
-            Err(error) => tracing::warn!(%error, "the write-ahead log could not be backfilled"),
-        }
+            tracing::warn!(%error, "the write-ahead log could not be backfilled");
+            false
+        });
+        wanted &= !empty;
+        waiting.retain_mut(|request| {
+            request.tries += 1;
+            let answer = empty || request.tries >= TRIES;
+            if answer {
+                // Nobody may be waiting any more.
+                let _ = request.reply.send(empty);
+            }
+            !answer
+        });
     }
 }

@@ -22,7 +22,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::StoreError;
 
 /// How long a connection waits for another's lock, or for the server to answer at connecting.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Where the database is, by URL scheme.
 #[derive(Debug, Clone)]

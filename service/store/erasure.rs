@@ -6,7 +6,7 @@
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 
-use super::connection::{Connection, each};
+use super::connection::{Connection, PATIENCE, each};
 use super::schema::{envelope, erasure, event, reference, reference_run};
 use super::{Database, EventRow, ROWS_PER_INSERT, ReadTx, StoreError, WriteTx};
 
@@ -36,9 +36,6 @@ pub enum Purged {
 
 /// The tables that hold what events say.
 const TOUCHED: [&str; 4] = ["envelope", "event", "reference", "reference_run"];
-
-/// How long emptying SQLite's write-ahead log waits for readers.
-const PATIENCE_MS: u32 = 500;
 
 #[derive(QueryableByName)]
 struct Checkpointed {
@@ -131,32 +128,25 @@ impl Database {
     /// SQLite overwrites what is deleted (`secure_delete`); what the write-ahead log still holds of before goes when that is
     /// emptied. PostgreSQL keeps dead rows until `VACUUM`.
     pub fn purge(&self) -> Result<Purged, StoreError> {
+        if let Some(backfill) = &*self.backfill {
+            return Ok(if backfill.empty() { Purged::Done } else { Purged::Reading });
+        }
         let mut connection = self.pool.connect().establish_writer()?;
-        match &mut connection {
-            Connection::Sqlite(sqlite) => {
-                // Whoever empties the log holds up the writer while it waits for readers.
-                sqlite.batch_execute(&format!("PRAGMA busy_timeout = {PATIENCE_MS}"))?;
-                if empty_log(sqlite)? {
-                    return Ok(Purged::Done);
-                }
-                if let Some(backfill) = &*self.backfill {
-                    backfill.empty_later();
-                }
-                Ok(Purged::Reading)
-            }
-            Connection::Postgres(postgres) => {
-                for table in TOUCHED {
-                    postgres.batch_execute(&format!("VACUUM {table}"))?;
-                }
-                Ok(Purged::Vacuumed)
+        if let Connection::Postgres(postgres) = &mut connection {
+            for table in TOUCHED {
+                postgres.batch_execute(&format!("VACUUM {table}"))?;
             }
         }
+        Ok(Purged::Vacuumed)
     }
 }
 
-/// Moves all of SQLite's write-ahead log into the database file and cuts it to nothing; false while somebody still reads it.
+/// Moves all of SQLite's write-ahead log into the database file and cuts it to nothing; false while somebody still reads it, or
+/// does the same. It does not wait for them: the writer would have to wait as well.
 /// Source: <https://www.sqlite.org/pragma.html#pragma_wal_checkpoint>.
 pub(super) fn empty_log(sqlite: &mut SqliteConnection) -> Result<bool, StoreError> {
+    sqlite.batch_execute("PRAGMA busy_timeout = 0")?;
     let result: Checkpointed = diesel::sql_query("PRAGMA wal_checkpoint(TRUNCATE)").get_result(sqlite)?;
+    sqlite.batch_execute(&format!("PRAGMA busy_timeout = {}", PATIENCE.as_millis()))?;
     Ok(result.busy == 0)
 }

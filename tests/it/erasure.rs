@@ -82,7 +82,9 @@ fn erase(app: &TestApp, index: u64) -> Answer {
 #[rstest]
 fn an_erased_event_is_gone_and_its_proofs_stand(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
     let Some(app) = TestApp::start(backend) else { return };
-    app.record(&deployed("before", "checkout", "production", 1));
+    for n in 0..8 {
+        app.record(&deployed(&format!("before-{n}"), "checkout", "production", 100 + n));
+    }
     let secret = telling("zqmarker", 2);
     let index = app.record(&secret);
     let size = app.tree_size();
