@@ -110,9 +110,9 @@ impl App {
                 match self.administer(administration, Some(&actor)).await {
                     Ok(Accepted { .. }) => true,
                     // Somebody else was faster.
-                    Err(AdministrationError::Record(RecordError::Submit(SubmitError::Keyring(KeyringError::Erasure(
-                        ErasureError::Again { .. },
-                    ))))) => false,
+                    Err(AdministrationError::Record(RecordError::Submit(SubmitError::Keyring(
+                        KeyringError::Erasure(ErasureError::Again { .. }),
+                    )))) => false,
                     Err(error) => return Err(error),
                 }
             }

@@ -84,12 +84,16 @@ impl Check<'_> {
         let entries = last.map_or(0, |last| u64::try_from(last).map_or(0, |last| last + 1));
         let head = self.ask(None, database.read(|tx| tx.head()))?.flatten();
         let Some(head) = head else {
-            self.audit.find(Kind::Head, None, "there is no head that can be read".into());
+            self.audit
+                .find(Kind::Head, None, "there is no head that can be read".into());
             return Ok(entries);
         };
         let size = head.tree_size.min(entries);
         if size < head.tree_size {
-            let message = format!("the head has {} entries, but the last one here is {size}", head.tree_size);
+            let message = format!(
+                "the head has {} entries, but the last one here is {size}",
+                head.tree_size
+            );
             self.audit.find(Kind::Contiguity, Some(size), message);
         }
         self.head = Some(head);
@@ -199,25 +203,32 @@ impl Check<'_> {
 
     /// A receipt carries the checkpoint of its batch, which is the next one after its entry.
     fn receipt_size(&mut self, index: u64, stored: i64, slice: &Slice) {
-        let next = slice.checkpoints.range(index + 1..).next().map(|(size, _)| *size as i64);
+        let next = slice
+            .checkpoints
+            .range(index + 1..)
+            .next()
+            .map(|(size, _)| *size as i64);
         let wrong = match next {
             Some(next) if next == stored => return,
-            Some(next) => format!("its receipt carries the checkpoint of size {stored}, but the next one has size {next}"),
+            Some(next) => {
+                format!("its receipt carries the checkpoint of size {stored}, but the next one has size {next}")
+            }
             None => format!("the checkpoint of size {stored}, which its receipt carries, is missing"),
         };
         self.audit.find(Kind::Checkpoint, Some(index), wrong);
     }
 
     fn checkpoint(&mut self, size: u64, text: &str) {
-        let opened = SignedNote::parse(text)
-            .map_err(|error| error.to_string())
-            .and_then(|note| match Checkpoint::open(&note, self.log_key) {
-                Ok(_) if note.signatures().len() != 1 || note.to_string() != text => {
-                    Err("it holds more than the checkpoint and the log's signature".to_owned())
-                }
-                Ok(checkpoint) => Ok(checkpoint),
-                Err(error) => Err(error.to_string()),
-            });
+        let opened =
+            SignedNote::parse(text)
+                .map_err(|error| error.to_string())
+                .and_then(|note| match Checkpoint::open(&note, self.log_key) {
+                    Ok(_) if note.signatures().len() != 1 || note.to_string() != text => {
+                        Err("it holds more than the checkpoint and the log's signature".to_owned())
+                    }
+                    Ok(checkpoint) => Ok(checkpoint),
+                    Err(error) => Err(error.to_string()),
+                });
         let wrong = match opened {
             Ok(checkpoint) if checkpoint.size == size && checkpoint.root == self.edge.root() => return,
             Ok(_) => "it signs another tree than the entries give".to_owned(),

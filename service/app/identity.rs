@@ -53,8 +53,16 @@ mod tests {
     #[test]
     fn identities_do_not_run_into_each_other() {
         let key = IdentityKey::of(&PrivateKey::from_seed([1; 32]), "log.example");
-        let parts = [("e1", "/ci", "team"), ("e1/", "ci", "team"), ("e1", "/cit", "eam"), ("e", "1/ci", "team")];
-        let hidden: std::collections::BTreeSet<_> = parts.iter().map(|(id, source, by)| key.hide(id, source, by).0).collect();
+        let parts = [
+            ("e1", "/ci", "team"),
+            ("e1/", "ci", "team"),
+            ("e1", "/cit", "eam"),
+            ("e", "1/ci", "team"),
+        ];
+        let hidden: std::collections::BTreeSet<_> = parts
+            .iter()
+            .map(|(id, source, by)| key.hide(id, source, by).0)
+            .collect();
         assert_eq!(hidden.len(), parts.len());
     }
 }

@@ -127,7 +127,10 @@ impl App {
             let count = (size - start).min(TILE_WIDTH);
             let leaves = tx.leaves(start, count)?;
             // A history that ends before the erasure cannot say why there is nothing here.
-            let unsaid = tx.erasures(start, count)?.into_iter().find(|row| row.erased_by as u64 >= size);
+            let unsaid = tx
+                .erasures(start, count)?
+                .into_iter()
+                .find(|row| row.erased_by as u64 >= size);
             if let Some(row) = unsaid {
                 return Err(LogError::Erased(Box::new(tombstone(tx, row.idx as u64)?)));
             }

@@ -4,8 +4,8 @@ use ledger::{Envelope, EnvelopeError, Hash, ProofError, Receipt, SignedNote, Tlo
 use tokio::sync::oneshot;
 
 use super::erasure::tombstone;
-use super::{App, Tombstone};
 use super::log::{LogError, inclusion};
+use super::{App, Tombstone};
 use crate::domain::Event;
 use crate::domain::keyring::PermissionError;
 use crate::domain::parse::{self, EventError};

@@ -174,7 +174,10 @@ pub fn summary(verified: bool, origin: &str, report: &Report) -> String {
         }
     }
     if !report.erased.is_empty() {
-        lines.push(format!("  erased      {} (the log says by which entry and why)", report.erased.len()));
+        lines.push(format!(
+            "  erased      {} (the log says by which entry and why)",
+            report.erased.len()
+        ));
     }
     for finding in &report.findings {
         let place = finding

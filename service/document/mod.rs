@@ -59,7 +59,7 @@ impl LedgerView {
             .take(ERASED_NOTES)
             .map(|entry| {
                 format!(
-                    "Entry #{} was erased by entry #{} ({}). What it said is not in this document, whatever it was about.",
+                    "Entry {} was erased by entry {} ({}). What it said is not in this document, whatever it was about.",
                     entry.index, entry.erased_by, entry.reason
                 )
             })

@@ -2,13 +2,13 @@
 //!
 //! A route that is not in the table answers 403, whoever asks; a test compares the table with the routes.
 
-use actix_web::{HttpMessage as _, ResponseError};
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::middleware::Next;
 use actix_web::web::Data;
+use actix_web::{HttpMessage as _, ResponseError};
 
 use super::Settings;
 use super::problem::{Kind, Problem};

@@ -65,7 +65,9 @@ fn run(mut connection: Connection, asked: &Receiver<Request>) {
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
         }
-        let Connection::Sqlite(sqlite) = &mut connection else { return };
+        let Connection::Sqlite(sqlite) = &mut connection else {
+            return;
+        };
         let empty = match wanted {
             true => empty_log(sqlite),
             false => sqlite

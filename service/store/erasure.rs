@@ -89,10 +89,7 @@ impl WriteTx<'_> {
     pub fn erase(&mut self, row: &ErasureRow) -> Result<(), StoreError> {
         let idx = row.idx;
         each!(&mut *self.connection, c => diesel::insert_into(erasure::table).values(row).execute(c))?;
-        let gone = (
-            envelope::salt.eq(None::<Vec<u8>>),
-            envelope::bytes.eq(None::<Vec<u8>>),
-        );
+        let gone = (envelope::salt.eq(None::<Vec<u8>>), envelope::bytes.eq(None::<Vec<u8>>));
         let envelopes =
             each!(&mut *self.connection, c => diesel::update(envelope::table.find(idx)).set(gone).execute(c))?;
         let blank = (
@@ -111,7 +108,9 @@ impl WriteTx<'_> {
         );
         let events = each!(&mut *self.connection, c => diesel::update(event::table.find(idx)).set(blank).execute(c))?;
         if (envelopes, events) != (1, 1) {
-            return Err(StoreError::Damaged(format!("entry {idx} has no envelope or no event to erase")));
+            return Err(StoreError::Damaged(format!(
+                "entry {idx} has no envelope or no event to erase"
+            )));
         }
         let run = idx / super::RUN as i64;
         let found = reference::table.filter(reference::idx.eq(idx));
@@ -129,7 +128,11 @@ impl Database {
     /// emptied. PostgreSQL keeps dead rows until `VACUUM`.
     pub fn purge(&self) -> Result<Purged, StoreError> {
         if let Some(backfill) = &*self.backfill {
-            return Ok(if backfill.empty() { Purged::Done } else { Purged::Reading });
+            return Ok(if backfill.empty() {
+                Purged::Done
+            } else {
+                Purged::Reading
+            });
         }
         let mut connection = self.pool.connect().establish_writer()?;
         if let Connection::Postgres(postgres) = &mut connection {

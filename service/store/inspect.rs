@@ -3,7 +3,9 @@
 use diesel::prelude::*;
 
 use super::connection::each;
-use super::schema::{checkpoint, entry, envelope, erasure, event, head, log, publication, reference, reference_run, tile};
+use super::schema::{
+    checkpoint, entry, envelope, erasure, event, head, log, publication, reference, reference_run, tile,
+};
 use super::{LogRow, RUN, ReadTx, StoreError};
 
 /// A row that belongs to no entry.
@@ -51,15 +53,19 @@ impl ReadTx<'_> {
         Ok(each!(self.connection, c => log::table.select(LogRow::as_select()).limit(2).load(c))?)
     }
 
-    /// How many heads there are: there must be one.
-    pub fn heads(&mut self) -> Result<i64, StoreError> {
-        Ok(each!(self.connection, c => head::table.count().get_result(c))?)
+    /// The ids of the heads: there must be one, and it must be 0.
+    pub fn heads(&mut self) -> Result<Vec<i32>, StoreError> {
+        Ok(each!(self.connection, c => head::table.select(head::id).limit(2).load(c))?)
     }
 
     /// Sizes of the published checkpoints above `after` and not above `last`, in order.
     pub fn publications(&mut self, after: u64, last: u64) -> Result<Vec<i64>, StoreError> {
         let query = publication::table
-            .filter(publication::tree_size.gt(after as i64).and(publication::tree_size.le(last as i64)))
+            .filter(
+                publication::tree_size
+                    .gt(after as i64)
+                    .and(publication::tree_size.le(last as i64)),
+            )
             .order(publication::tree_size)
             .select(publication::tree_size);
         Ok(each!(self.connection, c => query.load(c))?)
@@ -89,7 +95,9 @@ impl ReadTx<'_> {
             let place: Option<i64> = each!(self.connection, c => query.first(c).optional())?;
             found.extend(place.map(|place| Stray { table: "tile", place }));
         }
-        let levels = tile::table.filter(tile::level.lt(0).or(tile::level.gt(7))).select(tile::idx);
+        let levels = tile::table
+            .filter(tile::level.lt(0).or(tile::level.gt(7)))
+            .select(tile::idx);
         let place: Option<i64> = each!(self.connection, c => levels.first(c).optional())?;
         found.extend(place.map(|place| Stray { table: "tile", place }));
         Ok(found)

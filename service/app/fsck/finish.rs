@@ -6,7 +6,7 @@ use ledger::{Checkpoint, SignedNote};
 
 use super::Check;
 use crate::audit::{Kind, Report};
-use crate::store::{Database, StoreError};
+use crate::store::{Database, RUN, StoreError};
 
 impl Check<'_> {
     pub(super) fn finish(mut self, database: &Database) -> Result<Report, StoreError> {
@@ -46,14 +46,15 @@ impl Check<'_> {
     }
 
     fn head(&mut self, database: &Database) -> Result<(), StoreError> {
-        let rows = self.ask(None, database.read(|tx| tx.heads()))?.unwrap_or(1);
-        if rows != 1 {
-            self.audit.find(Kind::Head, None, format!("there are {rows} heads"));
+        let ids = self.ask(None, database.read(|tx| tx.heads()))?;
+        let last = self.audit.size().checked_sub(1);
+        if ids.is_some_and(|ids| ids != [0]) {
+            self.audit
+                .find(Kind::Head, last, "there is not exactly one head, with the id 0".into());
         }
         let Some(head) = self.head.take().filter(|head| head.tree_size == self.audit.size()) else {
             return Ok(());
         };
-        let last = head.tree_size.checked_sub(1);
         let mut wrong = Vec::new();
         if head.root != self.edge.root() {
             wrong.push("root");
@@ -63,6 +64,11 @@ impl Check<'_> {
         }
         if self.times.is_some_and(|(_, last)| last != head.time_ms) {
             wrong.push("time_ms");
+        }
+        // A run is complete long before the next one is full.
+        let full = head.tree_size / RUN;
+        if head.runs > full || head.runs + 1 < full {
+            wrong.push("runs");
         }
         if !wrong.is_empty() {
             let message = format!("the head is not what the entries give: {}", wrong.join(", "));
@@ -83,7 +89,9 @@ impl Check<'_> {
             [row] if self.audit.keyring().origin().is_some_and(|origin| origin != row.origin) => {
                 "it names another origin than the first entry does"
             }
-            [row] if self.times.is_some_and(|(first, _)| row.created_ms > first) => "it is younger than its first entry",
+            [row] if self.times.is_some_and(|(first, _)| row.created_ms > first) => {
+                "it is younger than its first entry"
+            }
             [_] => return Ok(()),
             [] => "there is no row that says what the log is",
             _ => "there are several rows that say what the log is",
@@ -109,7 +117,10 @@ impl Check<'_> {
             .map(|erasure| (erasure.index, (erasure.by, erasure.reason.as_str().to_owned())))
             .collect();
         let every = stored.keys().chain(wanted.keys());
-        let different: Vec<u64> = every.copied().filter(|index| stored.get(index) != wanted.get(index)).collect();
+        let different: Vec<u64> = every
+            .copied()
+            .filter(|index| stored.get(index) != wanted.get(index))
+            .collect();
         for index in different {
             let what = match (stored.contains_key(&index), wanted.contains_key(&index)) {
                 (true, true) => "is not what the log says",
@@ -128,7 +139,10 @@ impl Check<'_> {
             tx.strays(size, runs)
         });
         for stray in self.ask(None, found)?.unwrap_or_default() {
-            let message = format!("a row of {} stands at {}, where it belongs to no entry", stray.table, stray.place);
+            let message = format!(
+                "a row of {} stands at {}, where it belongs to no entry",
+                stray.table, stray.place
+            );
             self.audit.find(Kind::Stray, u64::try_from(stray.place).ok(), message);
         }
         Ok(())

@@ -97,7 +97,8 @@ impl Check<'_> {
             let wanted = expected.references(index);
             let stored: BTreeSet<_> = slice.references.get(&index).into_iter().flatten().cloned().collect();
             if stored != wanted {
-                self.audit.find(Kind::Reference, Some(index), difference(&stored, &wanted));
+                self.audit
+                    .find(Kind::Reference, Some(index), difference(&stored, &wanted));
             }
         }
     }
@@ -119,26 +120,39 @@ impl Check<'_> {
             return Ok(());
         };
         let loaded = database.read(|tx| {
-            let complete = tx.head()?.map_or(0, |head| head.runs);
+            let (size, complete) = tx.head()?.map_or((0, 0), |head| (head.tree_size, head.runs));
             let erased = tx.erasures(run * RUN, RUN)?;
-            Ok((complete, erased, tx.run(run)?))
+            let last = erased.iter().map(|row| row.erased_by).max();
+            // What the newest batch erased may have been all that was missing of it.
+            let just_erased = match last {
+                Some(by) => tx
+                    .checkpoints(by as u64, 1)?
+                    .first()
+                    .is_none_or(|(next, _)| *next as u64 == size),
+                None => false,
+            };
+            Ok((complete, erased, just_erased, tx.run(run)?))
         });
-        let Some((complete, erased, stored)) = self.ask(Some(run * RUN), loaded)? else {
+        let Some((complete, erased, just_erased, stored)) = self.ask(Some(run * RUN), loaded)? else {
             return Ok(());
         };
         let ignored = |row: &ReferenceRow| expected.unknown.contains(&row.idx);
         let stored: BTreeSet<ReferenceRow> = stored.into_iter().filter(|row| !ignored(row)).collect();
         // What was erased since it was read is gone from here as well.
         let gone: BTreeSet<i64> = erased.iter().map(|row| row.idx).collect();
-        let wanted: BTreeSet<ReferenceRow> =
-            expected.rows.iter().filter(|row| !gone.contains(&row.idx)).cloned().collect();
+        let wanted: BTreeSet<ReferenceRow> = expected
+            .rows
+            .iter()
+            .filter(|row| !gone.contains(&row.idx))
+            .cloned()
+            .collect();
         let wrong = if run < complete || !may_be_open {
             stored != wanted || run >= complete
         } else {
             // The rows that are there must be the first ones, and some must be missing, or it would be complete.
             let begun: BTreeSet<_> = wanted.iter().take(stored.len()).cloned().collect();
             let whole = stored.len() == wanted.len() && !wanted.is_empty();
-            stored != begun || whole && gone.is_empty() && expected.unknown.is_empty()
+            stored != begun || whole && !just_erased && expected.unknown.is_empty()
         };
         if wrong {
             let first = stored.symmetric_difference(&wanted).map(|row| row.idx).min();
@@ -179,5 +193,9 @@ fn differing(stored: &EventRow, wanted: Option<&EventRow>) -> Vec<&'static str> 
         ("recorded_ms", stored.recorded_ms == wanted.recorded_ms),
         ("administrative", stored.administrative == wanted.administrative),
     ];
-    columns.into_iter().filter(|(_, same)| !same).map(|(name, _)| name).collect()
+    columns
+        .into_iter()
+        .filter(|(_, same)| !same)
+        .map(|(name, _)| name)
+        .collect()
 }
