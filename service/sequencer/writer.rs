@@ -13,7 +13,7 @@ use super::runs::{Runs, Slice};
 use super::state::State;
 use super::{Committed, CommittedBatch, Keys, Record, Sequenced, Settings, Submission, SubmitError};
 use crate::clock::Clock;
-use crate::store::{self, Database, HeadRow, ReadTx, StoreError, WriteTx};
+use crate::store::{self, Database, HeadRow, ReadTx, ReferenceRow, StoreError, WriteTx};
 
 /// Most records of one batch.
 const BATCH: usize = 512;
@@ -155,7 +155,7 @@ impl Writer {
             if plan.leaves.is_empty() {
                 return Ok::<_, StoreError>((plan, slice, None));
             }
-            tx.append_run(slice.run, &runs.rows(&slice))?;
+            tx.append_run(slice.run, runs.rows(&slice))?;
             let note = write(tx, state, &plan, &slice, signer)?;
             if publication_due(&plan.after, now.as_millis()) {
                 plan.after.published = (plan.after.size(), now.as_millis());
@@ -164,7 +164,9 @@ impl Writer {
             Ok((plan, slice, Some(note)))
         })?;
         if note.is_some() {
-            runs.advance(&slice, std::mem::take(&mut plan.references), plan.after.size());
+            let mut new = std::mem::take(&mut plan.references);
+            new.extend(plan.events.iter().filter_map(ReferenceRow::place));
+            runs.advance(&slice, new, plan.after.size());
             *state = plan.after.clone();
             self.keys.replace(state.keyring.clone());
             if !plan.erasures.is_empty() {

@@ -65,6 +65,7 @@ impl Runs {
             self.open.unknown.insert(index as i64);
         }
         self.open.rows.extend(expected.references(index));
+        self.open.rows.extend(expected.row(index).as_ref().and_then(ReferenceRow::place));
     }
 }
 
