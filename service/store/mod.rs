@@ -6,8 +6,10 @@
 mod backfill;
 mod connection;
 mod cosignatures;
+mod erasure;
 mod events;
 mod history;
+mod inspect;
 mod log;
 mod migrate;
 mod page;
@@ -20,7 +22,9 @@ use std::sync::Arc;
 
 pub use connection::{Connect, DatabaseUrl};
 pub use cosignatures::{AlarmRow, CosignatureRow};
+pub use erasure::{ErasureRow, Purged};
 pub use events::{EventFilter, EventRow, end_of};
+pub use inspect::Stray;
 pub use log::{EnvelopeRow, HeadRow, LogRow};
 pub use page::{Cursor, CursorError};
 pub use references::{RUN, ReferenceRow};
@@ -69,11 +73,42 @@ pub enum StoreError {
     HeadMoved,
 }
 
+impl StoreError {
+    /// Whether it says that the stored bytes themselves are wrong, and not that they could not be asked for.
+    pub fn is_damage(&self) -> bool {
+        use diesel::result::{DatabaseErrorKind, Error};
+        match self {
+            Self::Damaged(_) | Self::Query(Error::DeserializationError(_)) => true,
+            Self::Query(Error::DatabaseError(kind, information)) => {
+                !matches!(
+                    kind,
+                    DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand
+                ) && DAMAGE.iter().any(|words| information.message().contains(words))
+            }
+            _ => false,
+        }
+    }
+}
+
+/// How SQLite and PostgreSQL say that what they hold is damaged.
+const DAMAGE: [&str; 10] = [
+    "malformed",
+    "is not a database",
+    "corrupt",
+    "invalid page",
+    "could not read block",
+    "could not open file",
+    "missing chunk",
+    "unexpected chunk",
+    "does not exist",
+    "no such",
+];
+
 /// An open database. Cheap to clone.
 #[derive(Clone)]
 pub struct Database {
     pool: Arc<Pool>,
-    _backfill: Arc<Option<Backfill>>,
+    backfill: Arc<Option<Backfill>>,
 }
 
 impl Database {
@@ -81,11 +116,29 @@ impl Database {
     pub fn open(connect: Connect) -> Result<Self, StoreError> {
         let mut connection = connect.establish_writer()?;
         migrate::run(&mut connection)?;
+        if let Connection::Sqlite(sqlite) = &mut connection {
+            // A process that ended between an erasure and the end of its purge has left that to the next one.
+            erasure::empty_log(sqlite)?;
+        }
         let pool = Pool::new(connect)?;
         let backfill = Backfill::start(pool.connect())?;
         Ok(Self {
             pool: Arc::new(pool),
-            _backfill: Arc::new(backfill),
+            backfill: Arc::new(backfill),
+        })
+    }
+
+    /// Opens one that is there already, to look at it: nothing is written, and its schema must be the one of this program.
+    pub fn inspect(connect: Connect) -> Result<Self, StoreError> {
+        if let DatabaseUrl::Sqlite(path) = &connect.url
+            && !path.exists()
+        {
+            return Err(StoreError::Open(format!("there is no database {}", path.display())));
+        }
+        migrate::check(&mut connect.establish_reader()?)?;
+        Ok(Self {
+            pool: Arc::new(Pool::new(connect)?),
+            backfill: Arc::new(None),
         })
     }
 

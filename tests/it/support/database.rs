@@ -61,6 +61,25 @@ impl TestDatabase {
         }
     }
 
+    /// Another database with the same content. Nobody may be using this one.
+    pub fn copy(&self) -> Self {
+        match (&self.cluster, self.sqlite_path()) {
+            (None, Some(path)) => {
+                let copy = Self::new(Backend::Sqlite).unwrap();
+                std::fs::copy(path, copy.sqlite_path().unwrap()).unwrap();
+                copy
+            }
+            (Some((cluster, name)), _) => {
+                let copy = Self::new(Backend::Postgres).unwrap();
+                let (_, fresh) = copy.cluster.as_ref().unwrap();
+                postgres(cluster, &format!("DROP DATABASE {fresh}")).unwrap();
+                postgres(cluster, &format!("CREATE DATABASE {fresh} TEMPLATE {name}")).unwrap();
+                copy
+            }
+            (None, None) => unreachable!("a database is of one kind"),
+        }
+    }
+
     /// Runs SQL as an operator with a console would. The error is the database's own message.
     pub fn execute(&self, sql: &str) -> Result<(), String> {
         match self.sqlite_path() {
@@ -106,7 +125,8 @@ impl TestDatabase {
         }
     }
 
-    fn sqlite_path(&self) -> Option<&Path> {
+    /// The file, where there is one.
+    pub fn sqlite_path(&self) -> Option<&Path> {
         self.url.strip_prefix("sqlite:").map(Path::new)
     }
 }
@@ -119,6 +139,24 @@ impl Drop for TestDatabase {
             println!("{name} is left behind: {error}");
         }
     }
+}
+
+/// A reader that holds on to what the database says now, until it is dropped.
+pub fn reading(path: &Path) -> SqliteConnection {
+    let mut connection = sqlite(path);
+    connection.batch_execute("BEGIN; SELECT COUNT(*) FROM entry").unwrap();
+    connection
+}
+
+/// What a query gives on a database that may be damaged.
+pub fn try_texts(path: &Path, sql: &str) -> Result<Vec<String>, String> {
+    let rows = SqliteConnection::establish(path.to_str().unwrap())
+        .map_err(|error| error.to_string())
+        .and_then(|mut connection| {
+            let rows = diesel::sql_query(sql).load::<Text>(&mut connection);
+            rows.map_err(|error| error.to_string())
+        })?;
+    Ok(rows.into_iter().map(|row| row.value).collect())
 }
 
 fn sqlite(path: &Path) -> SqliteConnection {
