@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::super::output;
 use super::super::trust::Trust;
 use super::*;
 use crate::audit::Kind;
@@ -243,7 +244,7 @@ fn names_of_files_in_large_trees_are_the_same_for_both_verifiers() {
     {
         Ok(python) => python,
         Err(error) => {
-            println!("skipped: python3 cannot be run ({error})");
+            output::note(&format!("skipped: python3 cannot be run ({error})"));
             return;
         }
     };

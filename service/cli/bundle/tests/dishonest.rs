@@ -4,6 +4,7 @@ use std::fs;
 
 use serde_json::json;
 
+use super::super::super::output;
 use super::Bundle;
 use crate::audit::fixture::{Kept, Log};
 use crate::domain::Instant;
@@ -25,7 +26,7 @@ fn second_verifier(bundle: &Bundle) -> Option<i32> {
     match output {
         Ok(output) => output.status.code(),
         Err(error) => {
-            println!("skipped: python3 cannot be run ({error})");
+            output::note(&format!("skipped: python3 cannot be run ({error})"));
             None
         }
     }
