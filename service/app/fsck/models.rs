@@ -65,7 +65,9 @@ impl Runs {
             self.open.unknown.insert(index as i64);
         }
         self.open.rows.extend(expected.references(index));
-        self.open.rows.extend(expected.row(index).as_ref().and_then(ReferenceRow::place));
+        self.open
+            .rows
+            .extend(expected.row(index).as_ref().and_then(ReferenceRow::place));
     }
 }
 
