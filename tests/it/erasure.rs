@@ -1,16 +1,14 @@
 //! Erasure: what an event said is gone from every answer and every file, its entry and all proofs stay, and everybody is told.
 
-use std::collections::{BTreeSet, HashSet};
-use std::fs;
-use std::path::Path;
-use std::time::{Duration, Instant};
+mod documents;
+mod files;
 
 use base64ct::{Base64, Encoding};
 use ledger::{TlogProof, leaf_hash};
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::support::binary::{Service, code, run, stdout};
+use crate::support::binary::{Service, code, run};
 use crate::support::database::TestDatabase;
 use crate::support::events::{deployed, sign};
 use crate::support::http::Answer;
@@ -47,50 +45,6 @@ fn telling(word: &str, n: u64) -> Value {
     });
     event["customData"]["build"] = json!({ "started_by": word });
     event
-}
-
-/// How a word can stand in a file: as it is, and in base64 at each of the three places where it can begin.
-fn traces(word: &str) -> Vec<Vec<u8>> {
-    let mut traces = vec![word.as_bytes().to_vec()];
-    for lead in 0..3 {
-        let bytes = [&[b' '; 2][..lead], word.as_bytes()].concat();
-        let text = Base64::encode_string(&bytes);
-        // What does not depend on what stands before and after.
-        let (from, to) = ((lead * 8).div_ceil(6), bytes.len() * 8 / 6);
-        traces.push(text.as_bytes()[from..to].to_vec());
-    }
-    traces
-}
-
-/// The first eight bytes of each, which is enough to know them by.
-fn beginnings(traces: &[Vec<u8>]) -> HashSet<[u8; 8]> {
-    traces.iter().map(|trace| trace[..8].try_into().unwrap()).collect()
-}
-
-fn found_in_bytes(bytes: &[u8], wanted: &HashSet<[u8; 8]>) -> BTreeSet<String> {
-    let windows = bytes.windows(8).filter(|window| wanted.contains(*window));
-    windows
-        .map(|window| String::from_utf8_lossy(window).into_owned())
-        .collect()
-}
-
-/// Every file below a folder that holds one of these.
-fn found_in(folder: &Path, traces: &[Vec<u8>]) -> Vec<String> {
-    let wanted = beginnings(traces);
-    let mut found = Vec::new();
-    let mut open = vec![folder.to_owned()];
-    while let Some(next) = open.pop() {
-        for item in fs::read_dir(next).unwrap() {
-            let path = item.unwrap().path();
-            if path.is_dir() {
-                open.push(path);
-                continue;
-            }
-            let which = found_in_bytes(&fs::read(&path).unwrap(), &wanted);
-            found.extend(which.into_iter().map(|trace| format!("{}: {trace}", path.display())));
-        }
-    }
-    found
 }
 
 fn erase(app: &TestApp, index: u64) -> Answer {
@@ -297,287 +251,6 @@ fn what_rights_follow_from_cannot_be_erased(#[values(Backend::Sqlite, Backend::P
     assert_eq!(app.tree_size(), size + 1);
 }
 
-/// A service with a history in which ids and values come in no order, and every fifteenth event is to be erased.
-fn crowd(service: &Service, count: u64) -> Vec<(u64, String)> {
-    let body = json!({ "name": "pipeline", "public_key": key(7).public().to_pem() });
-    service.client.post_json("/v1/producers", &body).expect(201);
-    let word = |n: u64| format!("{:07x}zqx", (n + 1).wrapping_mul(0x9e37_79b9) & 0xfff_ffff);
-    let mut marked = Vec::new();
-    for batch in (0..count).collect::<Vec<_>>().chunks(100) {
-        let lines: Vec<Vec<u8>> = batch.iter().map(|n| sign(&telling(&word(*n), *n), &key(7))).collect();
-        let answer = service
-            .client
-            .post("/v1/events/batch", "application/x-ndjson", &lines.join(&b'\n'))
-            .expect(200);
-        for (n, line) in batch.iter().zip(answer.text().lines()) {
-            let line: Value = serde_json::from_str(line).unwrap();
-            assert_eq!(line["status"], 201, "{line}");
-            if n % 15 == 7 {
-                marked.push((line["receipt"]["index"].as_u64().unwrap(), word(*n)));
-            }
-        }
-    }
-    marked
-}
-
-fn all_traces(marked: &[(u64, String)]) -> Vec<Vec<u8>> {
-    marked.iter().flat_map(|(_, word)| traces(word)).collect()
-}
-
-#[test]
-fn no_file_of_the_data_directory_holds_what_was_erased() {
-    let folder = tempfile::tempdir().unwrap();
-    let data = folder.path().join("data");
-    let service = Service::start(&data, None, &[]);
-    let marked = crowd(&service, 450);
-    let traces = all_traces(&marked);
-    let before = found_in(&data, &traces);
-    assert!(
-        before.len() >= 2 * marked.len(),
-        "the search finds what is there: {}",
-        before.len()
-    );
-    for (index, _) in &marked {
-        let index = index.to_string();
-        let answer = service.json(&[
-            "erase",
-            &index,
-            "--reason",
-            REASON,
-            "--text",
-            "a name was in it",
-            "--format",
-            "json",
-        ]);
-        assert_eq!(answer["remains"], "nothing");
-    }
-    let found = found_in(&data, &traces);
-    assert_eq!(found, [""; 0], "while the service runs");
-    // What runs on in memory must not bring it back.
-    service
-        .client
-        .record(&sign(&deployed("later", "checkout", "production", 5), &key(7)))
-        .expect(201);
-    assert!(service.terminate());
-    assert_eq!(found_in(&data, &traces), [""; 0]);
-    let fsck = run(&["fsck", "--data", data.to_str().unwrap()]);
-    assert_eq!(code(&fsck), 0, "{}", String::from_utf8_lossy(&fsck.stdout));
-}
-
-/// What of these PostgreSQL's files of this database hold, once they are written.
-fn found_in_postgres(database: &TestDatabase, traces: &[Vec<u8>]) -> BTreeSet<String> {
-    database.execute("CHECKPOINT").unwrap();
-    let files = database.texts(
-        "SELECT encode(pg_read_binary_file(f.path), 'hex') FROM (SELECT pg_relation_filepath(oid) AS path FROM pg_class \
-         WHERE relfilenode <> 0) f WHERE f.path IS NOT NULL",
-    );
-    let wanted = beginnings(traces);
-    let mut found = BTreeSet::new();
-    for hex in files {
-        let digit = |byte: u8| (byte as char).to_digit(16).unwrap() as u8;
-        let bytes: Vec<u8> = hex
-            .as_bytes()
-            .chunks(2)
-            .map(|pair| digit(pair[0]) << 4 | digit(pair[1]))
-            .collect();
-        found.extend(found_in_bytes(&bytes, &wanted));
-    }
-    found
-}
-
-#[test]
-fn no_file_of_postgres_holds_what_was_erased_once_the_operator_has_done_the_rest() {
-    let Some(database) = TestDatabase::new(Backend::Postgres) else {
-        return;
-    };
-    let folder = tempfile::tempdir().unwrap();
-    let service = Service::start(folder.path(), Some(&database.url), &[]);
-    let marked = crowd(&service, 150);
-    let traces = all_traces(&marked);
-    assert!(
-        found_in_postgres(&database, &traces).len() >= 2 * marked.len(),
-        "the search finds what is there"
-    );
-    for (index, _) in &marked {
-        let index = index.to_string();
-        let answer = service.json(&[
-            "erase",
-            &index,
-            "--reason",
-            REASON,
-            "--text",
-            "a name was in it",
-            "--format",
-            "json",
-        ]);
-        assert_eq!(answer["remains"], "operator", "PostgreSQL does not overwrite");
-    }
-    // The operation itself has left no dead row behind.
-    let dead =
-        "SELECT relname || ' ' || n_dead_tup FROM pg_stat_user_tables WHERE n_dead_tup > 0 AND relname <> 'head'";
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while database.texts(dead) != [""; 0] {
-        assert!(Instant::now() < deadline, "{:?}", database.texts(dead));
-        std::thread::sleep(Duration::from_millis(100));
-    }
-    assert!(service.terminate());
-    // As the README says.
-    for table in ["envelope", "event", "reference", "reference_run"] {
-        database.execute(&format!("VACUUM FULL {table}")).unwrap();
-    }
-    assert_eq!(found_in_postgres(&database, &traces), BTreeSet::new());
-}
-
-#[test]
-fn a_reader_that_needs_the_write_ahead_log_is_waited_for_and_said() {
-    let folder = tempfile::tempdir().unwrap();
-    let data = folder.path().join("data");
-    let service = Service::start(&data, None, &[]);
-    let marked = crowd(&service, 16);
-    let traces = all_traces(&marked);
-    let index = marked[0].0;
-    let reader = crate::support::database::reading(&data.join("shipslog.db"));
-    // Something new, so that the reader's view is not the newest.
-    service
-        .client
-        .record(&sign(&deployed("later", "checkout", "production", 5), &key(7)))
-        .expect(201);
-    let body = json!({ "reason": REASON, "text": "a name was in it" });
-    let path = format!("/v1/events/{index}/erasure");
-    let answer = service.client.post_json(&path, &body).expect(201).json();
-    assert_eq!(answer["remains"], "write-ahead-log");
-    service.client.get(&format!("/v1/events/{index}")).problem(410);
-    drop(reader);
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while found_in(&data, &traces) != [""; 0] {
-        assert!(Instant::now() < deadline, "{:?}", found_in(&data, &traces));
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    assert_eq!(
-        service.client.post_json(&path, &body).expect(200).json()["remains"],
-        "nothing"
-    );
-}
-
-#[rstest]
-fn documents_and_bundles_say_what_was_erased(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
-    let Some(database) = TestDatabase::new(backend) else {
-        return;
-    };
-    let folder = tempfile::tempdir().unwrap();
-    let data = folder.path().join("data");
-    let service = Service::start(&data, Some(&database.url), &[]);
-    let body = json!({ "name": "pipeline", "public_key": key(7).public().to_pem() });
-    service.client.post_json("/v1/producers", &body).expect(201);
-    let record = |event: &Value| service.client.record(&sign(event, &key(7))).expect(201).index();
-    record(&deployed("d1", "checkout", "production", 1));
-    let mut second = deployed("d2", "checkout", "production", 2);
-    second["customData"]["shipslog"]["commits"] = json!([{ "id": "c".repeat(40), "message": "feat: zqmarker pays" }]);
-    let index = record(&second);
-    let size = service.client.get("/v1/log").json()["tree_size"].as_u64().unwrap();
-    let notes = |size: u64, format: &str| {
-        let path =
-            format!("/v1/release-notes?service=checkout&environment=production&format={format}&tree_size={size}");
-        service.client.get(&path).expect(200).text().to_owned()
-    };
-    assert!(notes(size, "md").contains("zqmarker pays"));
-    let verify = |bundle: &Path| {
-        let key = data.join("log.vkey");
-        run(&[
-            "verify",
-            "bundle",
-            bundle.to_str().unwrap(),
-            "--log-key",
-            key.to_str().unwrap(),
-            "--format",
-            "json",
-        ])
-    };
-    let export = |name: &str| {
-        let bundle = folder.path().join(name);
-        stdout(&service.shipslog(&["export", bundle.to_str().unwrap()]));
-        bundle
-    };
-    let before = export("before");
-
-    let answer = service.json(&[
-        "erase",
-        &index.to_string(),
-        "--reason",
-        REASON,
-        "--text",
-        "x",
-        "--format",
-        "json",
-    ]);
-    let by = answer["erased"]["erased_by"].as_u64().unwrap();
-    // Then as now: what is gone is gone, and the document says so.
-    for size in [size, by + 1] {
-        let text = notes(size, "md");
-        assert!(
-            !text.contains("zqmarker") && text.contains("checkout 1.1.0 in production"),
-            "{text}"
-        );
-        let said = format!("Entry {index} was erased by entry {by} ({REASON})");
-        assert!(text.replace("\\", "").contains(&said), "{text}");
-        let context: Value = serde_json::from_str(&notes(size, "json")).unwrap();
-        let erased = json!([{ "index": index, "erased_by": by, "reason": REASON }]);
-        assert_eq!(context["generated"]["ledger"]["erased"], erased);
-        let report = format!(
-            "/v1/reports/compliance?environment=production&from=2026-02-01&to=2026-04-01&format=md&tree_size={size}"
-        );
-        let report = service.client.get(&report).expect(200).text().replace('\\', "");
-        assert!(report.contains(&said) && !report.contains("zqmarker"), "{report}");
-    }
-    assert!(
-        !notes(index, "md").contains("was erased"),
-        "a tree without the entry says nothing of it"
-    );
-
-    // Both histories verify: the one from before, for what it holds, and the one that says what is gone.
-    let verdict: Value = serde_json::from_str(&stdout(&verify(&before))).unwrap();
-    assert_eq!(verdict["report"]["erased"], Value::Null);
-    let after = export("after");
-    assert!(found_in(&after, &traces("zqmarker")).is_empty());
-    let verdict: Value = serde_json::from_str(&stdout(&verify(&after))).unwrap();
-    assert_eq!(verdict["report"]["erased"], json!({ index.to_string(): by }));
-    // A part of a history that ends before the erasure cannot be had any more.
-    let problem = service
-        .client
-        .get(&format!("/v1/log/envelopes/0?tree_size={size}"))
-        .problem(410);
-    assert_eq!(problem["erased"]["erased_by"], by);
-
-    // Without the entry that names it, content that is missing is tampering; so is content that should be gone.
-    let lines = after.join(format!("envelopes/000.p/{}.jsonl", by + 1));
-    let text = fs::read_to_string(&lines).unwrap();
-    let kept = fs::read_to_string(before.join(format!("envelopes/000.p/{size}.jsonl"))).unwrap();
-    let line = |text: &str, index: u64| text.lines().nth(index as usize).unwrap().to_owned();
-    let gone = format!("{{\"index\":{},\"erased\":true}}", index - 1);
-    for (at, instead) in [
-        (index - 1, gone),
-        (index, line(&kept, index)),
-        (by, format!("{{\"index\":{by},\"erased\":true}}")),
-    ] {
-        fs::write(&lines, text.replace(&line(&text, at), &instead)).unwrap();
-        let verdict = verify(&after);
-        assert_eq!(code(&verdict), 1);
-        let verdict: Value = serde_json::from_slice(&verdict.stdout).unwrap();
-        let kinds: Vec<&Value> = verdict["report"]["findings"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|f| &f["kind"])
-            .collect();
-        assert!(kinds.contains(&&json!("erased")), "{verdict}");
-    }
-    fs::write(&lines, &text).unwrap();
-    assert_eq!(code(&verify(&after)), 0);
-    assert!(service.terminate());
-    let fsck = run(&["fsck", "--data", data.to_str().unwrap(), "--database", &database.url]);
-    assert_eq!(code(&fsck), 0, "{}", String::from_utf8_lossy(&fsck.stdout));
-}
-
 #[rstest]
 fn references_in_sorted_runs_go_too_and_do_not_return(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
     const COUNT: u64 = shipslog::store::RUN + 400;
@@ -585,8 +258,11 @@ fn references_in_sorted_runs_go_too_and_do_not_return(#[values(Backend::Sqlite, 
         return;
     };
     let folder = tempfile::tempdir().unwrap();
-    // Two services over one database: what one destroys, the other must not write again from memory.
-    let services = [0, 1].map(|_| Service::start(folder.path(), Some(&database.url), &[]));
+    // On PostgreSQL two services over one database: what one destroys, the other must not write again from memory.
+    let count = if backend == Backend::Postgres { 2 } else { 1 };
+    let services: Vec<Service> = (0..count)
+        .map(|_| Service::start(folder.path(), Some(&database.url), &[]))
+        .collect();
     let body = json!({ "name": "pipeline", "public_key": key(7).public().to_pem() });
     services[0].client.post_json("/v1/producers", &body).expect(201);
     let lines = |from: u64, to: u64| -> Vec<u8> {
@@ -605,15 +281,15 @@ fn references_in_sorted_runs_go_too_and_do_not_return(#[values(Backend::Sqlite, 
     for start in (0..COUNT).step_by(1500) {
         post(&services[0], start, (start + 1500).min(COUNT));
     }
-    // The run is being written: some of its rows are in it, the others in the memory of both services.
+    // The run is being written: some of its rows are in it, the others in the memory of every service.
     let erased: Vec<u64> = (10..4000).step_by(400).collect();
     for index in &erased {
         let path = format!("/v1/events/{index}/erasure");
         let body = json!({ "reason": REASON, "text": "a name was in it" });
-        services[1].client.post_json(&path, &body).expect(201);
+        services[count - 1].client.post_json(&path, &body).expect(201);
     }
     for (service, from) in [(0, COUNT), (1, COUNT + 1500), (0, COUNT + 2500)] {
-        post(&services[service], from, from + 1000);
+        post(&services[service % count], from, from + 1000);
     }
     let runs = database.texts("SELECT CAST(runs AS TEXT) AS value FROM head");
     assert_eq!(runs, ["1"]);

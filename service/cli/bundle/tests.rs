@@ -222,6 +222,30 @@ fn an_erased_line_needs_a_record_of_the_erasure() {
 }
 
 #[test]
+fn an_erased_line_stands_where_a_later_entry_names_it() {
+    let mut log = Log::new(4);
+    log.administer(&crate::domain::producer::Administration::EventErased {
+        index: 3,
+        reason: crate::domain::ErasureReason::LegalOrder,
+        text: "ordered".into(),
+        identity: "0".repeat(64),
+    });
+    let bundle = Bundle::of(log);
+    let lines = |gone: &[u64]| -> String {
+        let kept = bundle.log.kept.iter().zip(0..);
+        kept.map(|(kept, index)| match gone.contains(&index) {
+            true => erased_line(index),
+            false => line(index, &kept.salt, &kept.envelope),
+        })
+        .collect()
+    };
+    for (gone, holds) in [(&[3][..], true), (&[], false), (&[2, 3], false), (&[3, 4], false)] {
+        bundle.write("envelopes/000.p/5.jsonl", lines(gone).as_bytes());
+        assert_eq!(bundle.holds(), holds, "{gone:?}");
+    }
+}
+
+#[test]
 fn a_folder_that_is_not_there_cannot_be_judged() {
     assert!(verify(Path::new("/nonexistent/bundle"), &trust(Log::signer().key()), None).is_err());
 }
