@@ -9,7 +9,7 @@ use crate::domain::Event;
 use crate::domain::parse::parse;
 
 /// An entry that was found right in itself: its form, its commitment, its event and its signatures by the keys that it
-/// names. Whether those keys might sign it depends on its place, which [`Audit::add_checked`] gives it.
+/// names. Whether those keys might sign it depends on its place, which [`super::Audit::add_checked`] gives it.
 ///
 /// Making one costs nearly all of an audit and needs nothing of the entries before but their keys, so many can be made
 /// at once.
@@ -20,7 +20,7 @@ pub struct Checked {
 }
 
 impl Checked {
-    /// None where anything at all is wrong, or a signer is not among the keys: [`Audit::add`] then says what.
+    /// None where anything at all is wrong, or a signer is not among the keys: [`super::Audit::add`] then says what.
     pub fn new(
         leaf: &[u8],
         salt: &[u8; 32],
