@@ -41,6 +41,38 @@ pub fn stdout(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
+/// Starts `serve` that is expected to end by itself, with what it said.
+pub fn refused(data: &Path, url: &str, arguments: &[&str]) -> Output {
+    let mut child = command(&[
+        "serve",
+        "--data",
+        data.to_str().unwrap(),
+        "--listen",
+        "127.0.0.1:0",
+        "--database",
+        url,
+    ])
+    .args(arguments)
+    .stdout(Stdio::piped())
+    .stderr(Stdio::piped())
+    .spawn()
+    .unwrap();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while child.try_wait().unwrap().is_none() {
+        if Instant::now() > deadline {
+            child.kill().unwrap();
+            panic!("it serves: {:?}", child.wait_with_output().unwrap());
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    child.wait_with_output().unwrap()
+}
+
+/// What it said on standard error.
+pub fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
 /// `shipslog serve` or `shipslog demo`, ended with the test.
 pub struct Service {
     /// With the administrator's token.
@@ -133,21 +165,27 @@ impl Service {
 
     /// Asks it to end, by SIGTERM, and waits; whether it ended well.
     pub fn terminate(mut self) -> bool {
-        let killed = Command::new("kill")
-            .args(["-TERM", &self.child.id().to_string()])
-            .status()
-            .unwrap();
-        assert!(killed.success());
+        self.signal("TERM");
         self.child.wait().unwrap().success()
     }
 
     /// Ends it at once, as `kill -9` does, while others may still use it.
     pub fn kill_now(&self) {
+        self.signal("KILL");
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, name: &str) {
         let killed = Command::new("kill")
-            .args(["-KILL", &self.child.id().to_string()])
+            .args([&format!("-{name}"), &self.child.id().to_string()])
             .status()
             .unwrap();
         assert!(killed.success());
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 }
 
