@@ -136,7 +136,7 @@ fn a_replica_that_is_paused_or_killed_does_no_harm() {
             paused.signal("CONT");
             std::thread::sleep(Duration::from_millis(700));
         }
-        killed.kill_now();
+        killed.signal("KILL");
         std::thread::sleep(Duration::from_secs(1));
         stop.store(true, Ordering::SeqCst);
         let mut all = BTreeMap::new();
