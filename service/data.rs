@@ -46,6 +46,7 @@ const LOG_KEY: &str = "log.key.pem";
 const SERVICE_KEY: &str = "service.key.pem";
 const VKEY: &str = "log.vkey";
 const ORIGIN: &str = "origin";
+const GUARD: &str = "guard";
 const ADMIN_TOKEN: &str = "admin.token";
 
 impl DataDirectory {
@@ -122,6 +123,11 @@ impl DataDirectory {
     pub fn keep_admin_token(&self, token: &str) -> Result<(), DataError> {
         write_new(&self.path.join(ADMIN_TOKEN), format!("{token}\n").as_bytes(), 0o600)
     }
+}
+
+/// Where the newest published checkpoint is kept unless another place is named.
+pub fn guard_path(directory: &Path) -> PathBuf {
+    directory.join(GUARD)
 }
 
 fn key(path: &Path, entropy: &Entropy) -> Result<PrivateKey, DataError> {
