@@ -87,6 +87,33 @@ pub enum StoreError {
     HeadMoved,
 }
 
+impl StoreError {
+    /// Whether it says that the stored bytes themselves are wrong, and not that they could not be asked for.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Damaged(_) | Self::Query(DieselError::DeserializationError(_)) => true,
+            Self::Query(DieselError::DatabaseError(_, information)) => {
+                DAMAGE.iter().any(|words| information.message().contains(words))
+            }
+            _ => false,
+        }
+    }
+}
+
+/// How SQLite and PostgreSQL say that what they hold is damaged.
+const DAMAGE: [&str; 10] = [
+    "malformed",
+    "is not a database",
+    "corrupt",
+    "invalid page",
+    "could not read block",
+    "could not open file",
+    "missing chunk",
+    "unexpected chunk",
+    "does not exist",
+    "no such",
+];
+
 impl From<DieselError> for StoreError {
     fn from(error: DieselError) -> Self {
         match &error {
@@ -107,36 +134,6 @@ impl From<DieselError> for StoreError {
         }
     }
 }
-
-impl StoreError {
-    /// Whether it says that the stored bytes themselves are wrong, and not that they could not be asked for.
-    pub fn is_damage(&self) -> bool {
-        match self {
-            Self::Damaged(_) | Self::Query(DieselError::DeserializationError(_)) => true,
-            Self::Query(DieselError::DatabaseError(kind, information)) => {
-                !matches!(
-                    kind,
-                    DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand
-                ) && DAMAGE.iter().any(|words| information.message().contains(words))
-            }
-            _ => false,
-        }
-    }
-}
-
-/// How SQLite and PostgreSQL say that what they hold is damaged.
-const DAMAGE: [&str; 10] = [
-    "malformed",
-    "is not a database",
-    "corrupt",
-    "invalid page",
-    "could not read block",
-    "could not open file",
-    "missing chunk",
-    "unexpected chunk",
-    "does not exist",
-    "no such",
-];
 
 /// An open database. Cheap to clone.
 #[derive(Clone)]

@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::store::{Database, EnvelopeRow, EventRow, ReadTx, ReferenceRow, StoreError};
 
+/// Loads one part: of entries from an index, so many.
+type Part = fn(&mut Slice, &mut ReadTx<'_>, u64, u64) -> Result<(), StoreError>;
+
 /// Rows by the index that they stand at.
 #[derive(Default)]
 pub(super) struct Slice {
@@ -41,7 +44,7 @@ impl Slice {
         Ok(slice)
     }
 
-    const PARTS: [fn(&mut Self, &mut ReadTx<'_>, u64, u64) -> Result<(), StoreError>; 7] = [
+    const PARTS: [Part; 7] = [
         |slice, tx, start, count| {
             let rows = tx.entries(start, count)?.into_iter();
             slice.entries = rows.map(|(idx, leaf)| (idx as u64, leaf)).collect();
