@@ -88,7 +88,7 @@ fn no_acknowledged_event_is_lost(#[values(Backend::Sqlite, Backend::Postgres)] b
             })
             .collect();
         std::thread::sleep(Duration::from_millis(300 + 170 * round as u64));
-        service.kill_now();
+        service.signal("KILL");
         acknowledged.extend(senders.into_iter().flat_map(|sender| sender.join().unwrap()));
     }
     assert!(
