@@ -4,17 +4,20 @@
 //! caller: the root computed here must be the checkpoint's. Who may sign what follows from the log itself, whose
 //! first entry introduces the service key and whose administration entries introduce and revoke producers.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use ledger::{Checkpoint, Entry, Frontier, Hash, KeyId, PublicKey, Signer, leaf_hash};
 
 use self::checked::{authenticate, unseal};
 use crate::domain::keyring::{Keyring, PermissionError};
+use crate::domain::producer::Administration;
 use crate::domain::{Event, Instant, ProducerName, Recorded};
 
 mod checked;
+mod report;
 
 pub use checked::Checked;
+pub use report::{Finding, Kind, Report, Unlisted};
 
 /// What is kept of one entry beside its leaf.
 #[derive(Debug, Clone, Copy)]
@@ -26,130 +29,10 @@ pub enum Content<'a> {
         /// The envelope's bytes.
         envelope: &'a [u8],
     },
-    /// Salt and envelope are gone.
+    /// Salt and envelope are gone; a later entry must say so.
     Erased,
-}
-
-/// What can be wrong, in the order in which it is looked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Kind {
-    /// The form of what is verified, before any of it is looked at: file names, lengths, lines.
-    Form,
-    /// Entries are missing, repeated or out of order.
-    Contiguity,
-    /// A leaf is not an entry.
-    Entry,
-    /// An entry is earlier than the one before it.
-    Time,
-    /// Content is gone, and no record in the log says that it was erased.
-    Erased,
-    /// An envelope is malformed or not in its canonical form.
-    Envelope,
-    /// An envelope is not what its entry commits to.
-    Commitment,
-    /// A signature does not verify, or its key was not valid at this place of the log.
-    Signature,
-    /// A key that the log registered signed, and the caller's list of producers does not have it.
-    Producer,
-    /// The payload is not an event.
-    Event,
-    /// The producer had no right to record this event.
-    Scope,
-    /// An administration entry contradicts those before it, or its signer may not make one.
-    Administration,
-    /// The log calls itself otherwise than its checkpoint does.
-    Origin,
-    /// The tree of all entries has another root than the checkpoint.
-    Root,
-    /// The log does not continue the checkpoint that the caller remembers.
-    Consistency,
-    /// A stored tile, or the stored head, is not what the entries give.
-    Tile,
-    /// A stored checkpoint is missing, not signed by the log, or signs another tree.
-    Checkpoint,
-    /// A read model does not say what the signed event says.
-    ReadModel,
-}
-
-impl Kind {
-    /// The kind in words, for a list of findings.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Form => "form",
-            Self::Contiguity => "contiguity",
-            Self::Entry => "entry",
-            Self::Time => "time",
-            Self::Erased => "erased",
-            Self::Envelope => "envelope",
-            Self::Commitment => "commitment",
-            Self::Signature => "signature",
-            Self::Producer => "producer",
-            Self::Event => "event",
-            Self::Scope => "scope",
-            Self::Administration => "administration",
-            Self::Origin => "origin",
-            Self::Root => "root",
-            Self::Consistency => "consistency",
-            Self::Tile => "tile",
-            Self::Checkpoint => "checkpoint",
-            Self::ReadModel => "read model",
-        }
-    }
-}
-
-/// The first divergence of one kind, and how many there are.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Finding {
-    /// What is wrong.
-    pub kind: Kind,
-    /// Index of the first entry concerned, if it is about an entry.
-    pub index: Option<u64>,
-    /// What is wrong there.
-    pub message: String,
-    /// How many entries are concerned.
-    pub count: u64,
-}
-
-/// The result of an audit.
-#[derive(Debug, Clone, serde::Serialize)]
-pub struct Report {
-    /// Number of entries seen.
-    pub size: u64,
-    /// Root of the tree of them, in base64.
-    #[serde(serialize_with = "as_base64")]
-    pub root: Hash,
-    /// Verified entries by producer.
-    pub producers: BTreeMap<ProducerName, u64>,
-    /// Verified entries by what they are about: `deployment`, `incident`, …
-    pub subjects: BTreeMap<String, u64>,
-    /// Time of the first entry.
-    pub from: Option<Instant>,
-    /// Time of the last entry.
-    pub to: Option<Instant>,
-    /// Keys that the log registered and the caller does not know, where the caller brought a list.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub unlisted: Vec<Unlisted>,
-    /// The last checkpoint of the log that this one says it continues, as published. That log's key must be checked elsewhere.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub predecessor: Option<String>,
-    /// What is wrong, the first of each kind. Empty: everything is as it was recorded.
-    pub findings: Vec<Finding>,
-}
-
-fn as_base64<S: serde::Serializer>(root: &Hash, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&root.to_base64())
-}
-
-/// A key that the log registered and the caller's list of producers does not have, or has under another name.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Unlisted {
-    /// Index of the entry that registered it.
-    pub index: u64,
-    /// What the log calls it.
-    pub name: ProducerName,
-    /// Its id: SHA-256 of the DER SubjectPublicKeyInfo, in hex.
-    pub key: String,
+    /// They cannot be read; what is wrong with them was noted already.
+    Unreadable,
 }
 
 /// The caller's own list of producers.
@@ -164,8 +47,15 @@ pub struct Audit {
     last: u64,
     producers: BTreeMap<ProducerName, u64>,
     subjects: BTreeMap<String, u64>,
+    /// Entries without content, until an entry says that it was erased.
+    gone: BTreeSet<u64>,
+    /// Entries with content, although an entry says that it was erased.
+    kept: BTreeMap<u64, u64>,
     findings: BTreeMap<Kind, Finding>,
 }
+
+/// The leaf hash of an entry that is not there: no entry has it.
+const MISSING: Hash = Hash([0; 32]);
 
 /// One thing that is wrong with one entry.
 struct Fault(Kind, String);
@@ -187,6 +77,8 @@ impl Audit {
             last: 0,
             producers: BTreeMap::new(),
             subjects: BTreeMap::new(),
+            gone: BTreeSet::new(),
+            kept: BTreeMap::new(),
             findings: BTreeMap::new(),
         }
     }
@@ -206,7 +98,7 @@ impl Audit {
     pub fn add(&mut self, index: u64, leaf: &[u8], content: Content<'_>) -> Option<Recorded> {
         let place = self.put(index, leaf_hash(leaf));
         match self.check(place, leaf, content) {
-            Ok(recorded) => Some(recorded),
+            Ok(recorded) => recorded,
             Err(Fault(kind, message)) => {
                 self.find(kind, Some(place), message);
                 None
@@ -236,6 +128,31 @@ impl Audit {
     /// The keys that the log has registered so far, in the order of their registration.
     pub fn keys(&self) -> impl ExactSizeIterator<Item = PublicKey> {
         self.keyring.producers().iter().map(|producer| producer.key)
+    }
+
+    /// Takes the place of an entry that is missing, so that those after it stand at theirs.
+    pub fn skip(&mut self) {
+        self.frontier.append(MISSING);
+    }
+
+    /// Entries whose content is gone, as long as nothing says why.
+    pub fn gone(&self) -> impl Iterator<Item = u64> {
+        self.gone.iter().copied()
+    }
+
+    /// Entries whose content was there when they were read, although a later entry says that it was erased.
+    pub fn kept(&self) -> Vec<u64> {
+        self.kept.keys().copied().collect()
+    }
+
+    /// The content of one of them is gone by now.
+    pub fn is_gone(&mut self, index: u64) {
+        self.kept.remove(&index);
+    }
+
+    /// Who may do what, as of the entries so far.
+    pub fn keyring(&self) -> &Keyring {
+        &self.keyring
     }
 
     /// Notes something that the reader of the bytes found.
@@ -283,9 +200,29 @@ impl Audit {
     }
 
     /// Closes the audit without a checkpoint to compare with; the findings say why there is none.
-    pub fn close(self) -> Report {
+    pub fn close(mut self) -> Report {
+        for (index, by) in std::mem::take(&mut self.kept) {
+            let message = format!("entry {by} says that its content was erased, but it is there");
+            self.find(Kind::Erased, Some(index), message);
+        }
+        if let Some(first) = self.gone.first() {
+            let message = "the envelope is gone, and no record says that it was erased".to_owned();
+            let finding = Finding {
+                kind: Kind::Erased,
+                index: Some(*first),
+                message,
+                count: self.gone.len() as u64,
+            };
+            // What is there although it was erased may have been noted before.
+            self.findings
+                .entry(Kind::Erased)
+                .and_modify(|known| known.count += finding.count)
+                .or_insert(finding);
+        }
+        let erasures = self.keyring.erasures().all();
         let unlisted = self.unlisted();
         Report {
+            erased: erasures.map(|erasure| (erasure.index, erasure.by)).collect(),
             size: self.frontier.size(),
             root: self.frontier.root(),
             producers: self.producers,
@@ -322,24 +259,24 @@ impl Audit {
             .collect()
     }
 
-    fn check(&mut self, index: u64, leaf: &[u8], content: Content<'_>) -> Result<Recorded, Fault> {
+    fn check(&mut self, index: u64, leaf: &[u8], content: Content<'_>) -> Result<Option<Recorded>, Fault> {
         let entry = Entry::parse(leaf).map_err(|error| Fault(Kind::Entry, error.to_string()))?;
         self.pass_time(index, entry.time());
         let (salt, bytes) = match content {
             Content::Sealed { salt, envelope } => (salt, envelope),
             Content::Erased => {
-                return Err(Fault(
-                    Kind::Erased,
-                    "the envelope is gone, and no record says that it was erased".to_owned(),
-                ));
+                self.gone.insert(index);
+                self.vouch(&entry)?;
+                return self.call_the_roll(entry.signers()).map(|()| None);
             }
+            Content::Unreadable => return Ok(None),
         };
         let (envelope, event) = unseal(&entry, salt, bytes)?;
         if index == 0 {
             self.begin(&event, entry.time())?;
         }
         let verified = authenticate(&entry, envelope, bytes, |keyid| self.keyring.candidates(keyid))?;
-        self.place(index, &entry, event, verified.signers())
+        self.place(index, &entry, event, verified.signers()).map(Some)
     }
 
     /// What depends on the place of an entry that is right in itself.
@@ -349,7 +286,9 @@ impl Audit {
             self.keyring
                 .apply(index, instant(entry.time()), administration)
                 .map_err(|error| Fault(Kind::Administration, error.to_string()))?;
+            self.erase(index, administration);
         }
+        self.call_the_roll(signers)?;
         *self.producers.entry(producer.clone()).or_default() += 1;
         *self.subjects.entry(event.event_type.subject.clone()).or_default() += 1;
         Ok(Recorded {
@@ -358,6 +297,25 @@ impl Audit {
             producer,
             event,
         })
+    }
+
+    /// All that can be said of who signed what is gone: each of them could sign something then.
+    fn vouch(&self, entry: &Entry) -> Result<(), Fault> {
+        for signer in entry.signers() {
+            self.keyring
+                .valid(&signer.key, instant(entry.time()))
+                .map_err(|error| Fault(Kind::Signature, error.to_string()))?;
+        }
+        Ok(())
+    }
+
+    /// What an entry says is gone must be gone.
+    fn erase(&mut self, by: u64, administration: &Administration) {
+        if let Administration::EventErased { index, .. } = administration
+            && !self.gone.remove(index)
+        {
+            self.kept.insert(*index, by);
+        }
     }
 
     fn pass_time(&mut self, index: u64, time: u64) {
@@ -382,23 +340,25 @@ impl Audit {
             .map_err(|error| fault(error.to_string()))
     }
 
-    /// The producer of an event, as when it was recorded. Where the caller knows the producers, every signer is one.
+    /// The producer of an event, as when it was recorded.
     fn admit(&self, signers: &[Signer], event: &Event, at: Instant) -> Result<ProducerName, Fault> {
-        let producer = match self.keyring.admit(signers, event, at) {
-            Ok(producer) => producer.name.clone(),
-            Err(error) => {
-                return Err(match error {
-                    PermissionError::Scope(_) => Fault(Kind::Scope, error.to_string()),
-                    PermissionError::Reserved(_) => Fault(Kind::Administration, error.to_string()),
-                    PermissionError::Unknown(_)
-                    | PermissionError::Unsigned
-                    | PermissionError::Revoked(..)
-                    | PermissionError::NotYet(..)
-                    | PermissionError::Expired(..) => Fault(Kind::Signature, error.to_string()),
-                });
-            }
-        };
-        let Some(roll) = &self.roll else { return Ok(producer) };
+        match self.keyring.admit(signers, event, at) {
+            Ok(producer) => Ok(producer.name.clone()),
+            Err(error) => Err(match error {
+                PermissionError::Scope(_) => Fault(Kind::Scope, error.to_string()),
+                PermissionError::Reserved(_) => Fault(Kind::Administration, error.to_string()),
+                PermissionError::Unknown(_)
+                | PermissionError::Unsigned
+                | PermissionError::Revoked(..)
+                | PermissionError::NotYet(..)
+                | PermissionError::Expired(..) => Fault(Kind::Signature, error.to_string()),
+            }),
+        }
+    }
+
+    /// Whether every signer is one whom the caller knows, where the caller knows them.
+    fn call_the_roll(&self, signers: &[Signer]) -> Result<(), Fault> {
+        let Some(roll) = &self.roll else { return Ok(()) };
         for registered in signers.iter().filter_map(|signer| self.keyring.producer(&signer.key)) {
             if roll.get(&registered.key.id()) != Some(&registered.name) {
                 let message = format!(
@@ -408,7 +368,7 @@ impl Audit {
                 return Err(Fault(Kind::Producer, message));
             }
         }
-        Ok(producer)
+        Ok(())
     }
 }
 

@@ -3,9 +3,11 @@
 mod administration;
 mod deployments;
 mod documents;
+mod erasure;
 mod events;
 mod fsck;
 mod github;
+mod identity;
 mod incidents;
 mod log;
 mod proof;
@@ -27,11 +29,14 @@ use crate::render::Templates;
 use crate::sequencer::{self, Readiness, Sequencer};
 use crate::store::{Database, LogRow, StoreError};
 
+use identity::IdentityKey;
+
 pub use administration::{AdministrationError, NewProducer};
 pub use deployments::{DeploymentDetail, DeploymentFilter, DeploymentView, RunningView, StateView};
 pub use documents::{ComplianceQuery, Document, DocumentsError, Format, NotesQuery};
-pub use events::{EventSummary, EventView, Found};
-pub use fsck::fsck;
+pub use erasure::{Erased, Remains, Tombstone};
+pub use events::{ErasedBy, EventSummary, EventView, Found};
+pub use fsck::{Progress, fsck};
 pub use github::HookError;
 pub use incidents::{IncidentDetail, IncidentFilter, IncidentView};
 pub use log::{LogError, LogSummary, TileBody};
@@ -75,6 +80,7 @@ pub struct App {
     database: Database,
     sequencer: Sequencer,
     service: ServiceIdentity,
+    identities: IdentityKey,
     clock: Clock,
     entropy: Entropy,
     github_secret: Option<String>,
@@ -171,6 +177,7 @@ impl App {
         let app = Self {
             database,
             sequencer,
+            identities: IdentityKey::of(&service_key, &origin),
             service: ServiceIdentity {
                 key: service_key,
                 name,

@@ -94,6 +94,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("reqwest", &["cli", "outbound", "witnesses"]),
     ("clap", &["cli", "config.rs"]),
     ("comfy_table", &["cli"]),
+    ("indicatif", &["cli"]),
     ("minijinja", &["render"]),
     ("pulldown_cmark", &["render"]),
     ("std::env", &["cli", "config.rs"]),

@@ -24,6 +24,7 @@ const TABLES: &[(&str, &str)] = &[
     ("cosignature", ""),
     ("quorum", ""),
     ("alarm", ""),
+    ("erasure", ""),
 ];
 
 fn folders(database: &str) -> Vec<String> {
@@ -144,6 +145,11 @@ fn the_database_itself_refuses_to_rewrite_history(#[values(Backend::Sqlite, Back
     ] {
         app.database.execute(&row).unwrap();
     }
+    let index = app.record(&deployed("erased", "search", "staging", 1));
+    let erasure = serde_json::json!({ "reason": "legal-order", "text": "ordered" });
+    app.client
+        .post_json(&format!("/v1/events/{index}/erasure"), &erasure)
+        .expect(201);
     let texts: Vec<(&str, String)> = columns(&app, backend)
         .into_iter()
         .filter_map(|column| {

@@ -1,26 +1,22 @@
-#!/usr/bin/env python3
 """Verifies, offline, what a Shipslog transparency log has given away. Python 3.8 or newer, nothing to install.
 
     verify.py FOLDER --log-key LOG.vkey                       a whole history, as `shipslog export` wrote it
     verify.py RECEIPT.json ENVELOPE.json --log-key LOG.vkey   one record
 
 Exit code 0: verified. 1: something is not as it was recorded. 2: it cannot be told (a file cannot be read, no key).
-Read all of it before you believe it; it shares no code with Shipslog. It checks that the log signed the checkpoint,
-that the entries are the tree under its root, that every record is what its entry commits to, that its signatures
-verify, and that each key was registered, valid, not revoked and within its scope at that place of the log. It does not
-check that records are well-formed CDEvents, nor the cosignatures of witnesses.
+Read it before you believe it; it shares no code with Shipslog. It checks that the log signed the checkpoint, that the
+entries are the tree under its root, that every record is what its entry commits to, that its signatures verify, and
+that each key was registered, valid, not revoked and within its scope at that place. It does not check that records are
+well-formed CDEvents, what erased records said, nor the cosignatures of witnesses.
 """
 import argparse, base64, datetime, hashlib, json, os, pathlib, re, sys, urllib.parse
 README = "97409fa499d2ec85d5eb9ba2ef52cefbca10588b44e501a72a59e614a47d0256"  # SHA-256 of the README.md in every bundle
 
 class Wrong(Exception): """Something is not as it was recorded."""
 def demand(condition, message):
-    if not condition:
-        raise Wrong(message)
-def sha256(*parts):
-    return hashlib.sha256(b"".join(parts)).digest()
-def contents(path):
-    return pathlib.Path(path).read_bytes()
+    if not condition: raise Wrong(message)
+def sha256(*parts): return hashlib.sha256(b"".join(parts)).digest()
+def contents(path): return pathlib.Path(path).read_bytes()
 
 # --- Ed25519 (RFC 8032 section 5.1), strictly: one encoding for each key and signature, no point of small order
 P = 2**255 - 19                                         # the field
@@ -37,8 +33,7 @@ def combine(m, p, n, q):
     total, both = (0, 1, 1, 0), add(p, q)
     for bit in range(255, -1, -1):
         total, in_m, in_n = add(total, total), m >> bit & 1, n >> bit & 1
-        if in_m or in_n:
-            total = add(total, both if in_m and in_n else p if in_m else q)
+        if in_m or in_n: total = add(total, both if in_m and in_n else p if in_m else q)
     return total
 def encode(p):
     inverse = pow(p[2], P - 2, P)
@@ -136,12 +131,12 @@ def sealed(commitment, payload_type, payload, salt):
 # --- Who may sign what: it follows from the log itself, whose first entry introduces the key of the service
 class Rights:
     def __init__(self, origin, listed):
-        self.origin, self.listed, self.by_id, self.by_name = origin, listed, {}, {}
+        self.origin, self.listed, self.by_id, self.by_name, self.gone = origin, listed, {}, {}, set()
     def administer(self, index, what):
         """Takes in what the service decided about keys. Tokens open doors of the service and prove nothing here."""
         name = "shipslog" if what["action"] == "log_created" else what.get("name")
         known = self.by_name.get(name, {"index": 0, "revoked": True})
-        begins = index == 0 and what.get("origin") == self.origin
+        begins = (index, what.get("origin")) == (0, self.origin)
         demand(what["action"] != "log_created" or begins, "the log does not begin as this log")
         if what["action"] in ("log_created", "producer_registered"):
             key = Key(unbase64("".join(what["public_key"].split("-----")[2].split())))
@@ -150,20 +145,27 @@ class Rights:
         if what["action"] == "producer_revoked":
             demand(known["index"] and not known["revoked"], f"there is no producer {name} to revoke")
             known["revoked"] = True
+        if what["action"] == "event_erased":
+            demand(what["index"] in self.gone, f"entry {what['index']} is said to be erased, but it is there")
+            self.gone.remove(what["index"])
+    def valid(self, key_id, time):
+        """The producer with this key, which must be valid here and now. Texts compare as the times they say."""
+        demand(key_id in self.by_id, f"nobody has registered the key {key_id}")
+        moment = datetime.datetime(1970, 1, 1) + datetime.timedelta(milliseconds=time)
+        producer, moment = self.by_id[key_id], moment.isoformat(timespec="milliseconds") + "Z"
+        name, first, end = producer["name"], producer.get("valid_from"), producer.get("valid_until")
+        demand(not producer["revoked"] and (not first or first <= moment) and (not end or moment < end),
+               f"the key of {name} was not valid here")
+        demand(not self.listed or self.listed.get(key_id, (0,))[0] == name, f"{name} is not in your list so")
+        return producer
     def admit(self, index, time, signers, signatures, signed, event):
         """Demands that all signatures are by keys that were valid here, and that one of them might say this."""
         ours, permitted = event.get("customData"), False
         ours = ours.get("shipslog", {}) if isinstance(ours, dict) else {}
-        moment = datetime.datetime(1970, 1, 1) + datetime.timedelta(milliseconds=time)
-        moment = moment.isoformat(timespec="milliseconds") + "Z"  # as the log writes times: texts compare as times do
         if index == 0: self.administer(0, ours["administration"])
         for (key_id, _), signature in zip(signers, signatures):
-            producer = self.by_id.get(key_id)
-            demand(producer and producer["key"].verifies(signed, signature), "a signature does not verify")
-            name, first, end = producer["name"], producer.get("valid_from"), producer.get("valid_until")
-            demand(not producer["revoked"] and (not first or first <= moment) and (not end or moment < end),
-                   f"the key of {name} was not valid here")
-            demand(not self.listed or self.listed.get(key_id, (0,))[0] == name, f"{name} is not in your list so")
+            producer = self.valid(key_id, time)
+            demand(producer["key"].verifies(signed, signature), "a signature does not verify")
             reserved = producer["index"] and (ours.get("administration") or ours.get("received"))
             permitted = permitted or not reserved and in_scope(producer.get("scope") or {}, event, ours)
         demand(permitted, "its signers might not say this")
@@ -174,13 +176,11 @@ def in_scope(scope, event, ours):
     match = re.fullmatch(r"dev\.cdeventsx?\.(.+)\.([^.]+)(\.[^.]+){3}", kind)
     about, verb = (match[1], match[2]) if match else (kind, "")
     about = "deployment" if about == "shipslog-deployment" else about
-    known = kind.startswith("dev.cdevents.") or about == "deployment"  # only of these is the content read
-    content = subject["content"] if known else {}
+    content = subject["content"] if kind.startswith("dev.cdevents.") or about == "deployment" else {}
     types = {re.sub(r"^dev\.cdeventsx?\.|\.\*$", "", pattern) for pattern in scope.get("event_types", [])}
     typed = not types or kind in scope["event_types"] or types & {about, f"{about}.{verb}"}
-    service, environment = (
-        subject["id"] if about == what else (content.get(what) or {}).get("id") or ours.get(what)
-        for what in ("service", "environment"))
+    named = lambda what: subject["id"] if about == what else (content.get(what) or {}).get("id") or ours.get(what)
+    service, environment = named("service"), named("environment")
     if about == "deployment" and not service:  # then it is the name in the package URL of the artifact
         path = re.split("[?#]", content["artifactId"])[0].rstrip("/")
         service = urllib.parse.unquote(re.sub("@[^/]*$", "", path).rpartition("/")[2])
@@ -219,8 +219,8 @@ def bundle(folder, keys, listed):
                 node, index = sha256(b"\1", edge.pop(), node), index >> 1
             edge.append(node)
         demand(not data, f"tile/entries/{name} holds more than {width} entries")
-    while len(edge) > 1:
-        edge[-2:] = [sha256(b"\1", *edge[-2:])]
+    demand(not rights.gone, f"{sorted(rights.gone)[:9]} are gone, and no entry says that they were erased")
+    while len(edge) > 1: edge[-2:] = [sha256(b"\1", *edge[-2:])]
     demand(edge == [root] or size == 0, "the entries are not the tree that the log signed")
     for path, folders, files in os.walk(folder):
         for found in (os.path.join(path, name) for name in folders + files):
@@ -231,6 +231,10 @@ def record(index, leaf, line, last, rights):
     """One entry with its line, which must be in its exact form. Gives its time."""
     time, commitment, payload_type, signers = entry(leaf)
     demand(time >= last, "it is earlier than the one before it")
+    if line.decode() == f'{{"index":{index},"erased":true}}':  # a later entry has to say so
+        rights.gone.add(index)
+        for key_id, _ in signers: rights.valid(key_id, time)
+        return time
     kept = unjson(line)
     envelope, payload = kept["envelope"], unbase64(kept["envelope"]["payload"])
     sigs = [signature["sig"] for signature in envelope["signatures"]]
@@ -244,7 +248,6 @@ def record(index, leaf, line, last, rights):
     demand(re.fullmatch("application/(vnd.cdevents|cloudevents)[+]json", payload_type), "its payload is no event")
     rights.admit(index, time, signers, sigs, signed, event["data"] if "cloudevents" in payload_type else event)
     return time
-
 def receipt(receipt_file, envelope_file, keys, listed):
     text, posted = contents(receipt_file), contents(envelope_file)
     given = unjson(text)
@@ -253,16 +256,14 @@ def receipt(receipt_file, envelope_file, keys, listed):
     demand(text in (form.encode(), form.encode() + b"\n"), "the receipt is not in its exact form")
     head, _, note = given["proof"].partition("\n\n")
     title, index, *hashes = head.split("\n")
-    right = (title, index) == ("c2sp.org/tlog-proof@v1", f"index {given['index']}") and len(hashes) <= 63
-    demand(right, "not a tlog-proof of this index")
+    demand((title, index) == ("c2sp.org/tlog-proof@v1", f"index {given['index']}") and len(hashes) < 64, "no proof")
     origin, size, root = checkpoint(note, keys)
     leaf, at, last = unbase64(given["entry"]), given["index"], size - 1
     node = sha256(b"\0", leaf)
     demand(0 <= at <= last, "the entry is not in the tree")
     for step in map(unbase64, hashes):  # RFC 9162 section 2.1.3.2
         demand(last > 0 and len(step) == 32, "the proof is too long, or holds what is no hash")
-        while at == last and not at & 1:
-            at, last = at >> 1, last >> 1
+        while at == last and not at & 1: at, last = at >> 1, last >> 1
         node = sha256(b"\1", step, node) if at & 1 else sha256(b"\1", node, step)
         at, last = at >> 1, last >> 1
     demand(last == 0 and node == root, "the proof does not lead to the root that the log signed")
@@ -279,9 +280,8 @@ def receipt(receipt_file, envelope_file, keys, listed):
 def trust(given):
     lines = lambda path: [line for line in contents(path).decode().splitlines() if line.strip() and line[0] != "#"]
     keys = [log_key(line) for path in given.log_key for line in lines(path)]
-    listed = [(name.strip(), Key(unbase64(key))) for name, key in
-              (line.rsplit(None, 1) for line in (lines(given.producers) if given.producers else []))]
-    return keys, {key.id: (name, key) for name, key in listed}
+    listed = (line.rsplit(None, 1) for line in (lines(given.producers) if given.producers else []))
+    return keys, {key.id: (name.strip(), key) for name, key in ((name, Key(unbase64(key))) for name, key in listed)}
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--log-key", action="append", required=True, help="VKEY [from=SIZE] [to=SIZE] a line")
