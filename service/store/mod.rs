@@ -5,6 +5,7 @@
 
 mod backfill;
 mod connection;
+mod cosignatures;
 mod erasure;
 mod events;
 mod guard;
@@ -18,10 +19,12 @@ mod pool;
 mod references;
 mod schema;
 mod tree;
+mod witnessed;
 
 use std::sync::Arc;
 
 pub use connection::{Connect, DatabaseUrl};
+pub use cosignatures::{AlarmRow, CosignatureRow};
 pub use erasure::{ErasureRow, Purged};
 pub use events::{EventFilter, EventRow, end_of};
 pub use guard::GuardTable;
@@ -30,6 +33,7 @@ pub use log::{EnvelopeRow, HeadRow, LogRow};
 pub use page::{Cursor, CursorError};
 pub use references::{RUN, ReferenceRow};
 pub use tree::Nodes;
+pub use witnessed::{WitnessDatabase, WitnessedRow};
 
 use backfill::Backfill;
 use connection::Connection;

@@ -4,9 +4,6 @@ use std::collections::BTreeMap;
 
 use crate::store::{Database, EnvelopeRow, EventRow, ReadTx, ReferenceRow, StoreError};
 
-/// Loads one part: of entries from an index, so many.
-type Part = fn(&mut Slice, &mut ReadTx<'_>, u64, u64) -> Result<(), StoreError>;
-
 /// Rows by the index that they stand at.
 #[derive(Default)]
 pub(super) struct Slice {
@@ -21,6 +18,9 @@ pub(super) struct Slice {
     /// Sizes of those that were published.
     pub(super) publications: Vec<u64>,
 }
+
+/// Reads one table's share of a slice: from an index, so many entries.
+type Part = fn(&mut Slice, &mut ReadTx<'_>, u64, u64) -> Result<(), StoreError>;
 
 impl Slice {
     /// Loads all of it.
