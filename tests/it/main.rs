@@ -11,6 +11,8 @@
 
 mod access;
 mod architecture;
+#[path = "../attack/mod.rs"]
+mod attack;
 mod bad_events;
 mod batch;
 mod cdevents;

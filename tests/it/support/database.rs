@@ -106,6 +106,29 @@ impl TestDatabase {
         }
     }
 
+    /// What the database's own check of its files finds: SQLite's `integrity_check`, PostgreSQL's `amcheck` where that is
+    /// installed.
+    pub fn integrity(&self) -> Vec<String> {
+        if self.sqlite_path().is_some() {
+            let mut said = self.texts("SELECT integrity_check AS value FROM pragma_integrity_check");
+            said.retain(|line| line != "ok");
+            return said;
+        }
+        if let Err(error) = self.execute("CREATE EXTENSION IF NOT EXISTS amcheck") {
+            println!("skipped: PostgreSQL's amcheck is not there ({error})");
+            return Vec::new();
+        }
+        let indexes = "SELECT bt_index_parent_check(i.indexrelid, true, true)::text FROM pg_index i \
+                       JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am a ON a.oid = c.relam \
+                       WHERE a.amname = 'btree' AND c.relnamespace = 'public'::regnamespace";
+        let heaps = "SELECT h.msg FROM pg_class c, verify_heapam(c.oid) h \
+                     WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace";
+        match self.execute(indexes) {
+            Ok(()) => self.texts(heaps),
+            Err(error) => vec![error],
+        }
+    }
+
     fn sqlite_path(&self) -> Option<&Path> {
         self.url.strip_prefix("sqlite:").map(Path::new)
     }
