@@ -4,6 +4,8 @@
 //! It only reads, a bundle of entries at a time, so it can run beside a live service: what was appended after it began is
 //! left for the next time.
 
+mod ends;
+
 use std::collections::BTreeMap;
 
 use ledger::{Checkpoint, Edge, Entry, Envelope, FullTile, NoteKey, SignedNote, leaf_hash};
@@ -79,7 +81,7 @@ struct Check<'a> {
     audit: Audit,
     edge: Edge,
     log_key: &'a NoteKey,
-    /// Sizes with a checkpoint, as far as receipts still refer to them.
+    /// Sizes with a checkpoint, as far as receipts still refer to them, in order.
     sizes: Vec<i64>,
     /// References of the entries of the run that is being read.
     run: Vec<ReferenceRow>,
@@ -179,17 +181,20 @@ impl Check<'_> {
         );
     }
 
-    /// A receipt needs the checkpoint of its batch.
+    /// A receipt carries the checkpoint of its batch, which is the first one that covers its entry.
     fn receipt_size(&mut self, row: &EnvelopeRow, database: &Database) -> Result<(), StoreError> {
-        let known = self.sizes.binary_search(&row.tree_size).is_ok();
-        if !known && database.read(|tx| tx.checkpoint(row.tree_size as u64))?.is_none() {
+        self.sizes.retain(|size| *size > row.idx);
+        if self.sizes.is_empty() {
+            let next = database.read(|tx| tx.checkpoints(row.idx as u64, 1))?;
+            self.sizes.extend(next.iter().map(|(size, _)| *size));
+        }
+        if self.sizes.first() != Some(&row.tree_size) {
             let message = format!(
-                "the checkpoint of size {}, which its receipt carries, is missing",
+                "its receipt carries the checkpoint of size {}, which is missing or not that of its batch",
                 row.tree_size
             );
             self.audit.find(Kind::Checkpoint, Some(row.idx as u64), message);
         }
-        self.sizes.retain(|size| *size >= row.tree_size);
         Ok(())
     }
 
@@ -237,6 +242,9 @@ impl Check<'_> {
         if self.edge.root() != head.root || self.edge.encode() != head.edge {
             self.audit
                 .find(Kind::Tile, None, "the head is not what the entries give".into());
+        }
+        for (kind, message) in database.read(|tx| ends::check(tx, self.log_key))? {
+            self.audit.find(kind, None, message);
         }
         if head.tree_size == 0 {
             return Ok(self.audit.close());

@@ -4,6 +4,7 @@
 //! sequencer holds. Nothing here decides anything: it stores what it is given and returns what it stored.
 
 mod backfill;
+mod beyond;
 mod connection;
 mod events;
 mod history;

@@ -7,7 +7,12 @@
 mod check;
 mod journal;
 mod load;
+pub mod manipulations;
+pub mod operator;
+mod random;
 mod replica;
 mod site;
 
+pub use random::Random;
+pub use replica::Replica;
 pub use site::Site;

@@ -23,6 +23,7 @@ mod databases;
 mod demo;
 mod documents;
 mod events;
+mod evil_operator;
 mod faults;
 mod github;
 mod hooks;

@@ -33,7 +33,6 @@ struct Text {
 impl TestDatabase {
     /// Makes one; says so and gives none where there is no PostgreSQL to test on.
     pub fn new(backend: Backend) -> Option<Self> {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
         let directory = tempfile::tempdir().unwrap();
         match backend {
             Backend::Sqlite => {
@@ -49,7 +48,7 @@ impl TestDatabase {
                     println!("skipped on PostgreSQL: SHIPSLOG_TEST_POSTGRES is not set (tests/run sets it)");
                     return None;
                 };
-                let name = format!("test_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+                let name = name();
                 postgres(&cluster, &format!("CREATE DATABASE {name}")).unwrap();
                 let url = format!("{}/{name}", cluster.rsplit_once('/').unwrap().0);
                 Some(Self {
@@ -58,6 +57,33 @@ impl TestDatabase {
                     _directory: directory,
                 })
             }
+        }
+    }
+
+    /// A copy of it, as it is on disk: nobody may be connected.
+    pub fn copy(&self) -> Self {
+        match (&self.cluster, self.sqlite_path()) {
+            (Some((cluster, template)), _) => {
+                let name = name();
+                postgres(cluster, &format!("CREATE DATABASE {name} TEMPLATE {template}")).unwrap();
+                Self {
+                    url: format!("{}/{name}", self.url.rsplit_once('/').unwrap().0),
+                    cluster: Some((cluster.clone(), name)),
+                    _directory: tempfile::tempdir().unwrap(),
+                }
+            }
+            (None, Some(path)) => {
+                self.execute("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+                let directory = tempfile::tempdir().unwrap();
+                let copy = directory.path().join("test.db");
+                std::fs::copy(path, &copy).unwrap();
+                Self {
+                    url: format!("sqlite:{}", copy.display()),
+                    cluster: None,
+                    _directory: directory,
+                }
+            }
+            (None, None) => unreachable!("a database is of one of the two kinds"),
         }
     }
 
@@ -142,6 +168,12 @@ impl Drop for TestDatabase {
             println!("{name} is left behind: {error}");
         }
     }
+}
+
+/// A name that no other test takes.
+fn name() -> String {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    format!("test_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed))
 }
 
 fn sqlite(path: &Path) -> SqliteConnection {
