@@ -210,6 +210,14 @@ pub struct ServeSettings {
     /// PEM file with authorities to trust for TLS to PostgreSQL, beside the system's [env: SHIPSLOG_DATABASE_CA]
     #[arg(long, value_name = "FILE")]
     pub database_ca: Option<PathBuf>,
+    /// Keeps the newest published checkpoint in this other database, sqlite:PATH or postgres://…, instead of the file `guard` in
+    /// the data directory: for several replicas, or where whole hosts are restored [env: SHIPSLOG_GUARD]
+    #[arg(long, value_name = "URL", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub guard: Option<String>,
+    /// Free space, in MiB, below which nothing more is recorded [env: SHIPSLOG_MIN_FREE_MIB] [default: 256, or 5 % of the file
+    /// system if that is less]
+    #[arg(long, value_name = "MIB")]
+    pub min_free_mib: Option<u32>,
     /// Name of the log, set once at the first start [env: SHIPSLOG_ORIGIN] [default: a random one]
     #[arg(long, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub origin: Option<String>,
@@ -263,6 +271,10 @@ pub struct Serve {
     pub database: Option<String>,
     /// PEM file with authorities to trust for TLS to PostgreSQL.
     pub database_ca: Option<PathBuf>,
+    /// URL of the database that holds the guard; none means a file in the data directory.
+    pub guard: Option<String>,
+    /// Free space that must stay, in MiB.
+    pub min_free_mib: Option<u32>,
     /// Origin for a new log.
     pub origin: Option<String>,
     /// Directory of templates that replace the built-in ones.
@@ -288,6 +300,8 @@ impl ServeSettings {
             listen: settings.listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8080))),
             database: settings.database,
             database_ca: settings.database_ca,
+            guard: settings.guard,
+            min_free_mib: settings.min_free_mib,
             origin: settings.origin,
             templates: settings.templates,
             github_secret_file: settings.github_secret_file,
@@ -304,6 +318,8 @@ impl ServeSettings {
             listen: environment.parse("SHIPSLOG_LISTEN")?,
             database: environment.text("SHIPSLOG_DATABASE"),
             database_ca: environment.path("SHIPSLOG_DATABASE_CA"),
+            guard: environment.text("SHIPSLOG_GUARD"),
+            min_free_mib: environment.parse("SHIPSLOG_MIN_FREE_MIB")?,
             origin: environment.text("SHIPSLOG_ORIGIN"),
             templates: environment.path("SHIPSLOG_TEMPLATES"),
             github_secret_file: environment.path("SHIPSLOG_GITHUB_SECRET_FILE"),
@@ -319,6 +335,8 @@ impl ServeSettings {
             listen: self.listen.or(other.listen),
             database: self.database.or(other.database),
             database_ca: self.database_ca.or(other.database_ca),
+            guard: self.guard.or(other.guard),
+            min_free_mib: self.min_free_mib.or(other.min_free_mib),
             origin: self.origin.or(other.origin),
             templates: self.templates.or(other.templates),
             github_secret_file: self.github_secret_file.or(other.github_secret_file),

@@ -46,6 +46,7 @@ const LOG_KEY: &str = "log.key.pem";
 const SERVICE_KEY: &str = "service.key.pem";
 const VKEY: &str = "log.vkey";
 const ORIGIN: &str = "origin";
+const GUARD: &str = "guard";
 const ADMIN_TOKEN: &str = "admin.token";
 
 impl DataDirectory {
@@ -67,6 +68,11 @@ impl DataDirectory {
     /// Where the embedded database is kept when no other is named.
     pub fn database_path(&self) -> PathBuf {
         self.path.join("shipslog.db")
+    }
+
+    /// Where the newest published checkpoint is kept unless another place is named.
+    pub fn guard_path(&self) -> PathBuf {
+        self.path.join(GUARD)
     }
 
     /// The origin that was chosen when the log was created.

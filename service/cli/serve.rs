@@ -6,6 +6,7 @@ use std::path::Path;
 use std::thread::JoinHandle;
 
 use actix_web::web::Data;
+use ledger::NoteKey;
 
 use super::Context;
 use super::Failure;
@@ -13,8 +14,10 @@ use crate::app::{App, NewToken, Options};
 use crate::clock::Clock;
 use crate::config::{Serve, ServeSettings};
 use crate::data::DataDirectory;
+use crate::disk::Disk;
 use crate::domain::producer::Role;
 use crate::entropy::Entropy;
+use crate::guard::Guard;
 use crate::http;
 use crate::render::Templates;
 use crate::store::{Connect, Database, DatabaseUrl};
@@ -85,7 +88,9 @@ pub async fn open(settings: &Serve, clock: Clock, entropy: Entropy) -> Result<Se
     let connect = url
         .and_then(|url| Connect::new(url, settings.database_ca.clone()))
         .map_err(|error| refused(&error))?;
-    let opening = tokio::task::spawn_blocking(move || Database::open(connect)).await;
+    let disk = disk(settings, &connect.url);
+    let guard = guard(settings, &data, log_key.clone())?;
+    let opening = tokio::task::spawn_blocking(move || Database::serve(connect)).await;
     let database = opening
         .map_err(|error| refused(&error))?
         .map_err(|error| refused(&error))?;
@@ -96,6 +101,9 @@ pub async fn open(settings: &Serve, clock: Clock, entropy: Entropy) -> Result<Se
         entropy,
         queue: QUEUE,
         log_exists: data.has_log(),
+        guard,
+        accept_missing_guard: false,
+        disk,
         github_secret: settings.github_secret_file.as_deref().map(secret).transpose()?,
         templates: templates(settings.templates.as_deref())?,
     };
@@ -106,6 +114,34 @@ pub async fn open(settings: &Serve, clock: Clock, entropy: Entropy) -> Result<Se
         app: Data::new(app),
         writer,
     })
+}
+
+/// The directories that the service writes to.
+fn disk(settings: &Serve, url: &DatabaseUrl) -> Disk {
+    let mut directories = vec![settings.data.clone()];
+    if let DatabaseUrl::Sqlite(path) = url {
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let parent = parent.unwrap_or(Path::new(".")).to_owned();
+        if !directories.contains(&parent) {
+            directories.push(parent);
+        }
+    }
+    Disk::new(directories, settings.min_free_mib.map(|mib| u64::from(mib) << 20))
+}
+
+/// Where the newest published checkpoint is kept.
+fn guard(settings: &Serve, data: &DataDirectory, log_key: NoteKey) -> Result<Guard, Failure> {
+    let Some(url) = &settings.guard else {
+        return Ok(Guard::file(data.guard_path(), log_key));
+    };
+    let refused = |error: &dyn std::fmt::Display| Failure::refused(format!("--guard: {error}"));
+    if settings.database.as_ref() == Some(url) {
+        return Err(refused(
+            &"the guard must not be in the database that it guards: both would be restored together",
+        ));
+    }
+    let connect = DatabaseUrl::parse(url).and_then(|url| Connect::new(url, settings.database_ca.clone()));
+    Ok(Guard::database(connect.map_err(|error| refused(&error))?, log_key))
 }
 
 /// Makes sure that somebody can get in: a log without any admin token gets one, kept in the data directory.

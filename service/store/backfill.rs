@@ -14,6 +14,8 @@ use super::connection::{Connect, Connection, DatabaseUrl};
 
 /// How often it looks.
 const INTERVAL: Duration = Duration::from_millis(100);
+/// How long it waits after a failure.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// Ends the thread when dropped.
 pub(super) struct Backfill {
@@ -27,22 +29,45 @@ impl Backfill {
             return Ok(None);
         };
         let connection = connect.establish_writer()?;
+        let connect = connect.clone();
         let (running, ended) = channel();
         std::thread::Builder::new()
             .name("backfill".into())
-            .spawn(move || run(connection, &ended))
+            .spawn(move || run(connection, &connect, &ended))
             .map_err(|error| StoreError::Open(error.to_string()))?;
         Ok(Some(Self { _running: running }))
     }
 }
 
-fn run(mut connection: Connection, ended: &Receiver<()>) {
-    while let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(INTERVAL) {
-        if let Connection::Sqlite(sqlite) = &mut connection
-            && let Err(error) = sqlite.batch_execute("PRAGMA wal_checkpoint(PASSIVE)")
-        {
-            // The writer does the same when the log is long; nothing is lost, but somebody should know.
-            tracing::warn!(%error, "the write-ahead log could not be backfilled");
+/// The writer does the same when the log is long, so nothing is lost while this fails; but somebody should know, once.
+fn run(connection: Connection, connect: &Connect, ended: &Receiver<()>) {
+    let mut working = Some(connection);
+    let mut failed = false;
+    while let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(if failed { RETRY } else { INTERVAL }) {
+        // Never again through a connection that failed: the system may have forgotten what it did not write.
+        let connection = match working.take() {
+            Some(connection) => Ok(connection),
+            None => connect.establish_writer(),
+        };
+        let result = connection.and_then(|mut connection| {
+            if let Connection::Sqlite(sqlite) = &mut connection {
+                sqlite.batch_execute("PRAGMA wal_checkpoint(PASSIVE)")?;
+            }
+            Ok(connection)
+        });
+        match result {
+            Ok(connection) => {
+                if failed {
+                    tracing::info!("the write-ahead log is backfilled again");
+                }
+                (working, failed) = (Some(connection), false);
+            }
+            Err(error) => {
+                if !failed {
+                    tracing::warn!(%error, "the write-ahead log could not be backfilled; trying again");
+                }
+                failed = true;
+            }
         }
     }
 }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 /// Every module of the `shipslog` crate with the modules it may use, lowest first.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("domain", &[]),
+    ("disk", &[]),
     ("entropy", &[]),
     ("config", &[]),
     ("telemetry", &["config"]),
@@ -21,7 +22,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("render", &[]),
     ("audit", &["domain"]),
     ("store", &["domain"]),
-    ("sequencer", &["clock", "domain", "store"]),
+    ("guard", &["store"]),
+    ("sequencer", &["clock", "disk", "domain", "guard", "store"]),
     (
         "app",
         &[
@@ -30,9 +32,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "check",
             "clock",
             "correlate",
+            "disk",
             "document",
             "domain",
             "entropy",
+            "guard",
             "render",
             "sequencer",
             "store",
@@ -47,8 +51,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "clock",
             "config",
             "data",
+            "disk",
             "domain",
             "entropy",
+            "guard",
             "http",
             "render",
             "store",
@@ -68,6 +74,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("actix_web", &["http", "cli/serve.rs"]),
     ("utoipa_actix_web", &["http"]),
     ("utoipa_swagger_ui", &["http"]),
+    ("fs4", &["disk.rs"]),
     ("reqwest", &["cli"]),
     ("clap", &["cli", "config.rs"]),
     ("comfy_table", &["cli"]),

@@ -61,6 +61,8 @@ impl Demo {
             listen: address,
             database: None,
             database_ca: None,
+            guard: None,
+            min_free_mib: None,
             origin: Some(ORIGIN.to_owned()),
             templates: None,
             github_secret_file: None,

@@ -4,7 +4,7 @@ use actix_web::web::Data;
 use actix_web::{HttpResponse, get};
 
 use super::super::blocking;
-use super::super::problem::Problem;
+use super::super::problem::{Kind, Problem};
 use crate::app::App;
 
 /// Whether the process serves at all.
@@ -16,19 +16,28 @@ pub async fn alive() -> HttpResponse {
         .body("ok\n")
 }
 
-/// Whether it can read its log and answer.
+/// Whether it can read its log, answer and take records. What is wrong is said in words, a line each, also where it keeps
+/// nobody from anything.
 #[utoipa::path(
     tag = "health",
     responses(
-        (status = 200, description = "It can read the log", body = String, content_type = "text/plain"),
+        (status = 200, description = "It can do its work", body = String, content_type = "text/plain"),
         (status = 503, description = "It cannot", body = Problem, content_type = "application/problem+json"),
     ),
     security(())
 )]
 #[get("/readyz")]
 pub async fn ready(app: Data<App>) -> Result<HttpResponse, Problem> {
+    let troubles = app.readiness().troubles();
+    let mut lines = String::new();
+    for (trouble, reason) in &troubles {
+        lines += &format!("{}: {reason}\n", trouble.as_str());
+    }
+    if troubles.keys().any(|trouble| trouble.stops()) {
+        return Err(Problem::new(Kind::NotReady, lines.trim_end()));
+    }
     let summary = blocking(move || app.log_summary()).await?;
     Ok(HttpResponse::Ok()
         .content_type("text/plain; charset=utf-8")
-        .body(format!("ready\ntree size {}\n", summary.tree_size)))
+        .body(format!("ready\ntree size {}\n{lines}", summary.tree_size)))
 }

@@ -12,9 +12,11 @@ use serde_json::{Value, json};
 use shipslog::app::{App, Options};
 use shipslog::clock::{Clock, ClockHand};
 use shipslog::data::DataDirectory;
+use shipslog::disk::Disk;
 use shipslog::domain::Instant;
 use shipslog::domain::producer::Role;
 use shipslog::entropy::Entropy;
+use shipslog::guard::Guard;
 use shipslog::http::{Settings, serve};
 use shipslog::store::{Connect, Database, DatabaseUrl};
 use tempfile::TempDir;
@@ -145,6 +147,7 @@ impl TestApp {
         let entropy = Entropy::seeded((self.restarts + 1) << 32);
         let first = self.restarts == 0;
         let log_key = self.log_key.clone();
+        let data = self.data.path().to_owned();
         let thread = std::thread::spawn(move || {
             let signer = directory.log_signer(ORIGIN).unwrap();
             let database = Database::open(Connect::new(url, None).unwrap()).unwrap();
@@ -155,6 +158,9 @@ impl TestApp {
                 entropy,
                 queue: 1024,
                 log_exists: directory.has_log(),
+                guard: Guard::file(directory.guard_path(), log_key.clone()),
+                accept_missing_guard: false,
+                disk: Disk::new(vec![data], None),
                 github_secret: Some(GITHUB_SECRET.to_owned()),
                 templates: shipslog::render::Templates::built_in().unwrap(),
             };

@@ -5,6 +5,7 @@ pub mod binary;
 pub mod database;
 pub mod events;
 pub mod http;
+pub mod proxy;
 
 pub use app::TestApp;
 pub use database::Backend;
