@@ -56,8 +56,9 @@ pub struct Journal {
 }
 
 impl Journal {
-    pub fn create(path: &Path) -> Self {
-        let file = OpenOptions::new().create_new(true).append(true).open(path).unwrap();
+    /// Opens it, or begins a new one.
+    pub fn open(path: &Path) -> Self {
+        let file = OpenOptions::new().create(true).append(true).open(path).unwrap();
         Self {
             path: path.to_owned(),
             file: Mutex::new(file),
@@ -89,6 +90,14 @@ impl Journal {
     /// Something that must not be.
     pub fn broken(&self, what: &str) {
         self.line(&format!("BROKEN {what}"));
+    }
+
+    /// All of it until now, whole lines.
+    pub fn bytes(&self) -> Vec<u8> {
+        let mut bytes = std::fs::read(&self.path).unwrap();
+        let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
+        bytes.truncate(end);
+        bytes
     }
 
     /// Reads it all.

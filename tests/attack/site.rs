@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
+use std::process::Stdio;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ledger::NoteKey;
 use serde_json::json;
@@ -11,9 +13,9 @@ use tempfile::TempDir;
 
 use super::check;
 use super::journal::{Fate, Journal};
-use super::load::Load;
+use super::load::{self, Load};
 use super::replica::Replica;
-use crate::support::binary::{SHIPSLOG, Service, code, run};
+use crate::support::binary::{SHIPSLOG, Service, code, command_of, run};
 use crate::support::database::TestDatabase;
 use crate::support::{Backend, key};
 
@@ -40,9 +42,9 @@ pub struct Site {
     pub program: Vec<String>,
     /// How the service reaches the database, where that is not the direct way.
     pub url: String,
-    data: TempDir,
+    pub data: PathBuf,
     /// Not where the service writes.
-    _outside: TempDir,
+    outside: TempDir,
     log: Option<NoteKey>,
     service: Option<Service>,
     replica: Replica,
@@ -54,19 +56,20 @@ pub struct Site {
 impl Site {
     /// Sets one up on a fresh database, where there is one of that kind.
     pub fn new(backend: Backend) -> Option<Self> {
-        TestDatabase::new(backend).map(|database| Self::on(database, tempfile::tempdir().unwrap()))
+        TestDatabase::new(backend).map(Self::on)
     }
 
-    /// Sets one up on a database and a data directory.
-    pub fn on(database: TestDatabase, data: TempDir) -> Self {
+    /// Sets one up on an empty database.
+    pub fn on(database: TestDatabase) -> Self {
         let outside = tempfile::tempdir().unwrap();
+        let (data, journal) = (outside.path().join("data"), outside.path().join("journal"));
         Self {
             url: database.url.clone(),
             database,
-            journal: Arc::new(Journal::create(&outside.path().join("journal"))),
+            journal: Arc::new(Journal::open(&journal)),
             program: SHIPSLOG.iter().map(|word| (*word).to_owned()).collect(),
             data,
-            _outside: outside,
+            outside,
             log: None,
             service: None,
             replica: Replica::default(),
@@ -76,33 +79,91 @@ impl Site {
         }
     }
 
-    pub fn data(&self) -> PathBuf {
-        self.data.path().to_owned()
+    /// The same log from a copy of its database and data directory, with what was promised until then.
+    pub fn copied(&self, database: TestDatabase, data: PathBuf, journal: &[u8]) -> Self {
+        let mut copy = Self::on(database);
+        let path = copy.outside.path().join("journal-until-then");
+        std::fs::write(&path, journal).unwrap();
+        copy.journal = Arc::new(Journal::open(&path));
+        copy.program.clone_from(&self.program);
+        copy.data = data;
+        copy.log.clone_from(&self.log);
+        copy
     }
 
-    /// Starts the service; the first time it also registers the producer that signs the load.
+    /// Starts the service, unless it is up; the first time it also registers the producer that signs the load. Whether
+    /// it came up: a service that does not is a finding.
+    pub fn up(&mut self) -> bool {
+        if self.service.is_none()
+            && let Err(error) = self.start()
+        {
+            self.find(format!("B: it does not start: {error}"));
+        }
+        self.service.is_some()
+    }
+
+    /// Starts the service; what it says if it does not start.
     pub fn start(&mut self) -> Result<&Service, String> {
         self.service = None;
         let program: Vec<&str> = self.program.iter().map(String::as_str).collect();
-        let service = Service::start_of(&program, self.data.path(), Some(&self.url), &[])?;
+        let service = Service::start_of(&program, &self.data, Some(&self.url), &[])?;
         self.starts += 1;
         if self.log.is_none() {
             let body = json!({ "name": "pipeline", "public_key": key(7).public().to_pem() });
             service.client.post_json("/v1/producers", &body).expect(201);
-            let vkey = std::fs::read_to_string(self.data.path().join("log.vkey")).unwrap();
+            let vkey = std::fs::read_to_string(self.data.join("log.vkey")).unwrap();
             self.log = Some(NoteKey::parse(vkey.trim_end()).unwrap());
         }
         Ok(self.service.insert(service))
     }
 
+    /// Starts the service and kills it while it is still about that, or has just done.
+    pub fn die_starting(&mut self, after: Duration) {
+        let program: Vec<&str> = self.program.iter().map(String::as_str).collect();
+        let data = self.data.to_str().unwrap();
+        let arguments = [
+            "serve",
+            "--data",
+            data,
+            "--listen",
+            "127.0.0.1:0",
+            "--database",
+            &self.url,
+        ];
+        let mut child = command_of(&program, &arguments)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(after);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        self.starts += 1;
+    }
+
+    /// It, once it was started.
     pub fn service(&self) -> &Service {
         self.service.as_ref().expect("it was started")
     }
 
-    /// Ends it as `kill -9` does.
+    /// Ends it as `kill -9` does, if it is still there.
     pub fn kill(&mut self) {
-        self.service().kill_now();
         self.service = None;
+    }
+
+    /// Ends it as SIGTERM does.
+    pub fn end(&mut self) {
+        if let Some(service) = self.service.take()
+            && !service.terminate()
+        {
+            self.find("F: the service did not end in good order".to_owned());
+        }
+    }
+
+    /// Whether it refuses an event that nobody sent before, in so many words.
+    pub fn refuses(&self) -> bool {
+        let answer = self.service().client.record(&load::envelope("too-late"));
+        answer.status == 503 && answer.json()["type"] == "urn:shipslog:problem:read-only-guard"
     }
 
     /// Lets senders loose on it.
@@ -113,13 +174,15 @@ impl Site {
         Load::start(self.service().client.address, &self.journal, log, senders, &label)
     }
 
-    /// Compares what was added with what was promised. The service must be up.
-    pub fn check(&mut self) -> &BTreeSet<String> {
-        let log = self.log.as_ref().expect("it was started");
-        let client = &self.service.as_ref().expect("it was started").client;
-        let found = check::check(client, &self.journal, log, &mut self.replica);
-        self.findings.extend(found);
-        &self.findings
+    /// Compares what was added with what was promised; the service is started where it is not up. Whether all is well.
+    pub fn check(&mut self) -> bool {
+        if self.up() {
+            let log = self.log.as_ref().expect("it was started");
+            let client = &self.service.as_ref().expect("it was started").client;
+            let found = check::check(client, &self.journal, log, &mut self.replica);
+            self.findings.extend(found);
+        }
+        self.findings.is_empty()
     }
 
     /// Notes something that must not be.
@@ -131,18 +194,9 @@ impl Site {
     pub fn close(mut self) -> Tally {
         self.replica = Replica::default();
         self.check();
-        let service = self.service.take().expect("it was started");
-        if !service.terminate() {
-            self.find("F: the service did not end in good order".to_owned());
-        }
-        let data = self.data();
-        let fsck = run(&[
-            "fsck",
-            "--data",
-            data.to_str().unwrap(),
-            "--database",
-            &self.database.url,
-        ]);
+        self.end();
+        let data = self.data.to_str().unwrap().to_owned();
+        let fsck = run(&["fsck", "--data", &data, "--database", &self.database.url]);
         if code(&fsck) != 0 {
             let said = [fsck.stdout, fsck.stderr].concat();
             self.find(format!("F: {}", String::from_utf8_lossy(&said)));
@@ -187,6 +241,15 @@ impl fmt::Display for Tally {
 }
 
 impl Tally {
+    /// Adds another.
+    pub fn add(&mut self, other: Self) {
+        self.starts += other.starts;
+        self.acknowledged += other.acknowledged;
+        self.ambiguous += other.ambiguous;
+        self.refused += other.refused;
+        self.findings.extend(other.findings);
+    }
+
     /// Nothing was lost, and enough was there to be lost.
     #[track_caller]
     pub fn assert_kept(&self, at_least: u64) {

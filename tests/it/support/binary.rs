@@ -148,11 +148,6 @@ impl Service {
         self.child.wait().unwrap().success()
     }
 
-    /// Ends it at once, as `kill -9` does, while others may still use it.
-    pub fn kill_now(&self) {
-        self.signal("KILL");
-    }
-
     /// Sends it a signal.
     pub fn signal(&self, name: &str) {
         let killed = Command::new("kill")

@@ -48,15 +48,28 @@ impl TestDatabase {
                     println!("skipped on PostgreSQL: SHIPSLOG_TEST_POSTGRES is not set (tests/run sets it)");
                     return None;
                 };
-                let name = name();
-                postgres(&cluster, &format!("CREATE DATABASE {name}")).unwrap();
-                let url = format!("{}/{name}", cluster.rsplit_once('/').unwrap().0);
-                Some(Self {
-                    url,
-                    cluster: Some((cluster, name)),
-                    _directory: directory,
-                })
+                Some(Self::within(&cluster))
             }
+        }
+    }
+
+    /// Makes one in a PostgreSQL.
+    pub fn within(cluster: &str) -> Self {
+        let name = name();
+        postgres(cluster, &format!("CREATE DATABASE {name}")).unwrap();
+        Self {
+            url: format!("{}/{name}", cluster.rsplit_once('/').unwrap().0),
+            cluster: Some((cluster.to_owned(), name)),
+            _directory: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    /// A SQLite file at a place of the test's choice.
+    pub fn at(path: &Path) -> Self {
+        Self {
+            url: format!("sqlite:{}", path.display()),
+            cluster: None,
+            _directory: tempfile::tempdir().unwrap(),
         }
     }
 
