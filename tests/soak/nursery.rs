@@ -55,7 +55,6 @@ impl Nursery {
             .args(["build", "--locked", "--quiet", "--bin", "shipslog", "--target-dir"])
             .arg(&self.target)
             .current_dir(&self.root)
-            .env("RUSTFLAGS", "--cap-lints=allow")
             .output()
             .map_err(|error| error.to_string())?;
         for (path, original) in originals.into_iter().rev() {
