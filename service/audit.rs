@@ -117,6 +117,9 @@ pub struct Report {
     pub from: Option<Instant>,
     /// Time of the last entry.
     pub to: Option<Instant>,
+    /// The last checkpoint of the log that this one says it continues, as published. That log's key must be checked elsewhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub predecessor: Option<String>,
     /// What is wrong, the first of each kind. Empty: everything is as it was recorded.
     pub findings: Vec<Finding>,
 }
@@ -237,6 +240,7 @@ impl Audit {
             subjects: self.subjects,
             from: self.first.map(instant),
             to: self.first.map(|_| instant(self.last)),
+            predecessor: self.keyring.predecessor().map(|predecessor| predecessor.note.clone()),
             findings: self.findings.into_values().collect(),
         }
     }

@@ -70,11 +70,6 @@ impl DataDirectory {
         self.path.join("shipslog.db")
     }
 
-    /// Where the newest published checkpoint is kept unless another place is named.
-    pub fn guard_path(&self) -> PathBuf {
-        self.path.join(GUARD)
-    }
-
     /// The origin that was chosen when the log was created.
     pub fn origin(&self) -> Option<&str> {
         self.origin.as_deref()
@@ -128,6 +123,11 @@ impl DataDirectory {
     pub fn keep_admin_token(&self, token: &str) -> Result<(), DataError> {
         write_new(&self.path.join(ADMIN_TOKEN), format!("{token}\n").as_bytes(), 0o600)
     }
+}
+
+/// Where the newest published checkpoint is kept unless another place is named.
+pub fn guard_path(directory: &Path) -> PathBuf {
+    directory.join(GUARD)
 }
 
 fn key(path: &Path, entropy: &Entropy) -> Result<PrivateKey, DataError> {

@@ -150,8 +150,10 @@ impl Check<'_> {
                 "the event's columns are not what was signed".into(),
             );
         }
+        let place = ReferenceRow::place(&expected);
         let mut expected: Vec<ReferenceRow> = reference_rows(index, &recorded.event).collect();
         expected.sort_unstable();
+        self.run.extend(place);
         let mut stored: Vec<&ReferenceRow> = bundle.references.iter().filter(|row| row.idx as u64 == index).collect();
         stored.sort_unstable();
         self.run.extend(expected.iter().cloned());

@@ -69,10 +69,7 @@ impl App {
 
     /// The newest published checkpoint, as a signed note.
     pub fn published_checkpoint(&self) -> Result<String, LogError> {
-        self.database.read(|tx| {
-            let (size, _) = tx.published()?.ok_or(LogError::NoResource)?;
-            tx.checkpoint(size)?.ok_or(LogError::NoResource)
-        })
+        self.database.read(published)
     }
 
     /// A tile or entry bundle of the published log. What the published size does not imply does not exist.
@@ -148,6 +145,12 @@ pub(super) fn summary(tx: &mut ReadTx<'_>) -> Result<LogSummary, LogError> {
         root: head.root,
         checkpoint,
     })
+}
+
+/// The newest published checkpoint, within a snapshot.
+pub(super) fn published(tx: &mut ReadTx<'_>) -> Result<String, LogError> {
+    let (size, _) = tx.published()?.ok_or(LogError::NoResource)?;
+    tx.checkpoint(size)?.ok_or(LogError::NoResource)
 }
 
 /// The inclusion proof of an entry in the tree of `size`, from stored tiles and the edge.

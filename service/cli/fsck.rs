@@ -3,11 +3,12 @@
 use std::io::{IsTerminal, Write};
 
 use super::output::{Format, print, print_json};
+use super::serve::database_url;
 use super::verify::{log_key, summary};
 use super::{Context, Failure};
 use crate::app;
 use crate::config::ServeSettings;
-use crate::store::{Connect, Database, DatabaseUrl};
+use crate::store::{Connect, Database};
 
 /// Checks every entry, signature, tile, checkpoint and read model of a database, and whether they belong together.
 #[derive(Debug, clap::Args)]
@@ -28,16 +29,7 @@ impl Fsck {
         let settings = self.settings.resolve(&context.environment, &context.file)?;
         let key = log_key(&self.log_key.unwrap_or_else(|| settings.data.join("log.vkey")))?;
         let unclear = |error: &dyn std::fmt::Display| Failure::unclear(error.to_string());
-        let url = match &settings.database {
-            Some(url) => DatabaseUrl::parse(url).map_err(|error| unclear(&error))?,
-            None => {
-                let path = settings.data.join("shipslog.db");
-                if !path.exists() {
-                    return Err(Failure::unclear(format!("there is no database {}", path.display())));
-                }
-                DatabaseUrl::Sqlite(path)
-            }
-        };
+        let url = database_url(&settings).map_err(|error| unclear(&error))?;
         let database = Connect::new(url, settings.database_ca)
             .and_then(Database::open)
             .map_err(|error| unclear(&error))?;

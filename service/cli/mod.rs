@@ -12,6 +12,7 @@ mod event;
 mod export;
 mod fsck;
 mod git;
+mod guard;
 mod keys;
 
 mod openapi;
@@ -86,6 +87,9 @@ enum Command {
     Verify(verify::Command),
     /// Check a database: every entry, signature, tile, checkpoint and read model, and whether they belong together
     Fsck(fsck::Fsck),
+    /// Show what was published last, and go on where the guard that keeps it was lost
+    #[command(subcommand)]
+    Guard(guard::Command),
     /// Print the OpenAPI document of the HTTP interface
     Openapi,
 }
@@ -172,6 +176,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Export(export) => export.run(&context),
         Command::Verify(command) => command.run(),
         Command::Fsck(fsck) => fsck.run(&context),
+        Command::Guard(command) => command.run(&context),
         Command::Openapi => openapi::run(),
     }
 }

@@ -13,14 +13,15 @@ use super::Failure;
 use crate::app::{App, NewToken, Options};
 use crate::clock::Clock;
 use crate::config::{Serve, ServeSettings};
-use crate::data::DataDirectory;
+use crate::data::{DataDirectory, guard_path};
 use crate::disk::Disk;
+use crate::domain::Predecessor;
 use crate::domain::producer::Role;
 use crate::entropy::Entropy;
 use crate::guard::Guard;
 use crate::http;
 use crate::render::Templates;
-use crate::store::{Connect, Database, DatabaseUrl};
+use crate::store::{Connect, Database, DatabaseUrl, StoreError};
 use crate::telemetry;
 
 /// Records that may wait for the writer. A batch takes at most 512 of them; more waiting only makes everybody wait longer.
@@ -73,12 +74,36 @@ pub async fn serve(service: Service, listener: TcpListener, public_log: bool) ->
 
 /// Opens the data directory and the database, setting both up where they are new.
 pub async fn open(settings: &Serve, clock: Clock, entropy: Entropy) -> Result<Service, Failure> {
+    open_with(settings, clock, entropy, false).await
+}
+
+/// The same; going on where the guard of a published log is missing, if the operator says so.
+pub async fn open_with(
+    settings: &Serve,
+    clock: Clock,
+    entropy: Entropy,
+    accept_missing_guard: bool,
+) -> Result<Service, Failure> {
     let refused = |error: &dyn std::fmt::Display| Failure::refused(error.to_string());
+    // Before anything is made: a typing error must not begin a log.
+    let predecessor = settings
+        .predecessor
+        .as_ref()
+        .map(|(checkpoint, key)| predecessor(checkpoint, key));
+    let predecessor = predecessor.transpose()?;
     let mut data = DataDirectory::open(&settings.data, &entropy).map_err(|error| refused(&error))?;
     let origin = match settings.origin.as_deref().or(data.origin()) {
         Some(origin) => origin.to_owned(),
         None => random_origin(&entropy).map_err(|error| refused(&error))?,
     };
+    if predecessor
+        .as_ref()
+        .is_some_and(|predecessor| predecessor.checkpoint.origin == origin)
+    {
+        return Err(refused(
+            &"the predecessor has the same origin; a new log needs a new one (--origin)",
+        ));
+    }
     let signer = data.log_signer(&origin).map_err(|error| refused(&error))?;
     let log_key = signer.key().clone();
     let url = match &settings.database {
@@ -89,7 +114,7 @@ pub async fn open(settings: &Serve, clock: Clock, entropy: Entropy) -> Result<Se
         .and_then(|url| Connect::new(url, settings.database_ca.clone()))
         .map_err(|error| refused(&error))?;
     let disk = disk(settings, &connect.url);
-    let guard = guard(settings, &data, log_key.clone())?;
+    let guard = guard(settings, log_key.clone())?;
     let opening = tokio::task::spawn_blocking(move || Database::serve(connect)).await;
     let database = opening
         .map_err(|error| refused(&error))?
@@ -102,18 +127,36 @@ pub async fn open(settings: &Serve, clock: Clock, entropy: Entropy) -> Result<Se
         queue: QUEUE,
         log_exists: data.has_log(),
         guard,
-        accept_missing_guard: false,
+        accept_missing_guard,
         disk,
         github_secret: settings.github_secret_file.as_deref().map(secret).transpose()?,
         templates: templates(settings.templates.as_deref())?,
     };
     let (app, writer) = App::open(database, options).await.map_err(|error| refused(&error))?;
     data.keep_log_key(&log_key).map_err(|error| refused(&error))?;
+    if let Some(predecessor) = predecessor {
+        let named = app.name_predecessor(&predecessor).await;
+        named.map_err(|error| refused(&error))?;
+    }
     first_token(&app, &data).await?;
     Ok(Service {
         app: Data::new(app),
         writer,
     })
+}
+
+/// The database of a log that exists already.
+pub fn database_url(settings: &Serve) -> Result<DatabaseUrl, StoreError> {
+    let url = match &settings.database {
+        Some(url) => DatabaseUrl::parse(url)?,
+        None => DatabaseUrl::Sqlite(settings.data.join("shipslog.db")),
+    };
+    match &url {
+        DatabaseUrl::Sqlite(path) if !path.exists() => {
+            Err(StoreError::Open(format!("there is no database {}", path.display())))
+        }
+        DatabaseUrl::Sqlite(_) | DatabaseUrl::Postgres(_) => Ok(url),
+    }
 }
 
 /// The directories that the service writes to.
@@ -129,10 +172,19 @@ fn disk(settings: &Serve, url: &DatabaseUrl) -> Disk {
     Disk::new(directories, settings.min_free_mib.map(|mib| u64::from(mib) << 20))
 }
 
+/// The log that this one continues, with the checkpoint it ended with.
+fn predecessor(checkpoint: &Path, key: &Path) -> Result<Predecessor, Failure> {
+    let read = |path: &Path| {
+        std::fs::read_to_string(path).map_err(|error| Failure::unclear(format!("{}: {error}", path.display())))
+    };
+    Predecessor::open(read(key)?.trim_end(), &read(checkpoint)?)
+        .map_err(|error| Failure::refused(format!("{}: {error}", checkpoint.display())))
+}
+
 /// Where the newest published checkpoint is kept.
-fn guard(settings: &Serve, data: &DataDirectory, log_key: NoteKey) -> Result<Guard, Failure> {
+pub fn guard(settings: &Serve, log_key: NoteKey) -> Result<Guard, Failure> {
     let Some(url) = &settings.guard else {
-        return Ok(Guard::file(data.guard_path(), log_key));
+        return Ok(Guard::file(guard_path(&settings.data), log_key));
     };
     let refused = |error: &dyn std::fmt::Display| Failure::refused(format!("--guard: {error}"));
     if settings.database.as_ref() == Some(url) {

@@ -234,6 +234,7 @@ impl From<KeyringError> for Problem {
         match error {
             KeyringError::NameTaken(_) => Self::new(Kind::Conflict, detail).at("/name"),
             KeyringError::KeyTaken(_) => Self::new(Kind::Conflict, detail).at("/public_key"),
+            KeyringError::Predecessor(_) => Self::new(Kind::InvalidEvent, detail).at("/checkpoint"),
             KeyringError::NotRegistered(_) | KeyringError::ServiceKey | KeyringError::Creation => {
                 Self::new(Kind::Conflict, detail)
             }

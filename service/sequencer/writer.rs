@@ -21,7 +21,7 @@ use crate::clock::Clock;
 use crate::disk::Disk;
 use crate::domain::Instant as Timestamp;
 use crate::guard::{Divergence, GuardError};
-use crate::store::{self, Database, HeadRow, ReadTx, StoreError, WriteTx};
+use crate::store::{self, Database, HeadRow, ReadTx, ReferenceRow, StoreError, WriteTx};
 
 /// Most records of one batch.
 const BATCH: usize = 512;
@@ -310,12 +310,14 @@ impl Writer {
             if plan.leaves.is_empty() {
                 return Ok::<_, WriteError>((plan, slice, None));
             }
-            tx.append_run(slice.run, &runs.rows(&slice))?;
+            tx.append_run(slice.run, runs.rows(&slice))?;
             let note = write(tx, state, &plan, &slice, signer)?;
             Ok((plan, slice, Some(note)))
         })?;
         if note.is_some() {
-            runs.advance(&slice, std::mem::take(&mut plan.references), plan.after.size());
+            let mut new = std::mem::take(&mut plan.references);
+            new.extend(plan.events.iter().filter_map(ReferenceRow::place));
+            runs.advance(&slice, new, plan.after.size());
             *state = plan.after.clone();
             self.continuity.saw(state.size(), state.root);
             self.keys.replace(state.keyring.clone());

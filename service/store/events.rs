@@ -5,8 +5,12 @@ use std::collections::BTreeSet;
 use diesel::prelude::*;
 
 use super::connection::{each, insert_all};
-use super::schema::event;
+use super::references::{PLACE, after, place};
+use super::schema::{event, reference_run};
 use super::{ROWS_PER_INSERT, ReadTx, StoreError, WriteTx};
+
+/// Runs that one query for the events of a place looks into: few enough that a page of a long list reads no more.
+const RUNS_AT_ONCE: usize = 64;
 
 /// What an event says, in columns.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Queryable, Insertable, Selectable)]
@@ -64,9 +68,51 @@ pub struct EventFilter {
 impl ReadTx<'_> {
     /// Events below `before`, newest first, at most `limit`.
     pub fn events(&mut self, filter: &EventFilter, before: u64, limit: i64) -> Result<Vec<EventRow>, StoreError> {
+        if filter.environment.is_none() {
+            return self.events_among(filter, None, 0, before, limit);
+        }
+        // What is in no run yet is little; before that, the runs name the events of a place.
+        let runs = self.runs()?;
+        let mut rows = self.events_among(filter, None, after(&runs), before, limit)?;
+        for some in runs.rchunks(RUNS_AT_ONCE) {
+            let missing = limit.saturating_sub(rows.len() as i64);
+            if missing <= 0 {
+                break;
+            }
+            rows.extend(self.events_among(filter, Some(some), 0, before, missing)?);
+        }
+        Ok(rows)
+    }
+
+    /// Events from `start` below `before` that the filter lets through, newest first; of those that `runs` name, if given.
+    fn events_among(
+        &mut self,
+        filter: &EventFilter,
+        runs: Option<&[i64]>,
+        start: i64,
+        before: u64,
+        limit: i64,
+    ) -> Result<Vec<EventRow>, StoreError> {
+        let environment = filter.environment.as_deref().unwrap_or_default();
+        let named = |runs| {
+            let first = place(environment, filter.service.as_deref().unwrap_or_default());
+            let last = filter
+                .service
+                .is_none()
+                .then(|| end_of(&first))
+                .unwrap_or(first.clone());
+            reference_run::table
+                .filter(reference_run::run.eq_any(runs))
+                .filter(reference_run::value.ge(first).and(reference_run::value.le(last)))
+                .filter(reference_run::kind.eq(PLACE))
+                .select(reference_run::idx)
+        };
         Ok(each!(self.connection, c => {
             let mut query = event::table.select(EventRow::as_select()).into_boxed();
-            query = query.filter(event::idx.lt(before as i64));
+            query = query.filter(event::idx.ge(start).and(event::idx.lt(before as i64)));
+            if let Some(runs) = runs {
+                query = query.filter(event::idx.eq_any(named(runs)));
+            }
             if let Some(service) = &filter.service {
                 query = query.filter(event::service.eq(service));
             }

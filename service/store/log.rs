@@ -1,6 +1,10 @@
 //! The log's own tables: entries, envelopes, tiles, head, checkpoints.
 
+use diesel::backend::Backend;
 use diesel::prelude::*;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::serialize::ToSql;
+use diesel::sql_types::{BigInt, Binary, HasSqlType};
 use ledger::{FullTile, Hash, TileId};
 
 use super::connection::{each, insert_all};
@@ -237,18 +241,53 @@ impl WriteTx<'_> {
 
     /// Moves the head from `old_size` to `new`. [`StoreError::HeadMoved`] if it was not at `old_size`.
     pub fn move_head(&mut self, old_size: u64, new: &HeadRow) -> Result<(), StoreError> {
-        let target = head::table.filter(head::id.eq(0).and(head::tree_size.eq(old_size as i64)));
-        let values = (
-            head::tree_size.eq(new.tree_size as i64),
-            head::root.eq(new.root.0.as_slice()),
-            head::edge.eq(new.edge.as_slice()),
-            head::time_ms.eq(new.time_ms),
-            head::runs.eq(new.runs as i64),
-        );
-        let moved = each!(&mut *self.connection, c => diesel::update(target).set(values).execute(c))?;
+        let change = MoveHead {
+            old_size: old_size as i64,
+            tree_size: new.tree_size as i64,
+            root: new.root.0.to_vec(),
+            edge: new.edge.clone(),
+            time_ms: new.time_ms,
+            runs: new.runs as i64,
+        };
+        let moved = each!(&mut *self.connection, c => change.execute(c))?;
         if moved == 1 { Ok(()) } else { Err(StoreError::HeadMoved) }
     }
 }
+
+/// The one update that every batch makes, as a statement that stays prepared: diesel prepares its own updates anew each time.
+#[derive(QueryId)]
+struct MoveHead {
+    old_size: i64,
+    tree_size: i64,
+    root: Vec<u8>,
+    edge: Vec<u8>,
+    time_ms: i64,
+    runs: i64,
+}
+
+impl<DB> QueryFragment<DB> for MoveHead
+where
+    DB: Backend + HasSqlType<BigInt> + HasSqlType<Binary>,
+    i64: ToSql<BigInt, DB>,
+    Vec<u8>: ToSql<Binary, DB>,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql("UPDATE head SET tree_size = ");
+        out.push_bind_param::<BigInt, _>(&self.tree_size)?;
+        out.push_sql(", root = ");
+        out.push_bind_param::<Binary, _>(&self.root)?;
+        out.push_sql(", edge = ");
+        out.push_bind_param::<Binary, _>(&self.edge)?;
+        out.push_sql(", time_ms = ");
+        out.push_bind_param::<BigInt, _>(&self.time_ms)?;
+        out.push_sql(", runs = ");
+        out.push_bind_param::<BigInt, _>(&self.runs)?;
+        out.push_sql(" WHERE id = 0 AND tree_size = ");
+        out.push_bind_param::<BigInt, _>(&self.old_size)
+    }
+}
+
+impl<C> RunQueryDsl<C> for MoveHead {}
 
 type HeadColumns = (i64, Vec<u8>, Vec<u8>, i64, i64);
 

@@ -8,7 +8,7 @@ use diesel::prelude::*;
 
 use super::connection::{each, insert_all};
 use super::schema::{reference, reference_run};
-use super::{ReadTx, StoreError, WriteTx};
+use super::{EventRow, ReadTx, StoreError, WriteTx};
 
 /// Entries of one run.
 pub const RUN: u64 = 4096;
@@ -32,6 +32,26 @@ struct NewRunRow {
     value: String,
     kind: String,
     idx: i64,
+}
+
+/// The kind of rows that say where an event belongs. They are in runs alone: before, the event's own columns say it.
+pub(super) const PLACE: &str = "place";
+
+impl ReferenceRow {
+    /// Where an event belongs, as a row of its run: so that the events of a place are found without an index that each
+    /// event is written to at a random place.
+    pub fn place(event: &EventRow) -> Option<Self> {
+        event.environment.as_ref().map(|environment| Self {
+            value: place(environment, event.service.as_deref().unwrap_or_default()),
+            kind: PLACE.to_owned(),
+            idx: event.idx,
+        })
+    }
+}
+
+/// No name holds the separator.
+pub(super) fn place(environment: &str, service: &str) -> String {
+    format!("{environment}\u{1f}{service}")
 }
 
 impl ReadTx<'_> {
@@ -67,6 +87,7 @@ impl ReadTx<'_> {
         let sorted = reference_run::table
             .filter(reference_run::run.eq_any(&runs))
             .filter(reference_run::value.ge(first).and(reference_run::value.le(last)))
+            .filter(reference_run::kind.ne(PLACE))
             .filter(reference_run::idx.lt(tree_size as i64))
             .order((reference_run::value, reference_run::kind, reference_run::idx))
             .limit(limit)
@@ -102,7 +123,8 @@ impl ReadTx<'_> {
         Ok(each!(self.connection, c => query.load(c))?)
     }
 
-    fn runs(&mut self) -> Result<Vec<i64>, StoreError> {
+    /// The complete runs, oldest first.
+    pub(super) fn runs(&mut self) -> Result<Vec<i64>, StoreError> {
         Ok((0..self.head()?.map_or(0, |head| head.runs as i64)).collect())
     }
 }
@@ -115,7 +137,7 @@ impl WriteTx<'_> {
     }
 
     /// Adds the next rows of a run.
-    pub fn append_run(&mut self, run: u64, rows: &[&ReferenceRow]) -> Result<(), StoreError> {
+    pub fn append_run(&mut self, run: u64, rows: &[ReferenceRow]) -> Result<(), StoreError> {
         let rows: Vec<NewRunRow> = rows
             .iter()
             .map(|row| NewRunRow {
@@ -131,6 +153,6 @@ impl WriteTx<'_> {
 }
 
 /// Index of the first entry after complete runs.
-fn after(runs: &[i64]) -> i64 {
+pub(super) fn after(runs: &[i64]) -> i64 {
     runs.len() as i64 * RUN as i64
 }

@@ -94,4 +94,4 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(event, reference);
+diesel::allow_tables_to_appear_in_same_query!(event, reference, reference_run);

@@ -76,7 +76,7 @@ fn main() {
         options.seconds,
         events::prepare(&producers, 0, 1, 0)[0].len(),
     );
-    println!("round  server   requests   rate/s  p50 ms  p90 ms  p99 ms  max ms  not 201");
+    println!("round  server   requests   rate/s  CPU µs  p50 ms  p90 ms  p99 ms  max ms  not 201");
 
     let count = (options.seconds * options.ceiling as f64) as usize;
     let mut results: [Vec<Measured>; 2] = [Vec::new(), Vec::new()];
@@ -86,7 +86,7 @@ fn main() {
         for turn in 0..2 {
             let which = (round + turn) % 2;
             let server = [&bare, &service][which];
-            let measured = load::run(server.address, &requests, options.connections, options.seconds);
+            let measured = load::run(server, &requests, options.connections, options.seconds);
             println!("{:>5}  {:<8} {measured}", round + 1, server.name);
             results[which].push(measured);
         }

@@ -9,11 +9,15 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::LocalSet;
 
+use crate::server::Server;
+
 /// What one round showed.
 pub struct Measured {
     latencies_us: Vec<u32>,
     elapsed: Duration,
     others: usize,
+    /// Processor time of the server meanwhile.
+    pub processor_time: Duration,
     /// Of each connection, the number of the last request that was answered with 201, and the answer's body.
     pub last: Vec<(usize, Vec<u8>)>,
     /// The requests that were sent.
@@ -37,9 +41,10 @@ impl fmt::Display for Measured {
         let [p50, p90, p99, max] = [50, 90, 99, 100].map(|percent| self.percentile_ms(percent));
         let requests = self.latencies_us.len();
         let others = self.others;
+        let each_us = self.processor_time.as_secs_f64() * 1e6 / (requests.max(1) as f64);
         write!(
             f,
-            "{requests:>8} {:>8.0}  {p50:>6.2}  {p90:>6.2}  {p99:>6.2}  {max:>6.1}  {others:>7}",
+            "{requests:>8} {:>8.0}  {each_us:>6.1}  {p50:>6.2}  {p90:>6.2}  {p99:>6.2}  {max:>6.1}  {others:>7}",
             self.rate()
         )
     }
@@ -59,11 +64,12 @@ struct Worker {
 }
 
 /// Sends the requests over `connections` connections, each waiting for its answer, until the time or the requests are over.
-pub fn run(address: SocketAddr, requests: &[Vec<u8>], connections: usize, seconds: f64) -> Measured {
+pub fn run(server: &Server, requests: &[Vec<u8>], connections: usize, seconds: f64) -> Measured {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap();
+    let (address, before) = (server.address, server.processor_time());
     let next = Cell::new(0_usize);
     let (next, begin) = (&next, Instant::now());
     let deadline = begin + Duration::from_secs_f64(seconds);
@@ -87,6 +93,7 @@ pub fn run(address: SocketAddr, requests: &[Vec<u8>], connections: usize, second
         latencies_us,
         elapsed,
         others,
+        processor_time: server.processor_time() - before,
         last,
         bodies,
     }

@@ -116,6 +116,16 @@ impl Server {
         }
     }
 
+    /// Processor time that it has used so far.
+    pub fn processor_time(&self) -> Duration {
+        // proc(5), `stat`: utime and stime are the 14th and 15th field, in ticks of 10 ms; the name in the second may hold spaces.
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
+        let after_name = stat.rsplit(')').next().unwrap_or_default();
+        let fields = after_name.split_whitespace().skip(11).take(2);
+        let ticks: u64 = fields.filter_map(|field| field.parse::<u64>().ok()).sum();
+        Duration::from_millis(ticks * 10)
+    }
+
     /// The most memory it ever had resident, in MiB.
     pub fn peak_mib(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();

@@ -346,7 +346,7 @@ fn search_finds_by_beginning(#[values(Backend::Sqlite, Backend::Postgres)] backe
 }
 
 #[rstest]
-fn search_finds_in_a_log_of_many_runs(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+fn search_and_lists_find_in_a_log_of_many_runs(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
     const COUNT: u64 = 3 * shipslog::store::RUN;
     let Some(database) = TestDatabase::new(backend) else {
         return;
@@ -362,7 +362,12 @@ fn search_finds_in_a_log_of_many_runs(#[values(Backend::Sqlite, Backend::Postgre
         let lines: Vec<Vec<u8>> = (batch * 2048..(batch + 1) * 2048)
             .map(|n| {
                 sign(
-                    &deployed(&format!("e{n}"), "checkout", "production", number(n)),
+                    &deployed(
+                        &format!("e{n}"),
+                        ["checkout", "search", "mail"][n as usize % 3],
+                        ["production", "staging"][n as usize % 2],
+                        number(n),
+                    ),
                     &key(7),
                 )
             })
@@ -389,11 +394,41 @@ fn search_finds_in_a_log_of_many_runs(#[values(Backend::Sqlite, Backend::Postgre
         );
         assert_eq!(found["items"].as_array().unwrap().len(), 1);
     };
+    // The events of a place, newest first, page by page.
+    let list = |service: &Service, query: &str| {
+        let (mut ids, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let path = format!("/v1/events?limit=500{query}{cursor}");
+            let page = service.client.get(&path).expect(200).json();
+            let items = page["items"].as_array().unwrap();
+            ids.extend(items.iter().map(|item| item["id"].as_str().unwrap().to_owned()));
+            match page["next"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => return ids,
+            }
+        }
+    };
+    let expected = |keep: fn(u64) -> bool, below: u64| -> Vec<String> {
+        let kept = (0..below).rev().filter(|n| keep(*n));
+        kept.map(|n| format!("e{n}")).collect()
+    };
+    let lists = |service: &Service| {
+        let staging = "&environment=staging";
+        assert_eq!(list(service, staging), expected(|n| n % 2 == 1, COUNT));
+        let mail = "&environment=staging&service=mail";
+        assert_eq!(list(service, mail), expected(|n| n % 6 == 5, COUNT));
+        // Before e5000 there are the entries of the beginning and of the registration.
+        let early = "&environment=staging&service=mail&tree_size=5003";
+        assert_eq!(list(service, early), expected(|n| n % 6 == 5, 5000));
+        assert_eq!(list(service, "&environment=stag"), expected(|_| false, COUNT));
+    };
     let sample = || (0..COUNT).step_by(997).chain([0, 4093, 4094, 4095, 4096, COUNT - 1]);
     sample().for_each(|n| find(&service, n));
+    lists(&service);
     assert!(service.terminate());
     let service = start();
     sample().for_each(|n| find(&service, n));
+    lists(&service);
     let after = sign(&deployed("after", "checkout", "production", 77), &key(7));
     service.client.record(&after).expect(201);
     assert!(service.terminate());

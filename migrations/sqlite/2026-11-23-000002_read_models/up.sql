@@ -19,7 +19,6 @@ CREATE TABLE event (
     UNIQUE (event_id, source, producer)
 ) STRICT;
 
-CREATE INDEX event_place ON event (environment, service, idx);
 CREATE INDEX event_administrative ON event (idx) WHERE administrative;
 
 -- What an event can be found by, in the order of the log.

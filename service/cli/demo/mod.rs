@@ -64,6 +64,7 @@ impl Demo {
             guard: None,
             min_free_mib: None,
             origin: Some(ORIGIN.to_owned()),
+            predecessor: None,
             templates: None,
             github_secret_file: None,
             public_log: true,

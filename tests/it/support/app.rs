@@ -11,7 +11,7 @@ use ledger::{Checkpoint, Frontier, NoteKey, PrivateKey, Receipt, SignedNote, lea
 use serde_json::{Value, json};
 use shipslog::app::{App, Options};
 use shipslog::clock::{Clock, ClockHand};
-use shipslog::data::DataDirectory;
+use shipslog::data::{DataDirectory, guard_path};
 use shipslog::disk::Disk;
 use shipslog::domain::Instant;
 use shipslog::domain::producer::Role;
@@ -158,7 +158,7 @@ impl TestApp {
                 entropy,
                 queue: 1024,
                 log_exists: directory.has_log(),
-                guard: Guard::file(directory.guard_path(), log_key.clone()),
+                guard: Guard::file(guard_path(&data), log_key.clone()),
                 accept_missing_guard: false,
                 disk: Disk::new(vec![data], None),
                 github_secret: Some(GITHUB_SECRET.to_owned()),

@@ -49,6 +49,38 @@ pub fn stdout(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
+/// Starts `serve` that is expected to end by itself, with what it said.
+pub fn refused(data: &Path, url: &str, arguments: &[&str]) -> Output {
+    let mut child = command(&[
+        "serve",
+        "--data",
+        data.to_str().unwrap(),
+        "--listen",
+        "127.0.0.1:0",
+        "--database",
+        url,
+    ])
+    .args(arguments)
+    .stdout(Stdio::piped())
+    .stderr(Stdio::piped())
+    .spawn()
+    .unwrap();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while child.try_wait().unwrap().is_none() {
+        if Instant::now() > deadline {
+            child.kill().unwrap();
+            panic!("it serves: {:?}", child.wait_with_output().unwrap());
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    child.wait_with_output().unwrap()
+}
+
+/// What it said on standard error.
+pub fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
 /// `shipslog serve` or `shipslog demo`, ended with the test.
 pub struct Service {
     /// With the administrator's token.
@@ -155,6 +187,11 @@ impl Service {
             .status()
             .unwrap();
         assert!(killed.success());
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 }
 

@@ -73,31 +73,54 @@ impl TestDatabase {
         }
     }
 
-    /// A copy of it, as it is on disk: nobody may be connected.
+    /// A copy of it as it is now, as a backup makes one. Nobody may be connected.
     pub fn copy(&self) -> Self {
-        match (&self.cluster, self.sqlite_path()) {
-            (Some((cluster, template)), _) => {
-                let name = name();
-                postgres(cluster, &format!("CREATE DATABASE {name} TEMPLATE {template}")).unwrap();
-                Self {
-                    url: format!("{}/{name}", self.url.rsplit_once('/').unwrap().0),
-                    cluster: Some((cluster.clone(), name)),
-                    _directory: tempfile::tempdir().unwrap(),
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let Some((cluster, name)) = &self.cluster else {
+            let copy = Self::new(Backend::Sqlite).unwrap();
+            let (from, to) = (self.sqlite_path().unwrap(), copy.sqlite_path().unwrap());
+            for suffix in ["", "-wal"] {
+                let [from, to] = [from, to].map(|path| format!("{}{suffix}", path.display()));
+                if Path::new(&from).exists() {
+                    std::fs::copy(from, to).unwrap();
                 }
             }
-            (None, Some(path)) => {
-                self.execute("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
-                let directory = tempfile::tempdir().unwrap();
-                let copy = directory.path().join("test.db");
-                std::fs::copy(path, &copy).unwrap();
-                Self {
-                    url: format!("sqlite:{}", copy.display()),
-                    cluster: None,
-                    _directory: directory,
-                }
-            }
-            (None, None) => unreachable!("a database is of one of the two kinds"),
+            return copy;
+        };
+        let copy = format!("{name}_copy_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+        // Connections that were closed take a moment to be gone.
+        super::eventually("the database is free to be copied", || {
+            postgres(cluster, &format!("CREATE DATABASE {copy} TEMPLATE {name}")).is_ok()
+        });
+        Self {
+            url: format!("{}/{copy}", cluster.rsplit_once('/').unwrap().0),
+            cluster: Some((cluster.clone(), copy)),
+            _directory: tempfile::tempdir().unwrap(),
         }
+    }
+
+    /// Puts the content of another database in the place of this one, as a failover to a standby does, while services are
+    /// connected. PostgreSQL only; the other one then holds what was here.
+    pub fn exchange(&self, other: &Self) {
+        let (Some((cluster, mine)), Some((_, others))) = (&self.cluster, &other.cluster) else {
+            panic!("only PostgreSQL's databases can change their names");
+        };
+        let away = |name: &str| {
+            postgres(cluster, &format!("ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false")).unwrap();
+            let end = format!("SELECT pg_terminate_backend(pid)::text FROM pg_stat_activity WHERE datname = '{name}'");
+            postgres(cluster, &end).unwrap();
+        };
+        let rename = |from: &str, to: &str| {
+            super::eventually("the database can be renamed", || {
+                postgres(cluster, &format!("ALTER DATABASE {from} RENAME TO {to}")).is_ok()
+            });
+        };
+        away(mine);
+        let aside = format!("{mine}_aside");
+        rename(mine, &aside);
+        rename(others, mine);
+        rename(&aside, others);
+        postgres(cluster, &format!("ALTER DATABASE {others} WITH ALLOW_CONNECTIONS true")).unwrap();
     }
 
     /// Runs SQL as an operator with a console would. The error is the database's own message.

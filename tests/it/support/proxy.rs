@@ -17,6 +17,8 @@ pub enum Fault {
     Commit(usize),
     /// The server commits, but only so many bytes of its answer reach the client.
     Answer(usize),
+    /// It is held back, and both ends stay open: what a network does that drops packets, or a client that stands still.
+    Hold,
 }
 
 /// The proxy, gone when the test ends.
@@ -165,6 +167,10 @@ impl Pair {
                     Some(Fault::Answer(bytes)) => {
                         *self.answer.lock().unwrap() = Some(bytes);
                         &message
+                    }
+                    Some(Fault::Hold) => {
+                        shared.fired.fetch_add(1, Ordering::SeqCst);
+                        continue;
                     }
                     None => &message,
                 };
