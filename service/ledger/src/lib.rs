@@ -30,6 +30,7 @@
 //! | [`tile`], [`entry_bundle`] | C2SP tlog-tiles v0.1.0 |
 //! | [`key`] | Ed25519 (RFC 8032, verified strictly) in SPKI and PKCS#8 (RFC 8410) |
 //! | [`note`], [`checkpoint`], [`tlog_proof`] | C2SP signed-note v1.0.0, tlog-checkpoint v1.0.0, tlog-proof@v1 |
+//! | [`cosignature`], [`witness`], [`policy`] | C2SP tlog-cosignature v1.0.1 (Ed25519), tlog-witness v1.0.0, tlog-policy |
 //! | [`envelope`] | DSSE v1.0.2 |
 //! | [`entry`], [`receipt`] | Shipslog's own: what a leaf commits to, and what a producer keeps |
 //! | [`json`] | JSON (RFC 8259) without duplicate members |
@@ -39,6 +40,7 @@
 
 mod base64;
 pub mod checkpoint;
+pub mod cosignature;
 pub mod entry;
 pub mod entry_bundle;
 pub mod envelope;
@@ -46,21 +48,27 @@ pub mod hash;
 pub mod json;
 pub mod key;
 pub mod note;
+pub mod policy;
 pub mod proof;
 pub mod receipt;
 pub mod tile;
 pub mod tlog_proof;
 pub mod tree;
+mod vkey;
+pub mod witness;
 
 pub use checkpoint::{Checkpoint, CheckpointError};
+pub use cosignature::{CosignatureError, Cosigner, CosignerKey};
 pub use entry::{Entry, EntryError, Signer, commitment};
 pub use envelope::{Envelope, EnvelopeError, EnvelopeSignature, Verified};
 pub use hash::{Hash, leaf_hash, node_hash, sha256};
 pub use json::JsonError;
 pub use key::{KeyError, KeyId, PrivateKey, PublicKey};
 pub use note::{NoteError, NoteKey, NoteSignature, NoteSigner, SignedNote};
+pub use policy::{Cosigned, Policy, PolicyError, PolicyLog, PolicyVerdict, PolicyWitness, Quorum};
 pub use proof::{MAX_PROOF_HASHES, ProofError, ProofPlan, verify_consistency, verify_inclusion};
 pub use receipt::{Receipt, ReceiptError, VerifiedReceipt};
 pub use tile::{FullTile, TileError, TileId, TilePath, partial_width};
 pub use tlog_proof::{TlogProof, TlogProofError};
 pub use tree::{Edge, Frontier, MAX_TREE_SIZE, NodeId, TreeError};
+pub use witness::{AddCheckpoint, AddCheckpointError, WitnessRefusal};

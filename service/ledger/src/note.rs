@@ -6,14 +6,12 @@
 use std::fmt;
 
 use crate::base64;
-use crate::hash::{hex_digit, sha256};
 use crate::key::{KeyError, PrivateKey, PublicKey};
+use crate::vkey::{Algorithm, NamedKey, check_name};
 
 /// Signature lines in one note, as in the Go implementation.
 pub const MAX_NOTE_SIGNATURES: usize = 100;
 
-/// The algorithm byte of plain Ed25519.
-const ED25519: u8 = 0x01;
 /// What every signature line begins with: an em dash and a space.
 const LINE_START: &str = "\u{2014} ";
 
@@ -51,78 +49,38 @@ pub enum NoteError {
 
 /// A named public key that signs notes, written `NAME+HEX8+BASE64` (a "vkey").
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NoteKey {
-    name: String,
-    id: [u8; 4],
-    key: PublicKey,
-}
+pub struct NoteKey(NamedKey);
 
 impl NoteKey {
     /// Gives a key its name.
     pub fn new(name: &str, key: PublicKey) -> Result<Self, NoteError> {
-        check_name(name)?;
-        let mut hashed = Vec::with_capacity(name.len() + 34);
-        hashed.extend_from_slice(name.as_bytes());
-        hashed.extend_from_slice(&[b'\n', ED25519]);
-        hashed.extend_from_slice(key.as_bytes());
-        let [a, b, c, d, ..] = sha256(&hashed).0;
-        Ok(Self {
-            name: name.to_owned(),
-            id: [a, b, c, d],
-            key,
-        })
+        NamedKey::new(Algorithm::Note, name, key).map(Self)
     }
 
     /// Reads a vkey. Only Ed25519 keys (0x01) sign checkpoints here.
     pub fn parse(text: &str) -> Result<Self, NoteError> {
-        // The base64 may hold '+' itself, so only the first two divide.
-        let mut parts = text.splitn(3, '+');
-        let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
-            return Err(NoteError::VerifierKey("expected NAME+HEX8+BASE64"));
-        };
-        let id = parse_id(id).ok_or(NoteError::VerifierKey(
-            "the key id is not 8 lowercase hexadecimal digits",
-        ))?;
-        let key = base64::decode(key).ok_or(NoteError::VerifierKey("the key is not base64"))?;
-        let key = match key.split_first() {
-            Some((&ED25519, key)) => <&[u8; 32]>::try_from(key).map_err(|_| NoteError::VerifierKey("not 32 bytes"))?,
-            Some(_) | None => return Err(NoteError::VerifierKey("not an Ed25519 key (type 0x01)")),
-        };
-        let key = Self::new(name, PublicKey::from_bytes(key)?)?;
-        if key.id == id {
-            Ok(key)
-        } else {
-            Err(NoteError::VerifierKey("the key id belongs to another name or key"))
-        }
+        NamedKey::parse(Algorithm::Note, text).map(Self)
     }
 
     /// The name that signature lines carry.
     pub fn name(&self) -> &str {
-        &self.name
+        &self.0.name
     }
 
     /// The first four bytes of SHA-256(name, newline, type, key).
     pub fn id(&self) -> [u8; 4] {
-        self.id
+        self.0.id
     }
 
     /// The key itself.
     pub fn public(&self) -> &PublicKey {
-        &self.key
+        &self.0.key
     }
 }
 
 impl fmt::Display for NoteKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut key = vec![ED25519];
-        key.extend_from_slice(self.key.as_bytes());
-        write!(
-            f,
-            "{}+{:08x}+{}",
-            self.name,
-            u32::from_be_bytes(self.id),
-            base64::encode(&key)
-        )
+        fmt::Display::fmt(&self.0, f)
     }
 }
 
@@ -152,8 +110,8 @@ impl NoteSigner {
         check_text(text)?;
         let signature = self.private.sign(text.as_bytes()).to_vec();
         let line = NoteSignature {
-            name: self.key.name.clone(),
-            key_id: self.key.id,
+            name: self.key.name().to_owned(),
+            key_id: self.key.id(),
             signature,
         };
         Ok(SignedNote {
@@ -191,19 +149,9 @@ impl SignedNote {
         let (text, lines) = note
             .rsplit_once("\n\n")
             .ok_or(NoteError::Form("no blank line before the signatures"))?;
-        let lines = lines
-            .strip_suffix('\n')
-            .ok_or(NoteError::Form("no newline at the end"))?;
-        let mut signatures = Vec::new();
-        for (number, line) in lines.split('\n').enumerate() {
-            if number == MAX_NOTE_SIGNATURES {
-                return Err(NoteError::TooManySignatures);
-            }
-            signatures.push(NoteSignature::parse(line).ok_or(NoteError::Line(number + 1))?);
-        }
         Ok(Self {
             text: note[..text.len() + 1].to_owned(),
-            signatures,
+            signatures: NoteSignature::parse_lines(lines)?,
         })
     }
 
@@ -217,23 +165,35 @@ impl SignedNote {
         &self.signatures
     }
 
+    /// The note with more signature lines below its own.
+    pub fn with_signatures(&self, lines: impl IntoIterator<Item = NoteSignature>) -> Result<Self, NoteError> {
+        let mut note = self.clone();
+        note.signatures.extend(lines);
+        if note.signatures.len() > MAX_NOTE_SIGNATURES {
+            return Err(NoteError::TooManySignatures);
+        }
+        Ok(note)
+    }
+
     /// Checks that this key signed the note. Every line under the key's name and id must verify.
     pub fn verify(&self, key: &NoteKey) -> Result<(), NoteError> {
         let mut signed = false;
-        for line in self
-            .signatures
-            .iter()
-            .filter(|line| line.name == key.name && line.key_id == key.id)
-        {
-            let verified = key.key.verify(self.text.as_bytes(), &line.signature);
-            verified.map_err(|_| NoteError::Signature(key.name.clone()))?;
+        for line in self.signatures_of(&key.0) {
+            let verified = key.public().verify(self.text.as_bytes(), &line.signature);
+            verified.map_err(|_| NoteError::Signature(key.name().to_owned()))?;
             signed = true;
         }
         if signed {
             Ok(())
         } else {
-            Err(NoteError::NotSigned(key.name.clone()))
+            Err(NoteError::NotSigned(key.name().to_owned()))
         }
+    }
+
+    /// The lines under a key's name and id.
+    pub(crate) fn signatures_of(&self, key: &NamedKey) -> impl Iterator<Item = &NoteSignature> {
+        let claimed = |line: &&NoteSignature| line.name == key.name && line.key_id == key.id;
+        self.signatures.iter().filter(claimed)
     }
 }
 
@@ -245,6 +205,22 @@ impl fmt::Display for SignedNote {
 }
 
 impl NoteSignature {
+    /// Reads signature lines, one at least, each with its newline: what stands below a note, and what a witness
+    /// answers with.
+    pub fn parse_lines(lines: &str) -> Result<Vec<Self>, NoteError> {
+        let lines = lines
+            .strip_suffix('\n')
+            .ok_or(NoteError::Form("no newline at the end"))?;
+        let mut signatures = Vec::new();
+        for (number, line) in lines.split('\n').enumerate() {
+            if number == MAX_NOTE_SIGNATURES {
+                return Err(NoteError::TooManySignatures);
+            }
+            signatures.push(Self::parse(line).ok_or(NoteError::Line(number + 1))?);
+        }
+        Ok(signatures)
+    }
+
     fn parse(line: &str) -> Option<Self> {
         let (name, blob) = line.strip_prefix(LINE_START)?.split_once(' ')?;
         check_name(name).ok()?;
@@ -279,22 +255,4 @@ fn check_text(text: &str) -> Result<(), NoteError> {
     } else {
         Ok(())
     }
-}
-
-fn check_name(name: &str) -> Result<(), NoteError> {
-    let refused = |c: char| c.is_whitespace() || c == '+' || c < ' ';
-    if name.is_empty() || name.contains(refused) {
-        Err(NoteError::Name)
-    } else {
-        Ok(())
-    }
-}
-
-fn parse_id(text: &str) -> Option<[u8; 4]> {
-    let digits: &[u8; 8] = text.as_bytes().try_into().ok()?;
-    let mut id = [0; 4];
-    for (byte, pair) in id.iter_mut().zip(digits.chunks_exact(2)) {
-        *byte = hex_digit(pair[0])? << 4 | hex_digit(pair[1])?;
-    }
-    Some(id)
 }

@@ -9,7 +9,7 @@ use crate::support::{Tree, example, log_signer, private_key};
 
 /// The bytes with each single bit flipped, each byte left out, each doubled, and every beginning of them; with the
 /// position of the damage.
-fn damaged(bytes: &[u8]) -> impl Iterator<Item = (usize, Vec<u8>)> {
+pub fn damaged(bytes: &[u8]) -> impl Iterator<Item = (usize, Vec<u8>)> {
     let flipped = (0..bytes.len() * 8).map(|bit| {
         let mut copy = bytes.to_vec();
         copy[bit / 8] ^= 1 << (bit % 8);

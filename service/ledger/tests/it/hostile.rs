@@ -1,11 +1,12 @@
 //! Bytes of anybody's choosing: parsers answer and never panic, and what they accept they write again identically.
 
 use ledger::{
-    Checkpoint, Edge, Entry, Envelope, FullTile, Hash, KeyId, NoteKey, PrivateKey, PublicKey, Receipt, SignedNote,
-    TileId, TilePath, TlogProof, entry_bundle, json,
+    AddCheckpoint, Checkpoint, CosignerKey, Edge, Entry, Envelope, FullTile, Hash, KeyId, NoteKey, Policy, PrivateKey,
+    PublicKey, Receipt, SignedNote, TileId, TilePath, TlogProof, entry_bundle, json,
 };
 use proptest::prelude::*;
 
+use crate::cosigning::witness;
 use crate::support::{example, log_signer, private_key};
 
 /// Gives the bytes to every parser there is.
@@ -41,7 +42,18 @@ fn every_parser(bytes: &[u8]) {
             assert_eq!(edge.encode(), bytes);
         }
     }
+    let _ = Policy::parse(bytes).map(|policy| policy.evaluate(&example().receipt.proof.checkpoint).map(drop));
     let Ok(text) = std::str::from_utf8(bytes) else { return };
+    if let Ok(request) = AddCheckpoint::parse(text) {
+        assert_eq!(request.to_string(), text);
+        let _ = (
+            request.check_signed([log_signer().key()]),
+            request.check_continues(None),
+        );
+    }
+    if let Ok(key) = CosignerKey::parse(text) {
+        assert_eq!(key.to_string(), text);
+    }
     if let Ok(note) = SignedNote::parse(text) {
         assert_eq!(note.to_string(), text);
         let _ = Checkpoint::open(&note, log_signer().key());
@@ -82,6 +94,19 @@ fn specimens() -> Vec<Vec<u8>> {
         example.receipt.entry,
         example.envelope.into_bytes(),
         log_signer().key().to_string().into_bytes(),
+        witness().key().to_string().into_bytes(),
+        format!(
+            "old 3\n{}\n\n{}",
+            Hash::EMPTY_ROOT.to_base64(),
+            example.receipt.proof.checkpoint
+        )
+        .into_bytes(),
+        format!(
+            "log {}\nwitness w {} http://w\ngroup g any w\nquorum g\n",
+            log_signer().key(),
+            witness().key()
+        )
+        .into_bytes(),
         private_key(0).to_pem().as_bytes().to_vec(),
         private_key(0).public().to_pem().into_bytes(),
         private_key(0).public().to_spki_der().to_vec(),
@@ -121,6 +146,10 @@ fn piece() -> impl Strategy<Value = Vec<u8>> {
         b"e999",
         b"index ",
         b"extra ",
+        b"old ",
+        b"group g any w\n",
+        b"quorum none\n",
+        b"\t#",
         b"\"sig\":",
         b"AAAA",
         b"-----BEGIN PRIVATE KEY-----\n",
@@ -199,6 +228,12 @@ fn large_inputs() {
             format!("{}\n", Hash::EMPTY_ROOT.to_base64()).repeat(20_000)
         ),
         "x001/".repeat(MEGABYTE / 5),
+        format!(
+            "old 0\n{}",
+            format!("{}\n", Hash::EMPTY_ROOT.to_base64()).repeat(20_000)
+        ),
+        format!("group g any {}\n", "w ".repeat(MEGABYTE / 2)),
+        "log a+00000000+AQ\n".repeat(MEGABYTE / 18),
         format!("0/{}", "x001/".repeat(MEGABYTE / 5)),
         "-----BEGIN PUBLIC KEY-----\n".repeat(MEGABYTE / 27),
     ];

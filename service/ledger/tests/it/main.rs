@@ -7,10 +7,12 @@
     reason = "a test fails by panicking, in its helpers too"
 )]
 
+mod cosigning;
 mod damage;
 mod hostile;
 mod keys;
 mod naive;
+mod policies;
 mod published;
 mod records;
 mod support;
