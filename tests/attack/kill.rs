@@ -16,10 +16,13 @@ pub fn kill_loop(mut site: Site, cycles: u64, random: &mut Random) -> Tally {
         if !load.wait_for(random.between(10..120)) {
             site.find("B: it takes nothing in".to_owned());
         }
-        std::thread::sleep(Duration::from_micros(random.between(0..20_000)));
+        // Often at once, while the answer is still on its way to others: what was promised too early is lost then.
+        if cycle % 2 == 1 {
+            std::thread::sleep(Duration::from_micros(random.between(0..20_000)));
+        }
         site.kill();
         load.stop();
-        if cycle % 2 == 1 {
+        if cycle % 4 >= 2 {
             site.die_starting(Duration::from_millis(random.between(5..150)));
         }
         if !site.check() {

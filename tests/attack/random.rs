@@ -13,6 +13,11 @@ impl Random {
             Err(_) => SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64,
         };
         println!("SHIPSLOG_TEST_SEED={seed}");
+        Self::new(seed)
+    }
+
+    /// One that makes the same choices in every run.
+    pub fn new(seed: u64) -> Self {
         Self(seed)
     }
 
