@@ -17,7 +17,7 @@ mod nursery;
 mod options;
 mod rounds;
 #[path = "../it/support/mod.rs"]
-#[allow(dead_code, reason = "shared with the integration tests")]
+#[allow(dead_code, unused_imports, reason = "shared with the integration tests")]
 mod support;
 mod teeth;
 
