@@ -102,8 +102,8 @@ impl Writer {
         loop {
             match submissions.recv_timeout(IDLE) {
                 Ok(first) => {
-                    let (records, replies): (Vec<_>, Vec<_>) = std::iter::once(first)
-                        .chain(submissions.try_iter().take(BATCH - 1))
+                    let (records, replies): (Vec<_>, Vec<_>) = gather(first, submissions)
+                        .into_iter()
                         .map(|submission| (submission.record, submission.reply))
                         .unzip();
                     self.look();
@@ -375,6 +375,20 @@ fn known(tx: &mut ReadTx<'_>, records: &[Record]) -> Result<HashMap<Identity, u6
         .into_iter()
         .map(|(id, source, producer, index)| ((id, source, producer), index as u64))
         .collect())
+}
+
+/// What waits, and what joins it as long as processors are short: a commit costs as much for one record as for many, so
+/// those who verify go first. Where a processor is free the yield returns at once, and nobody waits for anything.
+fn gather(first: Submission, submissions: &Receiver<Submission>) -> Vec<Submission> {
+    let mut batch = vec![first];
+    loop {
+        let before = batch.len();
+        batch.extend(submissions.try_iter().take(BATCH - before));
+        if batch.len() == before || batch.len() == BATCH {
+            return batch;
+        }
+        std::thread::yield_now();
+    }
 }
 
 fn load(tx: &mut ReadTx<'_>, log_key: &NoteKey) -> Result<(State, Runs), StoreError> {

@@ -2,7 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use diesel::backend::Backend;
+use diesel::expression::{AppearsOnTable, Expression, ValidGrouping, is_aggregate};
 use diesel::prelude::*;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::serialize::ToSql;
+use diesel::sql_types::{Bool, HasSqlType, Text};
 
 use super::connection::{each, insert_all};
 use super::references::{PLACE, after, place};
@@ -64,6 +69,9 @@ pub struct EventFilter {
     /// Claimed before this, Unix ms.
     pub to_ms: Option<i64>,
 }
+
+/// An entry that holds an event id: event id, source, producer, index.
+pub type Known = (String, String, String, i64);
 
 impl ReadTx<'_> {
     /// Events below `before`, newest first, at most `limit`.
@@ -172,15 +180,18 @@ impl ReadTx<'_> {
         Ok(each!(self.connection, c => query.load(c))?)
     }
 
-    /// The entries that already hold one of these event ids: (event id, source, producer, index).
-    pub fn known(&mut self, event_ids: &[&str]) -> Result<Vec<(String, String, String, i64)>, StoreError> {
-        let query = event::table.filter(event::event_id.eq_any(event_ids)).select((
-            event::event_id,
-            event::source,
-            event::producer,
-            event::idx,
-        ));
-        Ok(each!(self.connection, c => query.load(c))?)
+    /// The entries that already hold one of these event ids.
+    pub fn known(&mut self, event_ids: &[&str]) -> Result<Vec<Known>, StoreError> {
+        let mut known = Vec::new();
+        for some in event_ids.chunks(OneOf::COUNT) {
+            let query =
+                event::table
+                    .filter(OneOf(some))
+                    .select((event::event_id, event::source, event::producer, event::idx));
+            let part: Vec<Known> = each!(self.connection, c => query.load(c))?;
+            known.extend(part);
+        }
+        Ok(known)
     }
 
     /// Names of the services that events below `tree_size` are about.
@@ -213,6 +224,48 @@ impl ReadTx<'_> {
             .select(event::idx);
         Ok(each!(self.connection, c => query.load(c))?)
     }
+}
+
+/// Whether an event has one of some ids, at most as many as [`OneOf::COUNT`]. A list of always the same length stays prepared;
+/// diesel prepares its own lists anew each time, which costs more than looking the ids up.
+struct OneOf<'a>(&'a [&'a str]);
+
+impl OneOf<'_> {
+    const COUNT: usize = 16;
+}
+
+impl<DB> QueryFragment<DB> for OneOf<'_>
+where
+    DB: Backend + HasSqlType<Text>,
+    str: ToSql<Text, DB>,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        let mut separator = "event.event_id IN (";
+        for place in 0..Self::COUNT {
+            out.push_sql(separator);
+            // A shorter list names its last id again.
+            let id = self.0.get(place).or(self.0.last()).copied().unwrap_or_default();
+            out.push_bind_param::<Text, str>(id)?;
+            separator = ", ";
+        }
+        out.push_sql(")");
+        Ok(())
+    }
+}
+
+impl QueryId for OneOf<'_> {
+    type QueryId = OneOf<'static>;
+    const HAS_STATIC_QUERY_ID: bool = true;
+}
+
+impl Expression for OneOf<'_> {
+    type SqlType = Bool;
+}
+
+impl AppearsOnTable<event::table> for OneOf<'_> {}
+
+impl<G> ValidGrouping<G> for OneOf<'_> {
+    type IsAggregate = is_aggregate::No;
 }
 
 /// The greatest text that begins like this: the greatest character closes the range in byte order, which is the order of both

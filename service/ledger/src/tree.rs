@@ -150,11 +150,12 @@ impl Edge {
 
     /// The hashes of the partial tiles, lowest level first. The size implies how many there are of each.
     pub fn encode(&self) -> Vec<u8> {
-        self.levels
+        let rows: Vec<&[u8]> = self
+            .levels
             .iter()
-            .flat_map(|pyramid| pyramid.row(0).as_flattened())
-            .copied()
-            .collect()
+            .map(|pyramid| pyramid.row(0).as_flattened())
+            .collect();
+        rows.concat()
     }
 
     /// Reads what [`Edge::encode`] writes for a tree of this size.
