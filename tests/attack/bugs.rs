@@ -102,7 +102,7 @@ pub const BUGS: &[Bug] = &[
             },
             Edit {
                 file: WRITER,
-                find: "        if note.is_some() {\n            runs.advance(",
+                find: "        if note.is_some() {\n",
                 replace: "        if note.is_some() {
             let head = HeadRow {
                 tree_size: plan.after.size(),
@@ -111,8 +111,7 @@ pub const BUGS: &[Bug] = &[
                 time_ms: plan.after.time_ms,
                 runs: slice.complete,
             };
-            connection.transaction::<_, WriteError>(|tx| Ok(tx.move_head(state.size(), &head)?))?;
-            runs.advance(",
+            connection.transaction::<_, WriteError>(|tx| Ok(tx.move_head(state.size(), &head)?))?;\n",
             },
         ],
     },
@@ -145,9 +144,12 @@ pub const BUGS: &[Bug] = &[
         name: "guard removed",
         found_by: &[FoundBy::RestoredBackup],
         edits: &[Edit {
-            file: "service/sequencer/continuity.rs",
-            find: "            known.compare(tx)??;\n",
-            replace: "            drop(known.compare(tx)?);\n",
+            file: "service/guard/mod.rs",
+            find: "        let (known, whence) = (self.size, self.whence.clone());\n",
+            replace: "        if self.size > 0 {
+            return Ok(Ok(()));
+        }
+        let (known, whence) = (self.size, self.whence.clone());\n",
         }],
     },
 ];
