@@ -172,7 +172,7 @@ impl ResponseError for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Busy(_) => Self::new(Kind::Busy, "all database connections are in use; try again"),
+            StoreError::Busy(_) => Self::new(Kind::Busy, "no database connection became free; try again"),
             StoreError::Full(_) => Self::new(Kind::StorageLow, error.to_string()),
             StoreError::Open(_) | StoreError::Lost(_) | StoreError::Unconfirmed(_) | StoreError::HeadMoved => {
                 tracing::error!(%error, "the database failed");

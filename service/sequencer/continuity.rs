@@ -44,11 +44,19 @@ impl Continuity {
             return Err(Divergence::Missing(self.guard.describe()).into());
         }
         self.held = held;
-        database.read(|tx| self.compare(tx))
+        database.read(|tx| self.compare_all(tx))
     }
 
-    /// Compares what this transaction sees with what is known.
+    /// Compares what this transaction sees with the newest tree that is known: that one continues the others.
     pub(super) fn compare(&self, tx: &mut ReadTx<'_>) -> Result<(), WriteError> {
+        match &self.seen {
+            Some(seen) if seen.size >= self.held_size() => Ok(seen.compare(tx)??),
+            Some(_) | None => self.compare_all(tx),
+        }
+    }
+
+    /// Compares it with all that is known, once something came to it from outside.
+    fn compare_all(&self, tx: &mut ReadTx<'_>) -> Result<(), WriteError> {
         let held = self.held.as_ref().map(|held| self.guard.known(held));
         for known in held.iter().chain(&self.seen) {
             known.compare(tx)??;
@@ -69,7 +77,7 @@ impl Continuity {
             self.held = held.clone();
             let note = database.read(|tx| {
                 if moved {
-                    self.compare(tx)?;
+                    self.compare_all(tx)?;
                 }
                 let note = tx.checkpoint(size)?;
                 note.ok_or_else(|| {

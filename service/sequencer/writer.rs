@@ -336,7 +336,7 @@ impl Writer {
             return;
         }
         let done = if size > 0 && published != size && (last || publication_due(state, now_ms)) {
-            self.publish(size, now_ms)
+            self.publish(size, now_ms, last)
         } else if published > self.continuity.held_size() {
             // Another replica published it. A guard of this host alone must not stay behind.
             self.continuity.advance(&self.database, published)
@@ -357,12 +357,19 @@ impl Writer {
     }
 
     /// First the guard, then the row by which `/log/checkpoint` serves it: a checkpoint that was seen is in the guard.
-    fn publish(&mut self, size: u64, now_ms: i64) -> Result<(), WriteError> {
-        self.continuity.advance(&self.database, size)?;
-        if let Some(Open { connection, state, .. }) = &mut self.open {
-            connection.transaction(|tx| tx.publish(size, now_ms))?;
-            state.published = (size, now_ms);
+    fn publish(&mut self, size: u64, now_ms: i64, last: bool) -> Result<(), WriteError> {
+        let newest = self.database.read(|tx| tx.published())?;
+        let Some(Open { connection, state, .. }) = &mut self.open else {
+            return Ok(());
+        };
+        state.published = newest.unwrap_or((0, 0));
+        if state.published.0 >= size || !(last || publication_due(state, now_ms)) {
+            // Another replica was here within the second.
+            return Ok(());
         }
+        self.continuity.advance(&self.database, size)?;
+        connection.transaction(|tx| tx.publish(size, now_ms))?;
+        state.published = (size, now_ms);
         Ok(())
     }
 }

@@ -104,11 +104,11 @@ impl ReadTx<'_> {
         let environment = filter.environment.as_deref().unwrap_or_default();
         let named = |runs| {
             let first = place(environment, filter.service.as_deref().unwrap_or_default());
-            let last = filter
-                .service
-                .is_none()
-                .then(|| end_of(&first))
-                .unwrap_or(first.clone());
+            let last = if filter.service.is_none() {
+                end_of(&first)
+            } else {
+                first.clone()
+            };
             reference_run::table
                 .filter(reference_run::run.eq_any(runs))
                 .filter(reference_run::value.ge(first).and(reference_run::value.le(last)))

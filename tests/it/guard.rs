@@ -303,8 +303,7 @@ fn the_guard_moves_before_a_checkpoint_is_served(#[values(Backend::Sqlite, Backe
     assert!(seen > 10, "checkpoints were published meanwhile: {seen}");
 
     // A guard that cannot be moved: nothing is published, and records are taken all the same.
-    std::fs::remove_file(path.with_extension("lock")).unwrap();
-    std::fs::create_dir(path.with_extension("lock")).unwrap();
+    block(&path);
     record(&service, "unguarded", 1);
     eventually("it says so", || {
         service
@@ -323,7 +322,7 @@ fn the_guard_moves_before_a_checkpoint_is_served(#[values(Backend::Sqlite, Backe
             .size,
         held
     );
-    std::fs::remove_dir(path.with_extension("lock")).unwrap();
+    unblock(&path);
     let size = service.client.get("/v1/log").json()["tree_size"].as_u64().unwrap();
     eventually("it is published", || size_in(&path) == size);
     eventually("all is well", || {
@@ -331,25 +330,48 @@ fn the_guard_moves_before_a_checkpoint_is_served(#[values(Backend::Sqlite, Backe
     });
 }
 
-/// A failover to a standby that lagged: the acknowledged tail is gone while the service runs on.
-#[test]
-fn a_database_that_goes_back_under_a_running_service_is_not_written_to() {
+/// A failover to a standby that lagged: the acknowledged tail is gone while the service runs on. Published or not: of what was not,
+/// only the process itself knows.
+#[rstest]
+fn a_database_that_goes_back_under_a_running_service_is_not_written_to(#[values(true, false)] published: bool) {
     let Some(site) = Site::new(Backend::Postgres, Place::File) else {
         return;
     };
     let standby = site.database.copy();
     let service = site.start(&site.database);
+    let guard = site.data().join("guard");
+    if !published {
+        block(&guard);
+    }
     record(&service, "second", 2);
+    let size = service.client.get("/v1/log").json()["tree_size"].as_u64().unwrap();
+    if published {
+        eventually("it is published", || size_in(&guard) == size);
+    }
     site.database.exchange(&standby);
     eventually("it is seen", || {
         let answer = service.client.get("/readyz");
         answer.status == 503 && answer.text().contains("older copy")
     });
+    assert!(published || size_in(&guard) < size);
     assert_read_only(&site, &service, "older copy");
     // The right one comes back: so does the service.
     site.database.exchange(&standby);
     eventually("it is ready", || service.client.get("/readyz").status == 200);
     record(&service, "third", 1);
+    if !published {
+        unblock(&guard);
+    }
+}
+
+/// Keeps a guard file from moving.
+fn block(guard: &Path) {
+    std::fs::remove_file(guard.with_extension("lock")).unwrap();
+    std::fs::create_dir(guard.with_extension("lock")).unwrap();
+}
+
+fn unblock(guard: &Path) {
+    std::fs::remove_dir(guard.with_extension("lock")).unwrap();
 }
 
 /// Replicas with a guard file each: the file of one that only follows moves too.
