@@ -339,7 +339,10 @@ proptest! {
         for (number, (threshold, picks)) in groups.iter().enumerate() {
             let members: Vec<String> = picks
                 .iter()
-                .filter_map(|pick| (!free.is_empty()).then(|| free.remove(pick.index(free.len()))))
+                .filter_map(|pick| match free.len() {
+                    0 => None,
+                    length => Some(free.remove(pick.index(length))),
+                })
                 .collect();
             if members.is_empty() { break }
             let threshold = (*threshold).min(members.len());
