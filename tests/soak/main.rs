@@ -21,6 +21,8 @@ mod rounds;
 mod support;
 mod teeth;
 
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use attack::Random;
@@ -37,6 +39,7 @@ fn main() -> std::process::ExitCode {
             return std::process::ExitCode::from(2);
         }
     };
+    apart();
     let mut random = Random::printed();
     // One PostgreSQL for all, of this run alone; the rounds find it where the integration tests do.
     let mut cluster = Cluster::new();
@@ -59,5 +62,30 @@ fn main() -> std::process::ExitCode {
         std::process::ExitCode::SUCCESS
     } else {
         std::process::ExitCode::FAILURE
+    }
+}
+
+/// Goes on in namespaces of its own, where that is allowed: however the soak ends, what it started and mounted ends with it.
+fn apart() {
+    const DONE: &str = "SHIPSLOG_SOAK_APART";
+    let unshare = || {
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]);
+        command
+    };
+    let allowed = || {
+        unshare()
+            .arg("true")
+            .output()
+            .is_ok_and(|output| output.status.success())
+    };
+    if std::env::var_os(DONE).is_none() && allowed() {
+        let program = std::env::current_exe().unwrap();
+        let error = unshare()
+            .arg(program)
+            .args(std::env::args_os().skip(1))
+            .env(DONE, "1")
+            .exec();
+        println!("cannot go on apart: {error}");
     }
 }
