@@ -4,12 +4,13 @@
 //! caller: the root computed here must be the checkpoint's. Who may sign what follows from the log itself, whose
 //! first entry introduces the service key and whose administration entries introduce and revoke producers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ledger::{Checkpoint, Entry, Envelope, Frontier, Hash, Verified, commitment, leaf_hash};
 
 use crate::domain::keyring::{Keyring, PermissionError};
 use crate::domain::parse::parse;
+use crate::domain::producer::Administration;
 use crate::domain::{Event, Instant, ProducerName, Recorded};
 
 /// What is kept of one entry beside its leaf.
@@ -22,8 +23,10 @@ pub enum Content<'a> {
         /// The envelope's bytes.
         envelope: &'a [u8],
     },
-    /// Salt and envelope are gone.
+    /// Salt and envelope are gone; a later entry must say so.
     Erased,
+    /// They cannot be read; what is wrong with them was noted already.
+    Unreadable,
 }
 
 /// What can be wrong, in the order in which it is looked for.
@@ -38,7 +41,7 @@ pub enum Kind {
     Entry,
     /// An entry is earlier than the one before it.
     Time,
-    /// Content is gone, and no record in the log says that it was erased.
+    /// Content is gone and no record in the log says that it was erased, or it is there although one does.
     Erased,
     /// An envelope is malformed or not in its canonical form.
     Envelope,
@@ -56,12 +59,28 @@ pub enum Kind {
     Origin,
     /// The tree of all entries has another root than the checkpoint.
     Root,
-    /// A stored tile, or the stored head, is not what the entries give.
+    /// A stored tile is not what the entries give, is missing, or is one too many.
     Tile,
+    /// The stored head, or what the log is called there, is not what the entries give.
+    Head,
     /// A stored checkpoint is missing, not signed by the log, or signs another tree.
     Checkpoint,
-    /// A read model does not say what the signed event says.
+    /// A publication is of a checkpoint that is not there.
+    Publication,
+    /// The columns of an event do not say what the signed event says.
     ReadModel,
+    /// An event is not known again by its producer, source and id, or is known by those of another.
+    Identity,
+    /// What an event is found by is not what the signed event says.
+    Reference,
+    /// The sorted runs of references are not the references.
+    Run,
+    /// The list of erasures is not what the log says.
+    Erasure,
+    /// A row belongs to no entry.
+    Stray,
+    /// The database cannot read what it holds.
+    Database,
 }
 
 impl Kind {
@@ -82,8 +101,16 @@ impl Kind {
             Self::Origin => "origin",
             Self::Root => "root",
             Self::Tile => "tile",
+            Self::Head => "head",
             Self::Checkpoint => "checkpoint",
+            Self::Publication => "publication",
             Self::ReadModel => "read model",
+            Self::Identity => "identity",
+            Self::Reference => "reference",
+            Self::Run => "run of references",
+            Self::Erasure => "erasure",
+            Self::Stray => "stray row",
+            Self::Database => "database",
         }
     }
 }
@@ -111,6 +138,9 @@ pub struct Report {
     pub root: Hash,
     /// Verified entries by producer.
     pub producers: BTreeMap<ProducerName, u64>,
+    /// Entries whose content was erased, each with the entry that says so.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub erased: BTreeMap<u64, u64>,
     /// Verified entries by what they are about: `deployment`, `incident`, …
     pub subjects: BTreeMap<String, u64>,
     /// Time of the first entry.
@@ -136,8 +166,15 @@ pub struct Audit {
     last: u64,
     producers: BTreeMap<ProducerName, u64>,
     subjects: BTreeMap<String, u64>,
+    /// Entries without content, until an entry says that it was erased.
+    gone: BTreeSet<u64>,
+    /// Entries with content, although an entry says that it was erased.
+    kept: BTreeMap<u64, u64>,
     findings: BTreeMap<Kind, Finding>,
 }
+
+/// The leaf hash of an entry that is not there: no entry has it.
+const MISSING: Hash = Hash([0; 32]);
 
 /// One thing that is wrong with one entry.
 struct Fault(Kind, String);
@@ -158,6 +195,8 @@ impl Audit {
             last: 0,
             producers: BTreeMap::new(),
             subjects: BTreeMap::new(),
+            gone: BTreeSet::new(),
+            kept: BTreeMap::new(),
             findings: BTreeMap::new(),
         }
     }
@@ -179,12 +218,37 @@ impl Audit {
         }
         self.frontier.append(leaf_hash(leaf));
         match self.check(place, leaf, content) {
-            Ok(recorded) => Some(recorded),
+            Ok(recorded) => recorded,
             Err(Fault(kind, message)) => {
                 self.find(kind, Some(place), message);
                 None
             }
         }
+    }
+
+    /// Takes the place of an entry that is missing, so that those after it stand at theirs.
+    pub fn skip(&mut self) {
+        self.frontier.append(MISSING);
+    }
+
+    /// Entries whose content is gone, as long as nothing says why.
+    pub fn gone(&self) -> impl Iterator<Item = u64> {
+        self.gone.iter().copied()
+    }
+
+    /// Entries whose content was there when they were read, although a later entry says that it was erased.
+    pub fn kept(&self) -> Vec<u64> {
+        self.kept.keys().copied().collect()
+    }
+
+    /// The content of one of them is gone by now.
+    pub fn is_gone(&mut self, index: u64) {
+        self.kept.remove(&index);
+    }
+
+    /// Who may do what, as of the entries so far.
+    pub fn keyring(&self) -> &Keyring {
+        &self.keyring
     }
 
     /// Notes something that the reader of the bytes found.
@@ -232,8 +296,28 @@ impl Audit {
     }
 
     /// Closes the audit without a checkpoint to compare with; the findings say why there is none.
-    pub fn close(self) -> Report {
+    pub fn close(mut self) -> Report {
+        for (index, by) in std::mem::take(&mut self.kept) {
+            let message = format!("entry {by} says that its content was erased, but it is there");
+            self.find(Kind::Erased, Some(index), message);
+        }
+        if let Some(first) = self.gone.first() {
+            let message = "the envelope is gone, and no record says that it was erased".to_owned();
+            let finding = Finding {
+                kind: Kind::Erased,
+                index: Some(*first),
+                message,
+                count: self.gone.len() as u64,
+            };
+            // What is there although it was erased may have been noted before.
+            self.findings
+                .entry(Kind::Erased)
+                .and_modify(|known| known.count += finding.count)
+                .or_insert(finding);
+        }
+        let erasures = self.keyring.erasures().all();
         Report {
+            erased: erasures.map(|erasure| (erasure.index, erasure.by)).collect(),
             size: self.frontier.size(),
             root: self.frontier.root(),
             producers: self.producers,
@@ -245,7 +329,7 @@ impl Audit {
         }
     }
 
-    fn check(&mut self, index: u64, leaf: &[u8], content: Content<'_>) -> Result<Recorded, Fault> {
+    fn check(&mut self, index: u64, leaf: &[u8], content: Content<'_>) -> Result<Option<Recorded>, Fault> {
         let entry = Entry::parse(leaf).map_err(|error| Fault(Kind::Entry, error.to_string()))?;
         self.first.get_or_insert(entry.time());
         if entry.time() < self.last {
@@ -256,11 +340,10 @@ impl Audit {
         let (salt, bytes) = match content {
             Content::Sealed { salt, envelope } => (salt, envelope),
             Content::Erased => {
-                return Err(Fault(
-                    Kind::Erased,
-                    "the envelope is gone, and no record says that it was erased".to_owned(),
-                ));
+                self.gone.insert(index);
+                return self.vouch(&entry).map(|()| None);
             }
+            Content::Unreadable => return Ok(None),
         };
         let envelope = Envelope::parse(bytes).map_err(|error| Fault(Kind::Envelope, error.to_string()))?;
         if commitment(salt, &envelope.pae()) != entry.commitment() || envelope.payload_type != entry.payload_type() {
@@ -294,15 +377,35 @@ impl Audit {
             self.keyring
                 .apply(index, instant(entry.time()), administration)
                 .map_err(|error| Fault(Kind::Administration, error.to_string()))?;
+            self.erase(index, administration);
         }
         *self.producers.entry(producer.clone()).or_default() += 1;
         *self.subjects.entry(event.event_type.subject.clone()).or_default() += 1;
-        Ok(Recorded {
+        Ok(Some(Recorded {
             index,
             recorded_at: instant(entry.time()),
             producer,
             event,
-        })
+        }))
+    }
+
+    /// All that can be said of who signed what is gone: each of them could sign something then.
+    fn vouch(&self, entry: &Entry) -> Result<(), Fault> {
+        for signer in entry.signers() {
+            self.keyring
+                .valid(&signer.key, instant(entry.time()))
+                .map_err(|error| Fault(Kind::Signature, error.to_string()))?;
+        }
+        Ok(())
+    }
+
+    /// What an entry says is gone must be gone.
+    fn erase(&mut self, by: u64, administration: &Administration) {
+        if let Administration::EventErased { index, .. } = administration
+            && !self.gone.remove(index)
+        {
+            self.kept.insert(*index, by);
+        }
     }
 
     /// The first entry introduces the key that signs it.

@@ -7,12 +7,14 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::{Accepted, App, RecordError, log};
+use crate::domain::extension::Actor;
 use crate::domain::keyring::Keyring;
 use crate::domain::parse::CDEVENT_JSON;
 use crate::domain::producer::{Administration, Producer, Scope};
 use crate::domain::{EnvironmentName, Instant, Predecessor, ProducerName, ServiceName};
 use crate::entropy::EntropyError;
 use crate::sequencer::SubmitError;
+use crate::store::StoreError;
 
 /// A producer to register.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -61,6 +63,17 @@ pub enum AdministrationError {
         /// JSON pointer to it.
         pointer: &'static str,
     },
+    /// A member says too much.
+    #[error("must not be longer than {most} characters")]
+    TooLong {
+        /// JSON pointer to it.
+        pointer: &'static str,
+        /// How long it may be.
+        most: usize,
+    },
+    /// What stands there could not be read back.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// The key is none that can be registered.
     #[error(transparent)]
     Key(#[from] ledger::KeyError),
@@ -90,13 +103,16 @@ impl App {
             event_types: new.event_types,
         };
         let accepted = self
-            .administer(Administration::ProducerRegistered {
-                name: new.name.clone(),
-                public_key: key.to_pem(),
-                scope,
-                valid_from: new.valid_from,
-                valid_until: new.valid_until,
-            })
+            .administer(
+                Administration::ProducerRegistered {
+                    name: new.name.clone(),
+                    public_key: key.to_pem(),
+                    scope,
+                    valid_from: new.valid_from,
+                    valid_until: new.valid_until,
+                },
+                None,
+            )
             .await?;
         let producer = self.keyring().producer(&key.id()).cloned();
         let producer = producer.ok_or_else(|| not_found("producer", new.name.as_str()))?;
@@ -118,10 +134,13 @@ impl App {
             return Err(AdministrationError::Empty { pointer: "/reason" });
         }
         let accepted = self
-            .administer(Administration::ProducerRevoked {
-                name: producer.name,
-                reason,
-            })
+            .administer(
+                Administration::ProducerRevoked {
+                    name: producer.name,
+                    reason,
+                },
+                None,
+            )
             .await?;
         let producer = self
             .keyring()
@@ -132,10 +151,14 @@ impl App {
     }
 
     /// Records a change, signed by the service.
-    pub(super) async fn administer(&self, administration: Administration) -> Result<Accepted, AdministrationError> {
+    pub(super) async fn administer(
+        &self,
+        administration: Administration,
+        actor: Option<&Actor>,
+    ) -> Result<Accepted, AdministrationError> {
         let now = self.clock.now();
         let id = self.new_id(now)?;
-        let payload = administration.to_payload(&id, &self.source(), now, None)?;
+        let payload = administration.to_payload(&id, &self.source(), now, actor)?;
         Ok(self.assert(CDEVENT_JSON, payload).await?)
     }
 
@@ -146,7 +169,7 @@ impl App {
                 origin: self.service.origin.clone(),
                 public_key: self.service.key.public().to_pem(),
             };
-            self.administer(administration).await?;
+            self.administer(administration, None).await?;
         }
         Ok(())
     }
@@ -160,7 +183,7 @@ impl App {
             log_key: predecessor.log_key.clone(),
             checkpoint: predecessor.note.clone(),
         };
-        self.administer(administration).await.map(drop)
+        self.administer(administration, None).await.map(drop)
     }
 
     /// Records that the operator goes on without a guard, and from which checkpoint.
@@ -175,7 +198,7 @@ impl App {
             .map_err(|_| SubmitError::Stopped)
             .map_err(RecordError::from)?
             .map_err(RecordError::from)?;
-        self.administer(Administration::GuardAccepted { reason, checkpoint })
+        self.administer(Administration::GuardAccepted { reason, checkpoint }, None)
             .await
     }
 

@@ -13,7 +13,7 @@ use super::read::{ReadError, tree_size};
 use crate::check::Parameters;
 use crate::document::compliance::{self, ComplianceInput, Period};
 use crate::document::release_notes::{self, ReleaseNotesInput, Scope};
-use crate::document::{DocumentError, LedgerView, Request};
+use crate::document::{DocumentError, ErasedEntry, LedgerView, Request};
 use crate::domain::facts::Facts;
 use crate::domain::{EnvironmentName, ServiceName, deployment};
 use crate::render::{RenderError, page, to_html};
@@ -214,5 +214,14 @@ fn ledger_view(tx: &mut ReadTx<'_>, size: u64) -> Result<LedgerView, DocumentsEr
         tree_size: size,
         root: root(tx, size)?.to_base64(),
         checkpoint: tx.checkpoint(size)?.unwrap_or_default(),
+        erased: tx
+            .erasures(0, size)?
+            .into_iter()
+            .map(|row| ErasedEntry {
+                index: row.idx as u64,
+                erased_by: row.erased_by as u64,
+                reason: row.reason,
+            })
+            .collect(),
     })
 }

@@ -7,15 +7,28 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::App;
+use super::erasure::tombstone;
 use super::read::{MAX_PAGE, Page, Paging, ReadError, start};
 use crate::domain::Instant;
 use crate::store::{Cursor, EventFilter, EventRow, ReadTx, StoreError, end_of};
 
-/// An event, as lists show it.
+/// What destroyed the content of an event.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ErasedBy {
+    /// Index of the entry that records it.
+    pub index: u64,
+    /// Why, from a closed list.
+    pub reason: String,
+}
+
+/// An event, as lists show it. Of an erased one nothing is left but its place and when it was recorded; its texts are empty.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct EventSummary {
     /// Index of its entry.
     pub index: u64,
+    /// What erased it, if anything did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub erased: Option<ErasedBy>,
     /// `context.type`.
     #[serde(rename = "type")]
     pub event_type: String,
@@ -71,6 +84,7 @@ impl From<EventRow> for EventSummary {
     fn from(row: EventRow) -> Self {
         Self {
             index: row.idx as u64,
+            erased: None,
             event_type: row.event_type,
             id: row.event_id,
             source: row.source,
@@ -104,7 +118,7 @@ impl App {
             });
             Ok(Page {
                 tree_size,
-                items: rows.into_iter().map(Into::into).collect(),
+                items: summaries(tx, rows)?,
                 next,
             })
         })
@@ -168,11 +182,29 @@ impl App {
     }
 }
 
+/// Rows as lists show them, with what erased those that were.
+fn summaries(tx: &mut ReadTx<'_>, rows: Vec<EventRow>) -> Result<Vec<EventSummary>, StoreError> {
+    let erased: Vec<i64> = rows.iter().filter(|row| row.is_erased()).map(|row| row.idx).collect();
+    let erasures = tx.erasures_of(&erased)?;
+    let by = |index: u64| erasures.iter().find(|row| row.idx as u64 == index);
+    let mut summaries: Vec<EventSummary> = rows.into_iter().map(Into::into).collect();
+    for summary in &mut summaries {
+        summary.erased = by(summary.index).map(|row| ErasedBy {
+            index: row.erased_by as u64,
+            reason: row.reason.clone(),
+        });
+    }
+    Ok(summaries)
+}
+
 fn envelope(tx: &mut ReadTx<'_>, index: u64) -> Result<Vec<u8>, ReadError> {
     let row = tx.envelopes(index, 1)?.pop();
     let row = row.ok_or(ReadError::NotFound {
         what: "event",
         name: index.to_string(),
     })?;
-    row.bytes.ok_or(ReadError::Erased { index })
+    match row.bytes {
+        Some(bytes) => Ok(bytes),
+        None => Err(ReadError::Erased(Box::new(tombstone(tx, index)?))),
+    }
 }

@@ -1,79 +1,67 @@
-//! Checks a whole database against itself and the log's key: entries, envelopes, signatures, tiles, checkpoints, head and
-//! read models, all recomputed from the signed bytes.
+//! Checks a whole database against the signed bytes in it and the log's key: everything else that it holds is computed from them
+//! again and compared, in both directions.
 //!
-//! It only reads, a bundle of entries at a time, so it can run beside a live service: what was appended after it began is
-//! left for the next time.
+//! It only reads, a slice of entries at a time, each slice in a snapshot of its own: a live service writes on meanwhile, and its
+//! write-ahead log need not be kept for this. What is appended after it began is left for the next time. It must not stop at
+//! what is wrong, nor panic: the first divergence of each kind is noted, and it goes on.
 
-mod ends;
+mod finish;
+mod models;
+mod slice;
 
-use std::collections::BTreeMap;
-
-use ledger::{Checkpoint, Edge, Entry, Envelope, FullTile, NoteKey, SignedNote, leaf_hash};
+use ledger::{Checkpoint, Edge, Entry, Envelope, FullTile, Hash, NoteKey, SignedNote, leaf_hash};
 
 use super::log::canonical;
 use crate::audit::{Audit, Content, Kind, Report};
-use crate::domain::Recorded;
-use crate::sequencer::batch::{event_row, reference_rows};
-use crate::store::{Database, EnvelopeRow, EventRow, HeadRow, RUN, ReadTx, ReferenceRow, StoreError};
+use crate::store::{Database, HeadRow, StoreError};
 
-/// Entries looked at in one go.
-const BUNDLE: u64 = 256;
+use models::{Expected, Runs};
+use slice::Slice;
 
-/// Checks the database. `progress` is told how many of how many entries were looked at.
-pub fn fsck(database: &Database, log_key: &NoteKey, mut progress: impl FnMut(u64, u64)) -> Result<Report, StoreError> {
-    let head = database.read(|tx| tx.head())?;
-    let head = head.ok_or_else(|| StoreError::Damaged("there is no log in this database".into()))?;
+/// Entries looked at in one snapshot.
+const SLICE: u64 = 256;
+
+/// How far a check is.
+#[derive(Debug, Clone, Copy)]
+pub struct Progress {
+    /// Entries looked at.
+    pub done: u64,
+    /// Entries to look at.
+    pub of: u64,
+    /// Bytes of entries and envelopes read so far.
+    pub bytes: u64,
+}
+
+/// Checks the database. `pace` is told after each slice how far the check is, and may take its time.
+pub fn fsck(database: &Database, log_key: &NoteKey, mut pace: impl FnMut(Progress)) -> Result<Report, StoreError> {
     let mut check = Check {
         audit: Audit::new(),
         edge: Edge::empty(),
         log_key,
-        sizes: Vec::new(),
-        run: Vec::new(),
+        head: None,
+        times: None,
+        runs: Runs::default(),
+        bytes: 0,
     };
-    while check.audit.size() < head.tree_size {
-        let start = check.audit.size();
-        let count = BUNDLE.min(head.tree_size - start);
-        let bundle = database.read(|tx| Bundle::load(tx, start, count))?;
-        if bundle.leaves.len() as u64 != count {
-            let found = bundle.leaves.len();
-            check.audit.find(
-                Kind::Contiguity,
-                Some(start),
-                format!("{found} of the {count} entries from here are there"),
-            );
-            break;
+    let mut size = check.size(database)?;
+    loop {
+        while check.audit.size() < size {
+            let start = check.audit.size();
+            // Slices end where runs and tiles do.
+            check.slice(database, start, (SLICE - start % SLICE).min(size - start))?;
+            pace(Progress {
+                done: check.audit.size(),
+                of: size,
+                bytes: check.bytes,
+            });
         }
-        check.bundle(database, start, &bundle)?;
-        progress(check.audit.size(), head.tree_size);
-    }
-    check.finish(database, &head)
-}
-
-/// What the database holds of some entries.
-struct Bundle {
-    leaves: Vec<Vec<u8>>,
-    envelopes: Vec<EnvelopeRow>,
-    events: BTreeMap<i64, EventRow>,
-    references: Vec<ReferenceRow>,
-    checkpoints: Vec<(i64, String)>,
-}
-
-impl Bundle {
-    fn load(tx: &mut ReadTx<'_>, start: u64, count: u64) -> Result<Self, StoreError> {
-        let end = (start + count) as i64;
-        let mut checkpoints = tx.checkpoints(start, count as i64)?;
-        checkpoints.retain(|(size, _)| *size <= end);
-        Ok(Self {
-            leaves: tx.leaves(start, count)?,
-            envelopes: tx.envelopes(start, count)?,
-            events: tx
-                .event_range(start, count)?
-                .into_iter()
-                .map(|row| (row.idx, row))
-                .collect(),
-            references: tx.references_at(start, count)?,
-            checkpoints,
-        })
+        // What was erased while this ran is explained by an entry that came after its beginning.
+        let unexplained = check.audit.gone().next().is_some();
+        let newer = if unexplained { check.size(database)? } else { size };
+        if newer <= size {
+            return check.finish(database);
+        }
+        size = newer;
     }
 }
 
@@ -81,186 +69,187 @@ struct Check<'a> {
     audit: Audit,
     edge: Edge,
     log_key: &'a NoteKey,
-    /// Sizes with a checkpoint, as far as receipts still refer to them, in order.
-    sizes: Vec<i64>,
-    /// References of the entries of the run that is being read.
-    run: Vec<ReferenceRow>,
+    /// The head at the size that is checked.
+    head: Option<HeadRow>,
+    /// Times of the first and the last entry, Unix ms.
+    times: Option<(i64, i64)>,
+    runs: Runs,
+    bytes: u64,
 }
 
 impl Check<'_> {
-    fn bundle(&mut self, database: &Database, start: u64, bundle: &Bundle) -> Result<(), StoreError> {
-        let mut envelopes = bundle.envelopes.iter().peekable();
-        let mut checkpoints = bundle.checkpoints.iter().peekable();
+    /// The size to check: that of the head, as far as there are entries.
+    fn size(&mut self, database: &Database) -> Result<u64, StoreError> {
+        let last = self.ask(None, database.read(|tx| tx.last_entry()))?.flatten();
+        let entries = last.map_or(0, |last| u64::try_from(last).map_or(0, |last| last + 1));
+        let head = self.ask(None, database.read(|tx| tx.head()))?.flatten();
+        let Some(head) = head else {
+            self.audit
+                .find(Kind::Head, None, "there is no head that can be read".into());
+            return Ok(entries);
+        };
+        let size = head.tree_size.min(entries);
+        if size < head.tree_size {
+            let message = format!(
+                "the head has {} entries, but the last one here is {size}",
+                head.tree_size
+            );
+            self.audit.find(Kind::Contiguity, Some(size), message);
+        }
+        self.head = Some(head);
+        Ok(size)
+    }
+
+    /// What was read; that it cannot be read, for what stands there is damaged, is a finding.
+    fn ask<T>(&mut self, index: Option<u64>, answer: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+        match answer {
+            Ok(value) => Ok(Some(value)),
+            Err(error) if error.is_damage() => {
+                self.audit.find(Kind::Database, index, error.to_string());
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn slice(&mut self, database: &Database, start: u64, count: u64) -> Result<(), StoreError> {
+        let slice = match database.read(|tx| Slice::load(tx, start, count)) {
+            Err(error) if error.is_damage() => {
+                self.audit.find(Kind::Database, Some(start), error.to_string());
+                Slice::rescue(database, start, count)?
+            }
+            other => other?,
+        };
         let mut full = Vec::new();
-        for (leaf, index) in bundle.leaves.iter().zip(start..) {
-            self.edge.append(leaf_hash(leaf), &mut full);
-            let envelope = envelopes.next_if(|row| row.idx as u64 == index);
-            if let Some(recorded) = self.entry(index, leaf, envelope) {
-                self.read_models(&recorded, bundle);
+        for index in start..start + count {
+            match slice.entries.get(&index) {
+                Some(leaf) => {
+                    self.edge.append(leaf_hash(leaf), &mut full);
+                    let expected = self.entry(index, leaf, &slice);
+                    self.models(index, &expected, &slice);
+                    self.runs.add(index, &expected);
+                }
+                None => {
+                    self.audit.find(Kind::Contiguity, Some(index), "it is missing".into());
+                    self.audit.skip();
+                    self.edge.append(Hash([0; 32]), &mut full);
+                }
             }
-            if let Some((size, note)) = checkpoints.next_if(|(size, _)| *size as u64 == index + 1) {
-                self.checkpoint(*size, note);
+            if let Some(note) = slice.checkpoints.get(&(index + 1)) {
+                self.checkpoint(index + 1, note);
             }
         }
-        for row in &bundle.envelopes {
-            self.receipt_size(row, database)?;
+        for size in &slice.publications {
+            if !slice.checkpoints.contains_key(size) {
+                let message = format!("the checkpoint of size {size} is published, but is not there");
+                self.audit.find(Kind::Publication, Some(size - 1), message);
+            }
         }
-        self.run(database, start + bundle.leaves.len() as u64)?;
+        self.run(database, start + count)?;
         for tile in &full {
             self.tile(database, tile)?;
         }
         Ok(())
     }
 
-    fn entry(&mut self, index: u64, leaf: &[u8], row: Option<&EnvelopeRow>) -> Option<Recorded> {
-        let Some(row) = row else {
-            self.audit.add(index, leaf, Content::Erased);
-            return None;
+    /// Audits an entry with its envelope; what the read models must say of it.
+    fn entry(&mut self, index: u64, leaf: &[u8], slice: &Slice) -> Expected {
+        self.bytes += leaf.len() as u64;
+        let parsed = Entry::parse(leaf).ok();
+        let time = parsed.as_ref().and_then(|entry| i64::try_from(entry.time()).ok());
+        if let Some(time) = time {
+            let first = self.times.map_or(time, |(first, _)| first);
+            self.times = Some((first, time));
+        }
+        let Some(row) = slice.envelopes.get(&index) else {
+            self.audit
+                .find(Kind::Envelope, Some(index), "its row is missing".into());
+            self.audit.add(index, leaf, Content::Unreadable);
+            return Expected::Unknown;
         };
-        let (Some(salt), Some(bytes)) = (&row.salt, &row.bytes) else {
-            return self.audit.add(index, leaf, Content::Erased);
+        self.receipt_size(index, row.tree_size, slice);
+        let (salt, bytes) = match (&row.salt, &row.bytes) {
+            (Some(salt), Some(bytes)) => (salt, bytes),
+            (None, None) => {
+                self.audit.add(index, leaf, Content::Erased);
+                return time.map_or(Expected::Unknown, |recorded_ms| Expected::Erased { recorded_ms });
+            }
+            (Some(_), None) | (None, Some(_)) => {
+                let message = "salt and bytes are there only together".to_owned();
+                self.audit.find(Kind::Envelope, Some(index), message);
+                self.audit.add(index, leaf, Content::Unreadable);
+                return Expected::Unknown;
+            }
         };
+        self.bytes += bytes.len() as u64;
         let Ok(salt) = <&[u8; 32]>::try_from(salt.as_slice()) else {
             self.audit
                 .find(Kind::Commitment, Some(index), "the salt is not 32 bytes".into());
-            return self.audit.add(index, leaf, Content::Erased);
+            self.audit.add(index, leaf, Content::Unreadable);
+            return Expected::Unknown;
         };
         // The database keeps the envelope as received; what the entry commits to is its canonical form. Where there is
         // none, the audit says what is wrong with the bytes as they are.
-        let parsed = Entry::parse(leaf).ok().zip(Envelope::parse(bytes).ok());
         let canonical = parsed
+            .zip(Envelope::parse(bytes).ok())
             .and_then(|(entry, envelope)| canonical(envelope, &entry))
             .map(|found| found.to_json());
         let envelope = canonical.as_ref().map_or(bytes.as_slice(), |text| text.as_bytes());
-        self.audit.add(index, leaf, Content::Sealed { salt, envelope })
-    }
-
-    fn read_models(&mut self, recorded: &Recorded, bundle: &Bundle) {
-        let index = recorded.index;
-        let expected = event_row(
-            index,
-            recorded.recorded_at.as_millis(),
-            recorded.producer.as_str(),
-            &recorded.event,
-        );
-        if bundle.events.get(&(index as i64)) != Some(&expected) {
-            self.audit.find(
-                Kind::ReadModel,
-                Some(index),
-                "the event's columns are not what was signed".into(),
-            );
-        }
-        let place = ReferenceRow::place(&expected);
-        let mut expected: Vec<ReferenceRow> = reference_rows(index, &recorded.event).collect();
-        expected.sort_unstable();
-        self.run.extend(place);
-        let mut stored: Vec<&ReferenceRow> = bundle.references.iter().filter(|row| row.idx as u64 == index).collect();
-        stored.sort_unstable();
-        self.run.extend(expected.iter().cloned());
-        if stored.iter().copied().ne(&expected) {
-            self.audit.find(
-                Kind::ReadModel,
-                Some(index),
-                "its references are not those of the event".into(),
-            );
+        match self.audit.add(index, leaf, Content::Sealed { salt, envelope }) {
+            Some(recorded) => Expected::Recorded(Box::new(recorded)),
+            None => Expected::Unknown,
         }
     }
 
-    fn checkpoint(&mut self, size: i64, note: &str) {
-        self.sizes.push(size);
-        let opened = SignedNote::parse(note)
-            .map_err(|error| error.to_string())
-            .and_then(|note| Checkpoint::open(&note, self.log_key).map_err(|error| error.to_string()));
+    /// A receipt carries the checkpoint of its batch, which is the next one after its entry.
+    fn receipt_size(&mut self, index: u64, stored: i64, slice: &Slice) {
+        let next = slice
+            .checkpoints
+            .range(index + 1..)
+            .next()
+            .map(|(size, _)| *size as i64);
+        let wrong = match next {
+            Some(next) if next == stored => return,
+            Some(next) => {
+                format!("its receipt carries the checkpoint of size {stored}, but the next one has size {next}")
+            }
+            None => format!("the checkpoint of size {stored}, which its receipt carries, is missing"),
+        };
+        self.audit.find(Kind::Checkpoint, Some(index), wrong);
+    }
+
+    fn checkpoint(&mut self, size: u64, text: &str) {
+        let opened =
+            SignedNote::parse(text)
+                .map_err(|error| error.to_string())
+                .and_then(|note| match Checkpoint::open(&note, self.log_key) {
+                    Ok(_) if note.signatures().len() != 1 || note.to_string() != text => {
+                        Err("it holds more than the checkpoint and the log's signature".to_owned())
+                    }
+                    Ok(checkpoint) => Ok(checkpoint),
+                    Err(error) => Err(error.to_string()),
+                });
         let wrong = match opened {
-            Ok(checkpoint) if checkpoint.size == size as u64 && checkpoint.root == self.edge.root() => return,
+            Ok(checkpoint) if checkpoint.size == size && checkpoint.root == self.edge.root() => return,
             Ok(_) => "it signs another tree than the entries give".to_owned(),
             Err(error) => error,
         };
-        self.audit.find(
-            Kind::Checkpoint,
-            None,
-            format!("the checkpoint of size {size}: {wrong}"),
-        );
-    }
-
-    /// A receipt carries the checkpoint of its batch, which is the first one that covers its entry.
-    fn receipt_size(&mut self, row: &EnvelopeRow, database: &Database) -> Result<(), StoreError> {
-        self.sizes.retain(|size| *size > row.idx);
-        if self.sizes.is_empty() {
-            let next = database.read(|tx| tx.checkpoints(row.idx as u64, 1))?;
-            self.sizes.extend(next.iter().map(|(size, _)| *size));
-        }
-        if self.sizes.first() != Some(&row.tree_size) {
-            let message = format!(
-                "its receipt carries the checkpoint of size {}, which is missing or not that of its batch",
-                row.tree_size
-            );
-            self.audit.find(Kind::Checkpoint, Some(row.idx as u64), message);
-        }
-        Ok(())
-    }
-
-    /// A complete run holds the references of its entries, no more and no less.
-    fn run(&mut self, database: &Database, size: u64) -> Result<(), StoreError> {
-        if !size.is_multiple_of(RUN) {
-            return Ok(());
-        }
-        let run = size / RUN - 1;
-        let mut expected = std::mem::take(&mut self.run);
-        expected.sort_unstable();
-        let stored = database.read(|tx| {
-            let complete = tx.head()?.map_or(0, |head| head.runs);
-            if run < complete {
-                tx.run(run).map(Some)
-            } else {
-                Ok(None)
-            }
-        })?;
-        if let Some(mut stored) = stored {
-            stored.sort_unstable();
-            if stored != expected {
-                let message = format!("run {run} of references is not what the events say");
-                self.audit.find(Kind::ReadModel, None, message);
-            }
-        }
-        Ok(())
+        let message = format!("the checkpoint of size {size}: {wrong}");
+        self.audit.find(Kind::Checkpoint, Some(size - 1), message);
     }
 
     fn tile(&mut self, database: &Database, tile: &FullTile) -> Result<(), StoreError> {
         let id = tile.id();
+        let first = id.index << (8 * (u32::from(id.level) + 1));
         let wrong = match database.read(|tx| tx.tile(id)) {
             Ok(Some(stored)) if stored.bytes() == tile.bytes() => return Ok(()),
             Ok(Some(_)) => "is not what the entries give".to_owned(),
             Ok(None) => "is missing".to_owned(),
-            Err(StoreError::Damaged(what)) => what,
+            Err(error) if error.is_damage() => error.to_string(),
             Err(error) => return Err(error),
         };
-        self.audit
-            .find(Kind::Tile, None, format!("tile {}/{} {wrong}", id.level, id.index));
+        let message = format!("tile {}/{} {wrong}", id.level, id.index);
+        self.audit.find(Kind::Tile, Some(first), message);
         Ok(())
-    }
-
-    fn finish(mut self, database: &Database, head: &HeadRow) -> Result<Report, StoreError> {
-        if self.edge.root() != head.root || self.edge.encode() != head.edge {
-            self.audit
-                .find(Kind::Tile, None, "the head is not what the entries give".into());
-        }
-        for (kind, message) in database.read(|tx| ends::check(tx, self.log_key))? {
-            self.audit.find(kind, None, message);
-        }
-        if head.tree_size == 0 {
-            return Ok(self.audit.close());
-        }
-        let note = database.read(|tx| tx.checkpoint(head.tree_size))?;
-        let checkpoint = note.and_then(|note| SignedNote::parse(&note).ok());
-        let opened = checkpoint.and_then(|note| Checkpoint::open(&note, self.log_key).ok());
-        Ok(match opened {
-            Some(checkpoint) => self.audit.finish(&checkpoint),
-            None => {
-                let message = format!("no valid checkpoint of size {} is stored", head.tree_size);
-                self.audit.find(Kind::Checkpoint, None, message);
-                self.audit.close()
-            }
-        })
     }
 }

@@ -2,7 +2,8 @@
 
 use ledger::{Entry, Envelope, Hash, NodeId, ProofPlan, SignedNote, TilePath, TlogProof, sha256};
 
-use super::App;
+use super::erasure::tombstone;
+use super::{App, Tombstone};
 use crate::store::{EnvelopeRow, Nodes, ReadTx, StoreError};
 
 /// Entries of one bundle, hashes of one tile.
@@ -27,11 +28,8 @@ pub enum LogError {
     #[error("there is no such resource in the published log")]
     NoResource,
     /// Its content was destroyed.
-    #[error("the content of entry {index} was erased")]
-    Erased {
-        /// The index asked for.
-        index: u64,
-    },
+    #[error("the content of entry {} was erased by entry {}", .0.index, .0.erased_by)]
+    Erased(Box<Tombstone>),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -123,6 +121,14 @@ impl App {
                 .ok_or(LogError::NoResource)?;
             let count = (size - start).min(TILE_WIDTH);
             let leaves = tx.leaves(start, count)?;
+            // A history that ends before the erasure cannot say why there is nothing here.
+            let unsaid = tx
+                .erasures(start, count)?
+                .into_iter()
+                .find(|row| row.erased_by as u64 >= size);
+            if let Some(row) = unsaid {
+                return Err(LogError::Erased(Box::new(tombstone(tx, row.idx as u64)?)));
+            }
             let mut lines = String::new();
             for (row, leaf) in tx.envelopes(start, count)?.iter().zip(&leaves) {
                 lines.push_str(&envelope_line(row, leaf)?);

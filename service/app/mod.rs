@@ -3,9 +3,11 @@
 mod administration;
 mod deployments;
 mod documents;
+mod erasure;
 mod events;
 mod fsck;
 mod github;
+mod identity;
 mod incidents;
 mod log;
 mod read;
@@ -25,11 +27,14 @@ use crate::render::Templates;
 use crate::sequencer::{self, Readiness, Sequencer};
 use crate::store::{Database, LogRow, StoreError};
 
+use identity::IdentityKey;
+
 pub use administration::{AdministrationError, NewProducer};
 pub use deployments::{DeploymentDetail, DeploymentFilter, DeploymentView, RunningView, StateView};
 pub use documents::{ComplianceQuery, Document, DocumentsError, Format, NotesQuery};
-pub use events::{EventSummary, EventView, Found};
-pub use fsck::fsck;
+pub use erasure::{Erased, Remains, Tombstone};
+pub use events::{ErasedBy, EventSummary, EventView, Found};
+pub use fsck::{Progress, fsck};
 pub use github::HookError;
 pub use incidents::{IncidentDetail, IncidentFilter, IncidentView};
 pub use log::{LogError, LogSummary, TileBody};
@@ -69,6 +74,7 @@ pub struct App {
     database: Database,
     sequencer: Sequencer,
     service: ServiceIdentity,
+    identities: IdentityKey,
     clock: Clock,
     entropy: Entropy,
     github_secret: Option<String>,
@@ -163,6 +169,7 @@ impl App {
         let app = Self {
             database,
             sequencer,
+            identities: IdentityKey::of(&service_key, &origin),
             service: ServiceIdentity {
                 key: service_key,
                 name,

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::Tombstone;
 use crate::store::{Cursor, ReadTx, StoreError};
 
 /// Most items of one page.
@@ -58,11 +59,8 @@ pub enum ReadError {
         size: u64,
     },
     /// Its content was destroyed.
-    #[error("the content of entry {index} was erased")]
-    Erased {
-        /// Its index.
-        index: u64,
-    },
+    #[error("the content of entry {} was erased by entry {}", .0.index, .0.erased_by)]
+    Erased(Box<Tombstone>),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -3,8 +3,9 @@
 use ledger::{Envelope, EnvelopeError, Hash, ProofError, Receipt, SignedNote, TlogProof, Verified, commitment, sha256};
 use tokio::sync::oneshot;
 
-use super::App;
+use super::erasure::tombstone;
 use super::log::{LogError, inclusion};
+use super::{App, Tombstone};
 use crate::domain::Event;
 use crate::domain::keyring::PermissionError;
 use crate::domain::parse::{self, EventError};
@@ -45,6 +46,9 @@ pub enum RecordError {
         /// Its index.
         index: u64,
     },
+    /// It was recorded, and its content was destroyed since.
+    #[error("this event was recorded as entry {} and erased by entry {}; it is not recorded again", .0.index, .0.erased_by)]
+    Erased(Box<Tombstone>),
     /// The writer did not take it.
     #[error(transparent)]
     Submit(#[from] SubmitError),
@@ -122,10 +126,15 @@ impl App {
                     .signers()
                     .iter()
                     .filter_map(|signer| keyring.producer(&signer.key));
-                let producers = signers.map(|producer| producer.name.to_string()).collect();
+                let producers: Vec<String> = signers.map(|producer| producer.name.to_string()).collect();
                 let same = SameContent::of(&verified);
+                let erased = producers.iter().find_map(|producer| {
+                    let identity = self.identities.hide(&event.id, &event.source, producer);
+                    keyring.erasures().identified(&identity)
+                });
                 return Ok(Prepared::Unfit(Box::new(Unfit {
                     event,
+                    erased,
                     producers,
                     same,
                     refusal,
@@ -136,6 +145,7 @@ impl App {
         Ok(Prepared::Fit(Box::new(Record {
             row: event_row(0, 0, producer.as_str(), &event),
             references: reference_rows(0, &event).collect(),
+            identity: self.identities.hide(&event.id, &event.source, producer.as_str()),
             commitment: commitment(&salt, verified.pae()),
             envelope_sha256: sha256(&bytes),
             envelope: bytes,
@@ -152,11 +162,15 @@ impl App {
         let looking = tokio::task::spawn_blocking(move || {
             let Unfit {
                 event,
+                erased,
                 producers,
                 same,
                 refusal,
             } = unfit;
             database.read(|tx| {
+                if let Some(index) = erased {
+                    return Err(RecordError::Erased(Box::new(tombstone(tx, index)?)));
+                }
                 let known = tx.known(&[event.id.as_str()])?;
                 let found = known
                     .iter()
@@ -233,6 +247,8 @@ enum Prepared {
 
 struct Unfit {
     event: Event,
+    /// The entry that it was, if that was erased.
+    erased: Option<u64>,
     /// Names of its signers.
     producers: Vec<String>,
     same: SameContent,
@@ -248,7 +264,9 @@ enum Waiting {
 fn original(tx: &mut ReadTx<'_>, index: u64, same: &SameContent) -> Result<Receipt, RecordError> {
     let row = tx.envelopes(index, 1)?.pop().ok_or(LogError::NoEntry { index })?;
     // An erased event can no longer be compared; that its id was used stands.
-    let stored = row.bytes.ok_or(RecordError::Conflict { index })?;
+    let Some(stored) = row.bytes else {
+        return Err(RecordError::Erased(Box::new(tombstone(tx, index)?)));
+    };
     if sha256(&Envelope::parse(&stored)?.pae()) != same.pae {
         return Err(RecordError::Conflict { index });
     }
@@ -259,7 +277,7 @@ fn original(tx: &mut ReadTx<'_>, index: u64, same: &SameContent) -> Result<Recei
 fn receipt(tx: &mut ReadTx<'_>, index: u64) -> Result<Receipt, LogError> {
     let row = tx.envelopes(index, 1)?.pop().ok_or(LogError::NoEntry { index })?;
     let (Some(salt), Some(bytes)) = (row.salt, row.bytes) else {
-        return Err(LogError::Erased { index });
+        return Err(LogError::Erased(Box::new(tombstone(tx, index)?)));
     };
     let damaged = |what: String| LogError::Store(StoreError::Damaged(format!("entry {index}: {what}")));
     let size = row.tree_size as u64;

@@ -84,7 +84,7 @@ impl App {
             role,
             secret_sha256: new.secret_hash().to_string(),
         };
-        let accepted = self.administer(administration).await?;
+        let accepted = self.administer(administration, None).await?;
         Ok(IssuedToken {
             token: new.text(),
             id: new.id,
@@ -101,10 +101,13 @@ impl App {
             });
         }
         let accepted = self
-            .administer(Administration::TokenRevoked {
-                id: id.to_owned(),
-                reason,
-            })
+            .administer(
+                Administration::TokenRevoked {
+                    id: id.to_owned(),
+                    reason,
+                },
+                None,
+            )
             .await?;
         let token = self.keyring().token(id).cloned();
         let token = token.ok_or(AdministrationError::NotFound {
@@ -114,14 +117,14 @@ impl App {
         Ok((token, accepted))
     }
 
-    /// What a token allows, if it is one and was not revoked.
-    pub fn authenticate(&self, text: &str) -> Option<Role> {
+    /// The token that this is the text of, if it was issued and not revoked.
+    pub fn authenticate(&self, text: &str) -> Option<Token> {
         let presented = NewToken::parse(text)?;
         let keyring = self.keyring();
         let token = keyring
             .token(&presented.id)
             .filter(|token| token.revoked_at_index.is_none())?;
         let same: bool = token.secret_sha256.0.ct_eq(&presented.secret_hash().0).into();
-        same.then_some(token.role)
+        same.then(|| token.clone())
     }
 }

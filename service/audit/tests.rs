@@ -244,3 +244,67 @@ fn every_flipped_bit_of_leaf_salt_and_envelope_is_found() {
         );
     }
 }
+
+/// The audit of a log in which `gone` have lost their content.
+fn without(log: &Log, gone: &[usize]) -> Report {
+    let mut audit = Audit::new();
+    for (index, kept) in log.kept.iter().enumerate() {
+        let sealed = Content::Sealed {
+            salt: &kept.salt,
+            envelope: kept.envelope.as_bytes(),
+        };
+        let content = if gone.contains(&index) { Content::Erased } else { sealed };
+        audit.add(index as u64, &kept.leaf, content);
+    }
+    audit.finish(&log.checkpoint())
+}
+
+fn erase(log: &mut Log, index: u64) {
+    log.administer(&Administration::EventErased {
+        index,
+        reason: crate::domain::ErasureReason::LegalOrder,
+        text: "ordered".into(),
+        identity: "0".repeat(64),
+    });
+}
+
+#[test]
+fn content_may_be_gone_where_a_later_entry_says_so_and_nowhere_else() {
+    let mut log = Log::new(6);
+    erase(&mut log, 4);
+    let report = without(&log, &[4]);
+    assert_eq!((kinds(&report), report.erased), (vec![], BTreeMap::from([(4, 6)])));
+    assert_eq!(kinds(&without(&log, &[3, 4])), [(Kind::Erased, Some(3))]);
+    assert_eq!(kinds(&without(&log, &[4, 5])), [(Kind::Erased, Some(5))]);
+    // It is still there.
+    assert_eq!(kinds(&without(&log, &[])), [(Kind::Erased, Some(4))]);
+    // The entry that would say so has gone too.
+    assert_eq!(kinds(&without(&log, &[4, 6])), [(Kind::Erased, Some(4))]);
+}
+
+#[test]
+fn an_erasure_of_what_must_stay_or_is_to_come_is_found() {
+    for index in [0, 1, 6, 7] {
+        let mut log = Log::new(6);
+        erase(&mut log, index);
+        assert_eq!(
+            kinds(&without(&log, &[])),
+            [(Kind::Administration, Some(6))],
+            "entry {index}"
+        );
+    }
+    let mut log = Log::new(6);
+    erase(&mut log, 4);
+    erase(&mut log, 4);
+    assert_eq!(kinds(&without(&log, &[4])), [(Kind::Administration, Some(7))]);
+}
+
+#[test]
+fn an_erased_entry_must_name_keys_that_could_sign_then() {
+    let mut log = Log::new(6);
+    let (payload, stranger) = (log.deployment("shop"), ledger::PrivateKey::from_seed([9; 32]));
+    let at = log.now();
+    log.record(&payload, &stranger, at);
+    erase(&mut log, 6);
+    assert_eq!(kinds(&without(&log, &[6])), [(Kind::Signature, Some(6))]);
+}

@@ -115,6 +115,18 @@ impl Client {
         self.accepted(Method::GET, path, None).await
     }
 
+    /// The same, or nothing where what was there is gone.
+    pub async fn find_stream(&self, path: &str) -> Result<Option<Response>, Failure> {
+        let response = self
+            .request(Method::GET, path, None)
+            .await
+            .map_err(|error| self.lost(&error))?;
+        if response.status() == StatusCode::GONE {
+            return Ok(None);
+        }
+        self.checked(path, response).await.map(Some)
+    }
+
     /// JSON in, JSON out.
     pub async fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
         let body = Body {

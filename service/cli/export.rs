@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ledger::{Checkpoint, SignedNote};
+use reqwest::Response;
 
 use super::bundle::{CHECKPOINT, Part, README, README_TEXT};
 use super::client::{Client, block_on};
@@ -14,6 +15,9 @@ use crate::config::ClientSettings;
 
 /// How long to wait for the checkpoint that covers what is recorded now: one is published each second.
 const PUBLICATION: Duration = Duration::from_secs(3);
+
+/// How often to begin again.
+const TRIES: u32 = 5;
 
 /// Arguments of `export`.
 #[derive(Debug, clap::Args)]
@@ -32,20 +36,36 @@ impl Export {
         let mut name = self.folder.file_name().unwrap_or(self.folder.as_os_str()).to_owned();
         name.push(".partial");
         let partial = self.folder.with_file_name(name);
-        fs::create_dir(&partial).map_err(|error| {
-            let hint = if error.kind() == io::ErrorKind::AlreadyExists {
-                "; an earlier export was interrupted: remove it first"
-            } else {
-                ""
-            };
-            Failure::refused(format!("cannot create {}: {error}{hint}", partial.display()))
-        })?;
-        let checkpoint = match block_on(download(&client, &partial)) {
-            Ok(checkpoint) => checkpoint,
-            Err(failure) => {
-                // What is half there must not be taken for a bundle; the failure itself is what is reported.
-                let _ = fs::remove_dir_all(&partial);
-                return Err(failure);
+        let create = || {
+            fs::create_dir(&partial).map_err(|error| {
+                let hint = if error.kind() == io::ErrorKind::AlreadyExists {
+                    "; an earlier export was interrupted: remove it first"
+                } else {
+                    ""
+                };
+                Failure::refused(format!("cannot create {}: {error}{hint}", partial.display()))
+            })
+        };
+        let remove = || fs::remove_dir_all(&partial).map_err(|error| cannot_write(&partial, &error));
+        let mut tries = 0;
+        let checkpoint = loop {
+            create()?;
+            tries += 1;
+            match block_on(download(&client, &partial)) {
+                Ok(Some(checkpoint)) => break checkpoint,
+                Ok(None) if tries < TRIES => {
+                    output::note("Something was erased meanwhile; beginning again, so that the history says so.");
+                    remove()?;
+                }
+                Ok(None) => {
+                    remove()?;
+                    return Err(Failure::refused("something is erased again and again; try later"));
+                }
+                Err(failure) => {
+                    // What is half there must not be taken for a bundle; the failure itself is what is reported.
+                    let _ = fs::remove_dir_all(&partial);
+                    return Err(failure);
+                }
             }
         };
         fs::rename(&partial, &self.folder).map_err(|error| cannot_write(&self.folder, &error))?;
@@ -62,22 +82,22 @@ impl Export {
     }
 }
 
-async fn download(client: &Client, folder: &Path) -> Result<Checkpoint, Failure> {
+/// Nothing where the checkpoint does not cover the erasure of what is gone.
+async fn download(client: &Client, folder: &Path) -> Result<Option<Checkpoint>, Failure> {
     let (note, checkpoint) = newest_checkpoint(client).await?;
     write(folder, README, README_TEXT.as_bytes())?;
     for part in Part::all(checkpoint.size) {
-        save(
-            client,
-            &format!("/log/tile/{}", part.tile_path()),
-            folder,
-            &part.entries_file(),
-        )
-        .await?;
+        let entries = format!("/log/tile/{}", part.tile_path());
+        let response = client.get_stream(&entries).await?;
+        save(response, &entries, folder, &part.entries_file()).await?;
         let lines = format!("/v1/log/envelopes/{}?tree_size={}", part.number, checkpoint.size);
-        save(client, &lines, folder, &part.envelopes_file()).await?;
+        let Some(response) = client.find_stream(&lines).await? else {
+            return Ok(None);
+        };
+        save(response, &lines, folder, &part.envelopes_file()).await?;
     }
     write(folder, CHECKPOINT, note.as_bytes())?;
-    Ok(checkpoint)
+    Ok(Some(checkpoint))
 }
 
 /// The published checkpoint, as soon as it covers what was recorded when the export began.
@@ -108,8 +128,7 @@ fn parse(note: &str) -> Result<Checkpoint, Failure> {
 }
 
 /// Streams a response into a file.
-async fn save(client: &Client, path: &str, folder: &Path, name: &str) -> Result<(), Failure> {
-    let mut response = client.get_stream(path).await?;
+async fn save(mut response: Response, path: &str, folder: &Path, name: &str) -> Result<(), Failure> {
     let target = folder.join(name);
     let mut file = BufWriter::new(create(&target)?);
     while let Some(chunk) = response

@@ -8,6 +8,7 @@ mod ci;
 mod client;
 mod demo;
 mod document;
+mod erase;
 mod event;
 mod export;
 mod fsck;
@@ -80,6 +81,8 @@ enum Command {
     State(state::State),
     /// Find records by commit, digest, version or the beginning of an id
     Search(state::Search),
+    /// Destroy what an event says, on the record; its entry and every proof stay
+    Erase(erase::Erase),
     /// Download the whole history as a bundle that can be verified offline
     Export(export::Export),
     /// Verify a receipt or a bundle, offline, with your own copy of the log's key
@@ -173,6 +176,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Report(report) => report.run(&context),
         Command::State(state) => state.run(&context),
         Command::Search(search) => search.run(&context),
+        Command::Erase(erase) => erase.run(&context),
         Command::Export(export) => export.run(&context),
         Command::Verify(command) => command.run(),
         Command::Fsck(fsck) => fsck.run(&context),

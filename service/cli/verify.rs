@@ -181,6 +181,12 @@ pub fn summary(verified: bool, origin: &str, report: &Report) -> String {
             lines.push(format!("  {title}  {counts}"));
         }
     }
+    if !report.erased.is_empty() {
+        lines.push(format!(
+            "  erased      {} (the log says by which entry and why)",
+            report.erased.len()
+        ));
+    }
     for finding in &report.findings {
         let place = finding
             .index

@@ -286,7 +286,7 @@ pub fn compose(input: &ComplianceInput<'_>) -> Result<ComplianceReport, Document
         exceptions: exceptions(&tested),
         not_evaluable: gaps(&tested),
         late: late(&tested),
-        limits: sentences::limits(&population),
+        limits: [sentences::limits(&population), input.request.ledger.erased_notes()].concat(),
         emergencies,
         results,
         population,

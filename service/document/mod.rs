@@ -17,6 +17,9 @@ use crate::domain::facts::Facts;
 use crate::domain::incident::Incident;
 use crate::domain::{EnvironmentName, Instant, ServiceName};
 
+/// Most erased entries that are named in sentences; the JSON form names all.
+const ERASED_NOTES: usize = 20;
+
 /// Version of the JSON contexts; raised when a member changes its meaning or goes away.
 pub const CONTEXT_VERSION: u32 = 1;
 
@@ -31,6 +34,44 @@ pub struct LedgerView {
     pub root: String,
     /// The signed checkpoint, as its text.
     pub checkpoint: String,
+    /// Entries below that size whose content was destroyed, before or after it was reached.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub erased: Vec<ErasedEntry>,
+}
+
+/// An entry whose content was destroyed: nothing of what it said can be in a document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ErasedEntry {
+    /// Its index.
+    pub index: u64,
+    /// Index of the entry that records the erasure.
+    pub erased_by: u64,
+    /// Why, from a closed list.
+    pub reason: String,
+}
+
+impl LedgerView {
+    /// One sentence for each erased entry. What it was about is not known any more, so it may have mattered to any document.
+    fn erased_notes(&self) -> Vec<String> {
+        let mut notes: Vec<String> = self
+            .erased
+            .iter()
+            .take(ERASED_NOTES)
+            .map(|entry| {
+                format!(
+                    "Entry {} was erased by entry {} ({}). What it said is not in this document, whatever it was about.",
+                    entry.index, entry.erased_by, entry.reason
+                )
+            })
+            .collect();
+        if self.erased.len() > ERASED_NOTES {
+            notes.push(format!(
+                "{} more entries were erased; all are in the JSON form of this document.",
+                self.erased.len() - ERASED_NOTES
+            ));
+        }
+        notes
+    }
 }
 
 /// What every document is asked with.

@@ -232,7 +232,11 @@ pub fn compose(input: &ReleaseNotesInput<'_>) -> Result<ReleaseNotes, DocumentEr
         incidents,
         assurance,
         statements: statements(target),
-        data_notes: sentences::data_notes(&selection.deployments),
+        data_notes: [
+            sentences::data_notes(&selection.deployments),
+            input.request.ledger.erased_notes(),
+        ]
+        .concat(),
     };
     notes.title = sentences::title(&notes);
     notes.summary = sentences::summary(&notes, target);

@@ -22,6 +22,7 @@ fn view(ledger: &Ledger) -> LedgerView {
         checkpoint:
             "log.example/payments\n42\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n\n— log.example/payments AbCd\n"
                 .to_owned(),
+        erased: Vec::new(),
     }
 }
 

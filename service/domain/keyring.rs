@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use ledger::{Hash, KeyError, KeyId, PublicKey, Signer};
 
+use super::erasure::{Erasure, ErasureError, Erasures};
 use super::event::Event;
 use super::id::ProducerName;
 use super::instant::Instant;
@@ -26,6 +27,7 @@ pub struct Keyring {
     by_name: HashMap<ProducerName, usize>,
     /// In the order of their issue.
     tokens: Vec<Token>,
+    erasures: Erasures,
     origin: Option<String>,
     predecessor: Option<Predecessor>,
 }
@@ -69,6 +71,9 @@ pub enum KeyringError {
     /// The service could then record nothing, this included.
     #[error("the service's own key cannot be revoked")]
     ServiceKey,
+    /// Its content must stay, or is gone already.
+    #[error(transparent)]
+    Erasure(#[from] ErasureError),
 }
 
 /// Why a key may not sign an event.
@@ -100,6 +105,17 @@ pub enum PermissionError {
 impl Keyring {
     /// Takes in what the administration event at `index` decided.
     pub fn apply(
+        &mut self,
+        index: u64,
+        recorded_at: Instant,
+        administration: &Administration,
+    ) -> Result<(), KeyringError> {
+        self.decide(index, recorded_at, administration)?;
+        self.erasures.keep(index);
+        Ok(())
+    }
+
+    fn decide(
         &mut self,
         index: u64,
         recorded_at: Instant,
@@ -205,6 +221,20 @@ impl Keyring {
                 token.ok_or_else(|| KeyringError::NoToken(id.clone()))?.revoked_at_index = Some(index);
                 Ok(())
             }
+            Administration::EventErased {
+                index: erased,
+                reason,
+                identity,
+                ..
+            } => {
+                let erasure = Erasure {
+                    index: *erased,
+                    by: index,
+                    at: recorded_at,
+                    reason: *reason,
+                };
+                Ok(self.erasures.add(erasure, identity)?)
+            }
         }
     }
 
@@ -257,6 +287,11 @@ impl Keyring {
         self.tokens.iter().find(|token| token.id == id)
     }
 
+    /// Which content was destroyed.
+    pub fn erasures(&self) -> &Erasures {
+        &self.erasures
+    }
+
     /// The service itself.
     pub fn service(&self) -> Option<&Producer> {
         self.producers.first()
@@ -291,6 +326,22 @@ impl Keyring {
 
     /// The producer that signed an event with this key, if it may have it recorded at this time.
     pub fn permit(&self, key: &KeyId, event: &Event, recorded_at: Instant) -> Result<&Producer, PermissionError> {
+        let producer = self.valid(key, recorded_at)?;
+        producer.scope.permits(event)?;
+        if producer.registered_at_index != 0 {
+            if event.extension.received.is_some() {
+                return Err(PermissionError::Reserved("received"));
+            }
+            if event.extension.administration.is_some() {
+                return Err(PermissionError::Reserved("administration"));
+            }
+        }
+        Ok(producer)
+    }
+
+    /// The producer with this key, if it may have anything recorded at this time: all that can be asked of an event whose
+    /// content is gone.
+    pub fn valid(&self, key: &KeyId, recorded_at: Instant) -> Result<&Producer, PermissionError> {
         let producer = self.producer(key).ok_or(PermissionError::Unknown(*key))?;
         let name = || producer.name.clone();
         if let Some(index) = producer.revoked_at_index {
@@ -305,15 +356,6 @@ impl Keyring {
             && recorded_at >= until
         {
             return Err(PermissionError::Expired(name(), until));
-        }
-        producer.scope.permits(event)?;
-        if producer.registered_at_index != 0 {
-            if event.extension.received.is_some() {
-                return Err(PermissionError::Reserved("received"));
-            }
-            if event.extension.administration.is_some() {
-                return Err(PermissionError::Reserved("administration"));
-            }
         }
         Ok(producer)
     }

@@ -6,6 +6,7 @@
 pub mod artifact;
 pub mod catalogue;
 pub mod deployment;
+pub mod erasure;
 pub mod event;
 pub mod evidence;
 pub mod extension;
@@ -25,6 +26,7 @@ pub mod producer;
 pub mod reference;
 pub mod words;
 
+pub use erasure::{Erasure, ErasureReason};
 pub use event::{Body, Event, EventType, Outcome, Recorded};
 pub use extension::Extension;
 pub use id::{DeploymentId, EnvironmentName, IncidentId, ProducerName, ServiceName};

@@ -2,11 +2,14 @@
 //!
 //! Pure: ids and times come from the caller. What is permitted when is decided by [`super::keyring`].
 
+use std::borrow::Cow;
+
 use ledger::{Hash, PublicKey};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
+use super::erasure::ErasureReason;
 use super::event::{Body, Event};
 use super::extension::{Actor, Extension};
 use super::id::{EnvironmentName, ProducerName, ServiceName};
@@ -293,6 +296,18 @@ pub enum Administration {
         /// Why.
         reason: String,
     },
+    /// The envelope and the salt of an entry were destroyed in the transaction that recorded this.
+    EventErased {
+        /// Index of that entry.
+        index: u64,
+        /// Why.
+        reason: ErasureReason,
+        /// Why, in words. It stays in the log for ever: it must not repeat what was erased.
+        text: String,
+        /// What its producer, source and id were turned into, so that the same event is recognised if it is sent again: a
+        /// hash, in hex, under a key that only the service has.
+        identity: String,
+    },
 }
 
 impl Administration {
@@ -306,17 +321,19 @@ impl Administration {
             Self::ProducerRevoked { .. } => "dev.cdeventsx.shipslog-producer.revoked.0.1.0",
             Self::TokenIssued { .. } => "dev.cdeventsx.shipslog-token.issued.0.1.0",
             Self::TokenRevoked { .. } => "dev.cdeventsx.shipslog-token.revoked.0.1.0",
+            Self::EventErased { .. } => "dev.cdeventsx.shipslog-event.erased.0.1.0",
         }
     }
 
     /// What it is about.
-    pub fn subject(&self) -> &str {
+    pub fn subject(&self) -> Cow<'_, str> {
         match self {
-            Self::LogCreated { origin, .. } => origin,
-            Self::LogContinued { log_key, .. } => log_key.split('+').next().unwrap_or(log_key),
-            Self::GuardAccepted { .. } => "guard",
-            Self::ProducerRegistered { name, .. } | Self::ProducerRevoked { name, .. } => name.as_str(),
-            Self::TokenIssued { id, .. } | Self::TokenRevoked { id, .. } => id,
+            Self::LogCreated { origin, .. } => origin.into(),
+            Self::LogContinued { log_key, .. } => log_key.split('+').next().unwrap_or(log_key).into(),
+            Self::GuardAccepted { .. } => "guard".into(),
+            Self::ProducerRegistered { name, .. } | Self::ProducerRevoked { name, .. } => name.as_str().into(),
+            Self::TokenIssued { id, .. } | Self::TokenRevoked { id, .. } => id.into(),
+            Self::EventErased { index, .. } => index.to_string().into(),
         }
     }
 

@@ -2,13 +2,13 @@
 //!
 //! A route that is not in the table answers 403, whoever asks; a test compares the table with the routes.
 
-use actix_web::ResponseError;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::middleware::Next;
 use actix_web::web::Data;
+use actix_web::{HttpMessage as _, ResponseError};
 
 use super::Settings;
 use super::problem::{Kind, Problem};
@@ -43,6 +43,7 @@ pub const ROUTES: &[(Method, &str, Access)] = &[
     (Method::GET, "/v1/events/{index}", READER),
     (Method::GET, "/v1/events/{index}/envelope", READER),
     (Method::GET, "/v1/events/{index}/receipt", READER),
+    (Method::POST, "/v1/events/{index}/erasure", ADMIN),
     (Method::POST, "/v1/hooks/github", SharedSecret),
     (Method::GET, "/v1/producers", READER),
     (Method::POST, "/v1/producers", ADMIN),
@@ -130,10 +131,12 @@ fn authorise(request: &ServiceRequest, needed: Role) -> Result<(), Problem> {
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
         .map(|(_, token)| token.trim())
         .ok_or_else(|| unauthenticated("the header must be: Bearer TOKEN"))?;
-    let role = app
+    let token = app
         .authenticate(token)
         .ok_or_else(|| unauthenticated("the token is unknown or was revoked"))?;
-    if role >= needed {
+    if token.role >= needed {
+        // What is done with it may have to say who did it.
+        request.extensions_mut().insert(token);
         Ok(())
     } else {
         Err(Problem::new(

@@ -46,6 +46,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(api::events::show_event)
         .service(api::events::show_envelope)
         .service(api::events::show_receipt)
+        .service(api::erasure::erase_event)
         .service(api::hooks::github)
         .service(api::producers::list_producers)
         .service(api::producers::register_producer)

@@ -8,8 +8,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::adapter::AdapterError;
-use crate::app::{AdministrationError, DocumentsError, HookError, LogError, ReadError, RecordError};
+use crate::app::{AdministrationError, DocumentsError, HookError, LogError, ReadError, RecordError, Tombstone};
 use crate::document::DocumentError;
+use crate::domain::erasure::ErasureError;
 use crate::domain::keyring::{KeyringError, PermissionError};
 use crate::domain::parse::{EventError, EventErrorKind};
 use crate::sequencer::SubmitError;
@@ -31,6 +32,9 @@ pub struct Problem {
     /// JSON pointer (RFC 6901) to the member at fault, or the name of the parameter.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pointer: Option<String>,
+    /// What stands in the place of content that was erased.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub erased: Option<Box<Tombstone>>,
 }
 
 /// The kinds of problem: slug, status, title.
@@ -120,6 +124,7 @@ impl Problem {
             status: status.as_u16(),
             detail: detail.into(),
             pointer: None,
+            erased: None,
         }
     }
 
@@ -128,6 +133,14 @@ impl Problem {
     pub fn at(mut self, pointer: impl Into<String>) -> Self {
         self.pointer = Some(pointer.into());
         self
+    }
+
+    /// Content that is gone, with what stands in its place.
+    fn erased(detail: String, tombstone: Box<Tombstone>) -> Self {
+        Self {
+            erased: Some(tombstone),
+            ..Self::new(Kind::Erased, detail)
+        }
     }
 
     fn status(&self) -> StatusCode {
@@ -241,6 +254,11 @@ impl From<KeyringError> for Problem {
             KeyringError::TokenTaken(_) | KeyringError::NoToken(_) => Self::new(Kind::Conflict, detail).at("/id"),
             KeyringError::TokenHash => Self::new(Kind::InvalidEvent, detail).at("/secret_sha256"),
             KeyringError::Key(_) => Self::new(Kind::InvalidEvent, detail).at("/public_key"),
+            KeyringError::Erasure(error) => match error {
+                ErasureError::NoEntry(_) => Self::new(Kind::NotFound, detail),
+                ErasureError::Administrative(_) | ErasureError::Again { .. } => Self::new(Kind::Conflict, detail),
+                ErasureError::Identity => Self::internal(&error),
+            },
             KeyringError::Period => Self::new(Kind::InvalidEvent, detail).at("/valid_until"),
             KeyringError::EventType(_) => Self::new(Kind::InvalidEvent, detail).at("/event_types"),
         }
@@ -285,6 +303,7 @@ impl From<RecordError> for Problem {
             RecordError::Event(error) => error.into(),
             RecordError::Permission(error) => error.into(),
             RecordError::Conflict { .. } => Self::new(Kind::Conflict, detail).at("/context/id"),
+            RecordError::Erased(tombstone) => Self::erased(detail, tombstone),
             RecordError::Submit(error) => error.into(),
             RecordError::Store(error) => error.into(),
             RecordError::Log(error) => error.into(),
@@ -301,7 +320,7 @@ impl From<LogError> for Problem {
             LogError::NoEntry { .. } | LogError::NoTree { .. } | LogError::NoResource => {
                 Self::new(Kind::NotFound, detail)
             }
-            LogError::Erased { .. } => Self::new(Kind::Erased, detail),
+            LogError::Erased(tombstone) => Self::erased(detail, tombstone),
             LogError::Store(error) => error.into(),
         }
     }
@@ -314,7 +333,7 @@ impl From<ReadError> for Problem {
             ReadError::NotFound { .. } => Self::new(Kind::NotFound, detail),
             ReadError::Ambiguous { .. } => Self::new(Kind::Conflict, detail).at("service"),
             ReadError::TreeSize { .. } => Self::new(Kind::InvalidParameter, detail).at("tree_size"),
-            ReadError::Erased { .. } => Self::new(Kind::Erased, detail),
+            ReadError::Erased(tombstone) => Self::erased(detail, tombstone),
             ReadError::Store(error) => error.into(),
         }
     }
@@ -325,7 +344,10 @@ impl From<AdministrationError> for Problem {
         let detail = error.to_string();
         match error {
             AdministrationError::NotFound { .. } => Self::new(Kind::NotFound, detail),
-            AdministrationError::Empty { pointer } => Self::new(Kind::InvalidEvent, detail).at(pointer),
+            AdministrationError::Empty { pointer } | AdministrationError::TooLong { pointer, .. } => {
+                Self::new(Kind::InvalidEvent, detail).at(pointer)
+            }
+            AdministrationError::Store(error) => error.into(),
             AdministrationError::Key(_) => Self::new(Kind::InvalidEvent, detail).at("/public_key"),
             AdministrationError::Payload(error) => Self::internal(&error),
             AdministrationError::Record(error) => error.into(),

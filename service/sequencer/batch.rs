@@ -8,8 +8,9 @@ use ledger::{Entry, FullTile, leaf_hash};
 use super::state::State;
 use super::{Record, SubmitError};
 use crate::domain::event::{Body, Event, Phase, RunPhase};
+use crate::domain::producer::Administration;
 use crate::domain::{Instant, Outcome};
-use crate::store::{EnvelopeRow, EventRow, ReferenceRow};
+use crate::store::{EnvelopeRow, ErasureRow, EventRow, ReferenceRow};
 
 /// Names one entry for ever: event id, source, producer.
 pub(super) type Identity = (String, String, String);
@@ -32,6 +33,8 @@ pub(super) struct Plan {
     pub(super) events: Vec<EventRow>,
     pub(super) references: Vec<ReferenceRow>,
     pub(super) tiles: Vec<FullTile>,
+    /// What is destroyed with it.
+    pub(super) erasures: Vec<ErasureRow>,
     /// The log once the batch is committed.
     pub(super) after: State,
 }
@@ -50,10 +53,12 @@ pub(super) fn plan(before: &State, records: &mut [Record], mut known: HashMap<Id
     let mut events = Vec::with_capacity(records.len());
     let mut references = Vec::with_capacity(records.len() * 4);
     let mut tiles = Vec::new();
+    let mut erasures = Vec::new();
     for record in records {
         let identity = identity(record);
-        if let Some(index) = known.get(&identity) {
-            decisions.push(Decision::Known { index: *index });
+        let erased = || after.keyring.erasures().identified(&record.identity);
+        if let Some(index) = known.get(&identity).copied().or_else(erased) {
+            decisions.push(Decision::Known { index });
             continue;
         }
         let position = leaves.len();
@@ -78,6 +83,7 @@ pub(super) fn plan(before: &State, records: &mut [Record], mut known: HashMap<Id
             salt: Some(record.salt.to_vec()),
             bytes: Some(std::mem::take(&mut record.envelope)),
         });
+        erasures.extend(erasure_row(index, &record.event));
         record.row.idx = index as i64;
         record.row.recorded_ms = time_ms;
         events.push(std::mem::take(&mut record.row));
@@ -103,6 +109,7 @@ pub(super) fn plan(before: &State, records: &mut [Record], mut known: HashMap<Id
         events,
         references,
         tiles,
+        erasures,
         after,
     }
 }
@@ -157,6 +164,20 @@ pub fn reference_rows(index: u64, event: &Event) -> impl Iterator<Item = Referen
         kind: kind.as_str().to_owned(),
         idx: index as i64,
     })
+}
+
+/// What an event destroys, if it does.
+pub fn erasure_row(index: u64, event: &Event) -> Option<ErasureRow> {
+    match event.extension.administration.as_deref() {
+        Some(Administration::EventErased {
+            index: erased, reason, ..
+        }) => Some(ErasureRow {
+            idx: *erased as i64,
+            erased_by: index as i64,
+            reason: reason.as_str().to_owned(),
+        }),
+        _ => None,
+    }
 }
 
 fn outcome(body: &Body) -> Option<Outcome> {

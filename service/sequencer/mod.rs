@@ -45,6 +45,8 @@ pub struct Record {
     pub salt: [u8; 32],
     /// Commitment to the signed content.
     pub commitment: Hash,
+    /// Its producer, source and id, as they would survive its erasure.
+    pub identity: Hash,
     /// What the event says, in columns; index and time are set when it is sequenced.
     pub row: EventRow,
     /// What it can be found by; the index is set when it is sequenced.

@@ -321,6 +321,10 @@ impl Writer {
             *state = plan.after.clone();
             self.continuity.saw(state.size(), state.root);
             self.keys.replace(state.keyring.clone());
+            if !plan.erasures.is_empty() {
+                // What is in memory here would bring back what was just destroyed.
+                self.open = None;
+            }
         }
         Ok((plan, note))
     }
@@ -425,6 +429,9 @@ fn write(
     tx.append_events(&plan.events)?;
     tx.append_references(&plan.references)?;
     tx.append_tiles(&plan.tiles)?;
+    for erasure in &plan.erasures {
+        tx.erase(erasure)?;
+    }
     if stored_root(tx, before, plan.leaves.len() as u64)? != after.root {
         return Err(StoreError::Damaged(
             "the entries read back do not give the root that was computed".into(),

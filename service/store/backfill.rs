@@ -11,15 +11,25 @@ use diesel::connection::SimpleConnection;
 
 use super::StoreError;
 use super::connection::{Connect, Connection, DatabaseUrl};
+use super::erasure::empty_log;
 
 /// How often it looks.
 const INTERVAL: Duration = Duration::from_millis(100);
 /// How long it waits after a failure.
 const RETRY: Duration = Duration::from_secs(1);
 
+/// How often it tries to empty the log before it says that somebody still reads it.
+const TRIES: u32 = 10;
+
 /// Ends the thread when dropped.
 pub(super) struct Backfill {
-    _running: Sender<()>,
+    requests: Sender<Request>,
+}
+
+/// A wish for an empty write-ahead log, not only one that may be written over; the answer is whether it is.
+struct Request {
+    reply: Sender<bool>,
+    tries: u32,
 }
 
 impl Backfill {
@@ -30,44 +40,80 @@ impl Backfill {
         };
         let connection = connect.establish_writer()?;
         let connect = connect.clone();
-        let (running, ended) = channel();
+        let (requests, asked) = channel();
         std::thread::Builder::new()
             .name("backfill".into())
-            .spawn(move || run(connection, &connect, &ended))
+            .spawn(move || run(connection, &connect, &asked))
             .map_err(|error| StoreError::Open(error.to_string()))?;
-        Ok(Some(Self { _running: running }))
+        Ok(Some(Self { requests }))
+    }
+
+    /// Empties the write-ahead log. False while somebody still needs it: then it is emptied as soon as they let it.
+    pub(super) fn empty(&self) -> bool {
+        let (reply, answer) = channel();
+        // A thread that has ended leaves it to the next start, which empties the log first of all.
+        self.requests.send(Request { reply, tries: 0 }).is_ok() && answer.recv().unwrap_or(false)
     }
 }
 
 /// The writer does the same when the log is long, so nothing is lost while this fails; but somebody should know, once.
-fn run(connection: Connection, connect: &Connect, ended: &Receiver<()>) {
+fn run(connection: Connection, connect: &Connect, asked: &Receiver<Request>) {
+    let mut waiting: Vec<Request> = Vec::new();
+    let mut wanted = false;
     let mut working = Some(connection);
     let mut failed = false;
-    while let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(if failed { RETRY } else { INTERVAL }) {
+    loop {
+        match asked.recv_timeout(if failed { RETRY } else { INTERVAL }) {
+            Ok(request) => {
+                waiting.push(request);
+                wanted = true;
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
         // Never again through a connection that failed: the system may have forgotten what it did not write.
         let connection = match working.take() {
             Some(connection) => Ok(connection),
             None => connect.establish_writer(),
         };
-        let result = connection.and_then(|mut connection| {
-            if let Connection::Sqlite(sqlite) = &mut connection {
-                sqlite.batch_execute("PRAGMA wal_checkpoint(PASSIVE)")?;
-            }
-            Ok(connection)
-        });
-        match result {
-            Ok(connection) => {
+        let result = connection.and_then(|mut connection| Ok((move_log(&mut connection, wanted)?, connection)));
+        let empty = match result {
+            Ok((empty, connection)) => {
                 if failed {
                     tracing::info!("the write-ahead log is backfilled again");
                 }
                 (working, failed) = (Some(connection), false);
+                empty
             }
             Err(error) => {
                 if !failed {
                     tracing::warn!(%error, "the write-ahead log could not be backfilled; trying again");
                 }
                 failed = true;
+                false
             }
+        };
+        wanted &= !empty;
+        waiting.retain_mut(|request| {
+            request.tries += 1;
+            let answer = empty || request.tries >= TRIES;
+            if answer {
+                // Nobody may be waiting any more.
+                let _ = request.reply.send(empty);
+            }
+            !answer
+        });
+    }
+}
+
+/// Moves what the log holds; whether it was emptied, which only happens when that is wanted.
+fn move_log(connection: &mut Connection, empty: bool) -> Result<bool, StoreError> {
+    match connection {
+        Connection::Sqlite(sqlite) if empty => empty_log(sqlite),
+        Connection::Sqlite(sqlite) => {
+            sqlite.batch_execute("PRAGMA wal_checkpoint(PASSIVE)")?;
+            Ok(false)
         }
+        Connection::Postgres(_) => Ok(true),
     }
 }

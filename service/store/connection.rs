@@ -22,7 +22,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::StoreError;
 
 /// How long a connection waits for another's lock, or for the server to answer at connecting.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A writer that is paused, or whose host is gone, loses its session and with it the lock on the head, before those who
 /// wait for the lock give up. No statement of ours takes long.
@@ -128,7 +128,7 @@ impl Connect {
                 sqlite.batch_execute(
                     "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA foreign_keys = ON; \
                      PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000; \
-                     PRAGMA wal_autocheckpoint = 8000; PRAGMA trusted_schema = OFF;",
+                     PRAGMA wal_autocheckpoint = 8000; PRAGMA trusted_schema = OFF; PRAGMA secure_delete = ON;",
                 )?;
                 Ok(Connection::Sqlite(sqlite))
             }

@@ -218,7 +218,8 @@ impl ReadTx<'_> {
     pub fn named_events(&mut self, first: &str, last: &str, tree_size: u64) -> Result<Vec<i64>, StoreError> {
         let query = event::table
             .filter(event::event_id.ge(first).and(event::event_id.le(last)))
-            .filter(event::idx.lt(tree_size as i64))
+            // An erased event has no id any more, and no producer.
+            .filter(event::idx.lt(tree_size as i64).and(event::producer.ne("")))
             .order((event::event_id, event::idx))
             .limit(ROWS_PER_INSERT as i64)
             .select(event::idx);

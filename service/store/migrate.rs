@@ -24,3 +24,18 @@ pub(super) fn run(connection: &mut Connection) -> Result<(), StoreError> {
     }
     Ok(())
 }
+
+/// Whether the schema is the one that this program was written for. Changes nothing.
+pub(super) fn check(connection: &mut Connection) -> Result<(), StoreError> {
+    let pending = match connection {
+        Connection::Sqlite(sqlite) => sqlite.has_pending_migration(SQLITE),
+        Connection::Postgres(postgres) => postgres.has_pending_migration(POSTGRES),
+    };
+    match pending {
+        Ok(false) => Ok(()),
+        Ok(true) => Err(StoreError::Migrate(
+            "the schema is older than this program; start the service once to bring it up to date".into(),
+        )),
+        Err(error) => Err(StoreError::Migrate(error.to_string())),
+    }
+}

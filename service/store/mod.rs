@@ -4,11 +4,12 @@
 //! sequencer holds. Nothing here decides anything: it stores what it is given and returns what it stored.
 
 mod backfill;
-mod beyond;
 mod connection;
+mod erasure;
 mod events;
 mod guard;
 mod history;
+mod inspect;
 mod lock;
 mod log;
 mod migrate;
@@ -21,8 +22,10 @@ mod tree;
 use std::sync::Arc;
 
 pub use connection::{Connect, DatabaseUrl};
+pub use erasure::{ErasureRow, Purged};
 pub use events::{EventFilter, EventRow, end_of};
 pub use guard::GuardTable;
+pub use inspect::Stray;
 pub use log::{EnvelopeRow, HeadRow, LogRow};
 pub use page::{Cursor, CursorError};
 pub use references::{RUN, ReferenceRow};
@@ -105,11 +108,41 @@ impl From<DieselError> for StoreError {
     }
 }
 
+impl StoreError {
+    /// Whether it says that the stored bytes themselves are wrong, and not that they could not be asked for.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Damaged(_) | Self::Query(DieselError::DeserializationError(_)) => true,
+            Self::Query(DieselError::DatabaseError(kind, information)) => {
+                !matches!(
+                    kind,
+                    DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand
+                ) && DAMAGE.iter().any(|words| information.message().contains(words))
+            }
+            _ => false,
+        }
+    }
+}
+
+/// How SQLite and PostgreSQL say that what they hold is damaged.
+const DAMAGE: [&str; 10] = [
+    "malformed",
+    "is not a database",
+    "corrupt",
+    "invalid page",
+    "could not read block",
+    "could not open file",
+    "missing chunk",
+    "unexpected chunk",
+    "does not exist",
+    "no such",
+];
+
 /// An open database. Cheap to clone.
 #[derive(Clone)]
 pub struct Database {
     pool: Arc<Pool>,
-    _backfill: Arc<Option<Backfill>>,
+    backfill: Arc<Option<Backfill>>,
     _lock: Option<Arc<Lock>>,
 }
 
@@ -128,12 +161,31 @@ impl Database {
     fn open_with(connect: Connect, lock: Option<Lock>) -> Result<Self, StoreError> {
         let mut connection = connect.establish_writer()?;
         migrate::run(&mut connection)?;
+        if let Connection::Sqlite(sqlite) = &mut connection {
+            // A process that ended between an erasure and the end of its purge has left that to the next one.
+            erasure::empty_log(sqlite)?;
+        }
         let pool = Pool::new(connect)?;
         let backfill = Backfill::start(pool.connect())?;
         Ok(Self {
             pool: Arc::new(pool),
-            _backfill: Arc::new(backfill),
+            backfill: Arc::new(backfill),
             _lock: lock.map(Arc::new),
+        })
+    }
+
+    /// Opens one that is there already, to look at it: nothing is written, and its schema must be the one of this program.
+    pub fn inspect(connect: Connect) -> Result<Self, StoreError> {
+        if let DatabaseUrl::Sqlite(path) = &connect.url
+            && !path.exists()
+        {
+            return Err(StoreError::Open(format!("there is no database {}", path.display())));
+        }
+        migrate::check(&mut connect.establish_reader()?)?;
+        Ok(Self {
+            pool: Arc::new(Pool::new(connect)?),
+            backfill: Arc::new(None),
+            _lock: None,
         })
     }
 

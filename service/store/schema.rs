@@ -94,4 +94,12 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    erasure (idx) {
+        idx -> BigInt,
+        erased_by -> BigInt,
+        reason -> Text,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(event, reference, reference_run);

@@ -131,6 +131,13 @@ pub const MANIPULATIONS: &[Manipulation] = &[
             "UPDATE envelope SET salt = NULL, bytes = NULL WHERE idx = {index}"
         ));
     }),
+    way("an envelope is erased, and the log says nothing of it", ALL, |o, _| {
+        let (index, last) = (o.pick(), o.leaves.len() - 1);
+        o.run(format!(
+            "INSERT INTO erasure (idx, erased_by, reason) VALUES ({index}, {last}, 'legal-order')"
+        ));
+        o.run(format!("UPDATE envelope SET salt = NULL, bytes = NULL WHERE idx = {index}"));
+    }),
     way("an envelope is deleted", ALL, |o, _| {
         let index = o.pick();
         o.run(format!("DELETE FROM envelope WHERE idx = {index}"));

@@ -78,6 +78,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("reqwest", &["cli"]),
     ("clap", &["cli", "config.rs"]),
     ("comfy_table", &["cli"]),
+    ("indicatif", &["cli"]),
     ("minijinja", &["render"]),
     ("pulldown_cmark", &["render"]),
     ("std::env", &["cli", "config.rs"]),

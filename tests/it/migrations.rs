@@ -21,6 +21,7 @@ const TABLES: &[(&str, &str)] = &[
     ("event", ""),
     ("reference", ""),
     ("reference_run", ""),
+    ("erasure", ""),
 ];
 
 fn folders(database: &str) -> Vec<String> {
@@ -122,6 +123,11 @@ fn the_database_itself_refuses_to_rewrite_history(#[values(Backend::Sqlite, Back
     app.database
         .execute("INSERT INTO reference_run (run, value, kind, idx) VALUES (0, 'v', 'commit', 1)")
         .unwrap();
+    let index = app.record(&deployed("erased", "search", "staging", 1));
+    let erasure = serde_json::json!({ "reason": "legal-order", "text": "ordered" });
+    app.client
+        .post_json(&format!("/v1/events/{index}/erasure"), &erasure)
+        .expect(201);
     let texts: Vec<(&str, String)> = columns(&app, backend)
         .into_iter()
         .filter_map(|column| {

@@ -65,6 +65,16 @@ fn calls(app: &TestApp) -> BTreeMap<(&'static str, &'static str), Answer> {
             get(&format!("/v1/events/{index}/receipt")),
         ),
         (
+            ("post", "/v1/events/{index}/erasure"),
+            app.client.post_json(
+                &format!(
+                    "/v1/events/{}/erasure",
+                    app.record(&deployed("e4", "checkout", "production", 4))
+                ),
+                &json!({ "reason": "legal-order", "text": "ordered" }),
+            ),
+        ),
+        (
             ("post", "/v1/hooks/github"),
             app.client.send("POST", "/v1/hooks/github", &hook, Some(delivery)),
         ),

@@ -14,9 +14,14 @@ struct Bundle {
 
 impl Bundle {
     fn new(size: usize) -> Self {
+        Self::of(Log::new(size))
+    }
+
+    fn of(log: Log) -> Self {
+        let size = log.kept.len();
         let bundle = Self {
             folder: tempfile::tempdir().unwrap(),
-            log: Log::new(size),
+            log,
         };
         bundle.write(README, README_TEXT.as_bytes());
         bundle.write(CHECKPOINT, bundle.log.note().to_string().as_bytes());
@@ -198,6 +203,30 @@ fn an_erased_line_needs_a_record_of_the_erasure() {
             .collect::<Vec<_>>(),
         [(Kind::Erased, Some(2))]
     );
+}
+
+#[test]
+fn an_erased_line_stands_where_a_later_entry_names_it() {
+    let mut log = Log::new(4);
+    log.administer(&crate::domain::producer::Administration::EventErased {
+        index: 3,
+        reason: crate::domain::ErasureReason::LegalOrder,
+        text: "ordered".into(),
+        identity: "0".repeat(64),
+    });
+    let bundle = Bundle::of(log);
+    let lines = |gone: &[u64]| -> String {
+        let kept = bundle.log.kept.iter().zip(0..);
+        kept.map(|(kept, index)| match gone.contains(&index) {
+            true => erased_line(index),
+            false => line(index, &kept.salt, &kept.envelope),
+        })
+        .collect()
+    };
+    for (gone, holds) in [(&[3][..], true), (&[], false), (&[2, 3], false), (&[3, 4], false)] {
+        bundle.write("envelopes/000.p/5.jsonl", lines(gone).as_bytes());
+        assert_eq!(bundle.holds(), holds, "{gone:?}");
+    }
 }
 
 #[test]

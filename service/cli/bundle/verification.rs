@@ -125,7 +125,7 @@ fn add(folder: &Path, part: Part, audit: &mut Audit) -> Result<bool, Unreadable>
                     audit,
                     format!("{envelopes_file}: the line of entry {index} is missing or not in its exact form"),
                 );
-                audit.add(index, leaf, Content::Erased);
+                audit.add(index, leaf, Content::Unreadable);
             }
         }
     }

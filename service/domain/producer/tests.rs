@@ -160,7 +160,7 @@ fn what_is_written_is_read_back() {
         assert_eq!(event.event_type.text, decision.event_type());
         assert_eq!(
             (event.id.as_str(), event.subject_id.as_str()),
-            ("id-1", decision.subject())
+            ("id-1", &*decision.subject())
         );
         assert_eq!((event.occurred_at, event.extension.actor), (at(3), Some(human("ann"))));
 

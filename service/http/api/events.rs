@@ -198,6 +198,7 @@ pub async fn list_events(app: Data<App>, query: Query<EventsQuery>) -> Result<Js
     responses(
         (status = 200, description = "The event", body = EventView),
         (status = 404, description = "There is no such event", body = Problem, content_type = "application/problem+json"),
+        (status = 410, description = "It was erased; `erased` says by which entry, and proves both", body = Problem, content_type = "application/problem+json"),
     ),
     security(("token" = []))
 )]
@@ -213,6 +214,7 @@ pub async fn show_event(app: Data<App>, index: Path<u64>) -> Result<Json<EventVi
     responses(
         (status = 200, description = "The envelope", body = EnvelopeBody, content_type = "application/vnd.dsse.envelope.v1+json"),
         (status = 404, description = "There is no such event", body = Problem, content_type = "application/problem+json"),
+        (status = 410, description = "It was erased; `erased` says by which entry, and proves both", body = Problem, content_type = "application/problem+json"),
     ),
     security(("token" = []))
 )]
@@ -231,6 +233,7 @@ pub async fn show_envelope(app: Data<App>, index: Path<u64>) -> Result<HttpRespo
     responses(
         (status = 200, description = "The original receipt", body = ReceiptBody),
         (status = 404, description = "There is no such event", body = Problem, content_type = "application/problem+json"),
+        (status = 410, description = "It was erased; `erased` says by which entry, and proves both", body = Problem, content_type = "application/problem+json"),
     ),
     security(("token" = []))
 )]

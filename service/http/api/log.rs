@@ -216,6 +216,7 @@ pub async fn show_proof(app: Data<App>, index: Path<u64>, at: Query<TreeSize>) -
     responses(
         (status = 200, description = "`{\"index\":…,\"salt\":…,\"envelope\":{…}}` a line", body = String, content_type = "application/x-ndjson"),
         (status = 404, description = "There is no such bundle", body = Problem, content_type = "application/problem+json"),
+        (status = 410, description = "Something in it was erased by an entry that a tree of this size does not have", body = Problem, content_type = "application/problem+json"),
     ),
     security(("token" = []))
 )]

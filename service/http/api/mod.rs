@@ -2,6 +2,7 @@
 
 pub mod deployments;
 pub mod documents;
+pub mod erasure;
 pub mod events;
 pub mod health;
 pub mod hooks;

@@ -7,7 +7,8 @@ use std::thread::JoinHandle;
 
 use actix_web::dev::ServerHandle;
 use actix_web::web::Data;
-use ledger::{Checkpoint, Frontier, NoteKey, PrivateKey, Receipt, SignedNote, leaf_hash};
+use base64ct::Encoding as _;
+use ledger::{Checkpoint, Frontier, Hash, NoteKey, PrivateKey, Receipt, SignedNote, TlogProof, leaf_hash};
 use serde_json::{Value, json};
 use shipslog::app::{App, Options};
 use shipslog::clock::{Clock, ClockHand};
@@ -118,11 +119,16 @@ impl TestApp {
         let checkpoint = Checkpoint::open(&note, &self.log_key).unwrap();
         let mut tree = Frontier::empty();
         for index in 0..checkpoint.size {
-            let envelope = self
-                .client
-                .get(&format!("/v1/events/{index}/envelope"))
-                .expect(200)
-                .body;
+            let answer = self.client.get(&format!("/v1/events/{index}/envelope"));
+            if answer.status == 410 {
+                let erased = &answer.problem(410)["erased"];
+                assert_eq!(erased["index"], index);
+                tree.append(self.check_proof(index, &erased["entry"], &erased["proof"]));
+                let by = erased["erased_by"].as_u64().unwrap();
+                self.check_proof(by, &erased["erasure_entry"], &erased["erasure_proof"]);
+                continue;
+            }
+            let envelope = answer.expect(200).body;
             let receipt = self.client.get(&format!("/v1/events/{index}/receipt")).expect(200).body;
             let receipt = Receipt::parse(&receipt).unwrap();
             receipt
@@ -133,6 +139,18 @@ impl TestApp {
         }
         assert_eq!(checkpoint.root, tree.root(), "the root is that of the entries");
         assert_eq!(head["tree_size"], checkpoint.size);
+    }
+
+    /// The leaf hash of an entry that a `tlog-proof` proves to be in the log.
+    fn check_proof(&self, index: u64, entry: &Value, proof: &Value) -> Hash {
+        let entry = base64ct::Base64::decode_vec(entry.as_str().unwrap()).unwrap();
+        let leaf = leaf_hash(&entry);
+        let proof = TlogProof::parse(proof.as_str().unwrap()).unwrap();
+        assert_eq!(proof.index, index);
+        proof
+            .verify(&self.log_key, &leaf)
+            .unwrap_or_else(|error| panic!("proof of entry {index}: {error}"));
+        leaf
     }
 
     fn run(&mut self, now: Instant) {

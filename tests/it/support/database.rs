@@ -191,7 +191,8 @@ impl TestDatabase {
         }
     }
 
-    fn sqlite_path(&self) -> Option<&Path> {
+    /// The file, where there is one.
+    pub fn sqlite_path(&self) -> Option<&Path> {
         self.url.strip_prefix("sqlite:").map(Path::new)
     }
 }
@@ -210,6 +211,24 @@ impl Drop for TestDatabase {
 fn name() -> String {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     format!("test_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed))
+}
+
+/// A reader that holds on to what the database says now, until it is dropped.
+pub fn reading(path: &Path) -> SqliteConnection {
+    let mut connection = sqlite(path);
+    connection.batch_execute("BEGIN; SELECT COUNT(*) FROM entry").unwrap();
+    connection
+}
+
+/// What a query gives on a database that may be damaged.
+pub fn try_texts(path: &Path, sql: &str) -> Result<Vec<String>, String> {
+    let rows = SqliteConnection::establish(path.to_str().unwrap())
+        .map_err(|error| error.to_string())
+        .and_then(|mut connection| {
+            let rows = diesel::sql_query(sql).load::<Text>(&mut connection);
+            rows.map_err(|error| error.to_string())
+        })?;
+    Ok(rows.into_iter().map(|row| row.value).collect())
 }
 
 fn sqlite(path: &Path) -> SqliteConnection {
