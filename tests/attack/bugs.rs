@@ -121,8 +121,8 @@ pub const BUGS: &[Bug] = &[
         edits: &[
             Edit {
                 file: "service/sequencer/batch.rs",
-                find: "if let Some(index) = known.get(&identity) {",
-                replace: "if let Some(index) = known.get(&identity).filter(|_| false) {",
+                find: "known.get(&identity).copied().or_else(erased) {",
+                replace: "known.get(&identity).copied().or_else(erased).filter(|_| false) {",
             },
             Edit {
                 file: "migrations/sqlite/2026-11-23-000002_read_models/up.sql",
