@@ -5,38 +5,9 @@ use std::time::Duration;
 use rstest::rstest;
 use serde_json::Value;
 
+use crate::attack::steps::{STEPS, break_step, mend_step};
 use crate::support::events::{deployed, sign};
 use crate::support::{Backend, TestApp};
-
-/// Everything that a batch writes, step by step.
-const STEPS: [(&str, &str); 6] = [
-    ("INSERT", "entry"),
-    ("INSERT", "envelope"),
-    ("INSERT", "event"),
-    ("INSERT", "reference"),
-    ("INSERT", "checkpoint"),
-    ("UPDATE", "head"),
-];
-
-fn break_step(backend: Backend, verb: &str, table: &str) -> String {
-    match backend {
-        Backend::Sqlite => {
-            format!(
-                "CREATE TRIGGER fault BEFORE {verb} ON {table} BEGIN SELECT RAISE(ABORT, 'a fault of the test'); END"
-            )
-        }
-        Backend::Postgres => format!(
-            "CREATE TRIGGER fault BEFORE {verb} ON {table} FOR EACH ROW EXECUTE FUNCTION refuse_change('a fault of the test')"
-        ),
-    }
-}
-
-fn mend_step(backend: Backend, table: &str) -> String {
-    match backend {
-        Backend::Sqlite => "DROP TRIGGER fault".into(),
-        Backend::Postgres => format!("DROP TRIGGER fault ON {table}"),
-    }
-}
 
 #[rstest]
 fn a_batch_that_fails_at_any_step_leaves_nothing(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {

@@ -11,6 +11,8 @@
 
 mod access;
 mod architecture;
+#[path = "../attack/mod.rs"]
+mod attack;
 mod bad_events;
 mod batch;
 mod cdevents;
@@ -22,6 +24,7 @@ mod demo;
 mod documents;
 mod erasure;
 mod events;
+mod evil_operator;
 mod faults;
 mod fsck;
 mod github;

@@ -33,7 +33,6 @@ struct Text {
 impl TestDatabase {
     /// Makes one; says so and gives none where there is no PostgreSQL to test on.
     pub fn new(backend: Backend) -> Option<Self> {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
         let directory = tempfile::tempdir().unwrap();
         match backend {
             Backend::Sqlite => {
@@ -49,15 +48,28 @@ impl TestDatabase {
                     println!("skipped on PostgreSQL: SHIPSLOG_TEST_POSTGRES is not set (tests/run sets it)");
                     return None;
                 };
-                let name = format!("test_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
-                postgres(&cluster, &format!("CREATE DATABASE {name}")).unwrap();
-                let url = format!("{}/{name}", cluster.rsplit_once('/').unwrap().0);
-                Some(Self {
-                    url,
-                    cluster: Some((cluster, name)),
-                    _directory: directory,
-                })
+                Some(Self::within(&cluster))
             }
+        }
+    }
+
+    /// Makes one in a PostgreSQL.
+    pub fn within(cluster: &str) -> Self {
+        let name = name();
+        postgres(cluster, &format!("CREATE DATABASE {name}")).unwrap();
+        Self {
+            url: format!("{}/{name}", cluster.rsplit_once('/').unwrap().0),
+            cluster: Some((cluster.to_owned(), name)),
+            _directory: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    /// A SQLite file at a place of the test's choice.
+    pub fn at(path: &Path) -> Self {
+        Self {
+            url: format!("sqlite:{}", path.display()),
+            cluster: None,
+            _directory: tempfile::tempdir().unwrap(),
         }
     }
 
@@ -156,6 +168,29 @@ impl TestDatabase {
         }
     }
 
+    /// What the database's own check of its files finds: SQLite's `integrity_check`, PostgreSQL's `amcheck` where that is
+    /// installed.
+    pub fn integrity(&self) -> Vec<String> {
+        if self.sqlite_path().is_some() {
+            let mut said = self.texts("SELECT integrity_check AS value FROM pragma_integrity_check");
+            said.retain(|line| line != "ok");
+            return said;
+        }
+        if let Err(error) = self.execute("CREATE EXTENSION IF NOT EXISTS amcheck") {
+            println!("skipped: PostgreSQL's amcheck is not there ({error})");
+            return Vec::new();
+        }
+        let indexes = "SELECT bt_index_parent_check(i.indexrelid, true, true)::text FROM pg_index i \
+                       JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am a ON a.oid = c.relam \
+                       WHERE a.amname = 'btree' AND c.relnamespace = 'public'::regnamespace";
+        let heaps = "SELECT h.msg FROM pg_class c, verify_heapam(c.oid) h \
+                     WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace";
+        match self.execute(indexes) {
+            Ok(()) => self.texts(heaps),
+            Err(error) => vec![error],
+        }
+    }
+
     /// The file, where there is one.
     pub fn sqlite_path(&self) -> Option<&Path> {
         self.url.strip_prefix("sqlite:").map(Path::new)
@@ -170,6 +205,12 @@ impl Drop for TestDatabase {
             println!("{name} is left behind: {error}");
         }
     }
+}
+
+/// A name that no other test takes.
+fn name() -> String {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    format!("test_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed))
 }
 
 /// A reader that holds on to what the database says now, until it is dropped.
