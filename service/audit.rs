@@ -230,6 +230,7 @@ impl Audit {
             from: self.first.map(instant),
             to: self.first.map(|_| instant(self.last)),
             unlisted,
+            predecessor: self.keyring.predecessor().map(|predecessor| predecessor.note.clone()),
             findings: self.findings.into_values().collect(),
         }
     }

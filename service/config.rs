@@ -210,9 +210,24 @@ pub struct ServeSettings {
     /// PEM file with authorities to trust for TLS to PostgreSQL, beside the system's [env: SHIPSLOG_DATABASE_CA]
     #[arg(long, value_name = "FILE")]
     pub database_ca: Option<PathBuf>,
+    /// Keeps the newest published checkpoint in this other database, sqlite:PATH or postgres://…, instead of the file `guard` in
+    /// the data directory: for several replicas, or where whole hosts are restored [env: SHIPSLOG_GUARD]
+    #[arg(long, value_name = "URL", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub guard: Option<String>,
+    /// Free space, in MiB, below which nothing more is recorded [env: SHIPSLOG_MIN_FREE_MIB] [default: 256, or 5 % of the file
+    /// system if that is less]
+    #[arg(long, value_name = "MIB")]
+    pub min_free_mib: Option<u32>,
     /// Name of the log, set once at the first start [env: SHIPSLOG_ORIGIN] [default: a random one]
     #[arg(long, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub origin: Option<String>,
+    /// Last checkpoint of the log that this new one continues, as published; named by its second entry
+    /// [env: SHIPSLOG_PREDECESSOR]
+    #[arg(long, value_name = "FILE")]
+    pub predecessor: Option<PathBuf>,
+    /// Public key of the log that this new one continues [env: SHIPSLOG_PREDECESSOR_KEY]
+    #[arg(long, value_name = "FILE.vkey")]
+    pub predecessor_key: Option<PathBuf>,
     /// Directory whose templates replace the built-in ones [env: SHIPSLOG_TEMPLATES]
     #[arg(long, value_name = "DIR")]
     pub templates: Option<PathBuf>,
@@ -266,8 +281,14 @@ pub struct Serve {
     pub database: Option<String>,
     /// PEM file with authorities to trust for TLS to PostgreSQL.
     pub database_ca: Option<PathBuf>,
+    /// URL of the database that holds the guard; none means a file in the data directory.
+    pub guard: Option<String>,
+    /// Free space that must stay, in MiB.
+    pub min_free_mib: Option<u32>,
     /// Origin for a new log.
     pub origin: Option<String>,
+    /// File with the last checkpoint of the log that is continued, and file with that log's key.
+    pub predecessor: Option<(PathBuf, PathBuf)>,
     /// Directory of templates that replace the built-in ones.
     pub templates: Option<PathBuf>,
     /// File with the secret of GitHub's webhook.
@@ -286,6 +307,15 @@ impl ServeSettings {
     /// What flags, environment and file say together.
     pub fn resolve(self, environment: &Environment, file: &File) -> Result<Serve, ConfigError> {
         let settings = self.or(Self::of_environment(environment)?).or(file.serve.clone());
+        let predecessor = match (settings.predecessor, settings.predecessor_key) {
+            (Some(checkpoint), Some(key)) => Some((checkpoint, key)),
+            (None, None) => None,
+            (Some(_), None) | (None, Some(_)) => {
+                return Err(ConfigError::Missing(
+                    "a predecessor is named by its last checkpoint and its key: give --predecessor and --predecessor-key",
+                ));
+            }
+        };
         Ok(Serve {
             data: settings.data.ok_or(ConfigError::Missing(
                 "no data directory: give --data DIR (or SHIPSLOG_DATA); an empty or new directory will be set up",
@@ -293,7 +323,10 @@ impl ServeSettings {
             listen: settings.listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8080))),
             database: settings.database,
             database_ca: settings.database_ca,
+            guard: settings.guard,
+            min_free_mib: settings.min_free_mib,
             origin: settings.origin,
+            predecessor,
             templates: settings.templates,
             github_secret_file: settings.github_secret_file,
             public_log: settings.public_log.unwrap_or(true),
@@ -310,7 +343,11 @@ impl ServeSettings {
             listen: environment.parse("SHIPSLOG_LISTEN")?,
             database: environment.text("SHIPSLOG_DATABASE"),
             database_ca: environment.path("SHIPSLOG_DATABASE_CA"),
+            guard: environment.text("SHIPSLOG_GUARD"),
+            min_free_mib: environment.parse("SHIPSLOG_MIN_FREE_MIB")?,
             origin: environment.text("SHIPSLOG_ORIGIN"),
+            predecessor: environment.path("SHIPSLOG_PREDECESSOR"),
+            predecessor_key: environment.path("SHIPSLOG_PREDECESSOR_KEY"),
             templates: environment.path("SHIPSLOG_TEMPLATES"),
             github_secret_file: environment.path("SHIPSLOG_GITHUB_SECRET_FILE"),
             public_log: environment.parse("SHIPSLOG_PUBLIC_LOG")?,
@@ -326,7 +363,11 @@ impl ServeSettings {
             listen: self.listen.or(other.listen),
             database: self.database.or(other.database),
             database_ca: self.database_ca.or(other.database_ca),
+            guard: self.guard.or(other.guard),
+            min_free_mib: self.min_free_mib.or(other.min_free_mib),
             origin: self.origin.or(other.origin),
+            predecessor: self.predecessor.or(other.predecessor),
+            predecessor_key: self.predecessor_key.or(other.predecessor_key),
             templates: self.templates.or(other.templates),
             github_secret_file: self.github_secret_file.or(other.github_secret_file),
             public_log: self.public_log.or(other.public_log),

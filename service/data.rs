@@ -46,6 +46,7 @@ const LOG_KEY: &str = "log.key.pem";
 const SERVICE_KEY: &str = "service.key.pem";
 const VKEY: &str = "log.vkey";
 const ORIGIN: &str = "origin";
+const GUARD: &str = "guard";
 const ADMIN_TOKEN: &str = "admin.token";
 
 impl DataDirectory {
@@ -186,6 +187,11 @@ impl WitnessDirectory {
     pub fn evidence_path(&self) -> PathBuf {
         self.path.join("evidence")
     }
+}
+
+/// Where the newest published checkpoint is kept unless another place is named.
+pub fn guard_path(directory: &Path) -> PathBuf {
+    directory.join(GUARD)
 }
 
 fn key(path: &Path, entropy: &Entropy) -> Result<PrivateKey, DataError> {

@@ -6,13 +6,14 @@ use ledger::PublicKey;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::{Accepted, App, RecordError};
+use super::{Accepted, App, RecordError, log};
 use crate::domain::extension::Actor;
 use crate::domain::keyring::Keyring;
 use crate::domain::parse::CDEVENT_JSON;
 use crate::domain::producer::{Administration, Producer, Scope};
-use crate::domain::{EnvironmentName, Instant, ProducerName, ServiceName};
+use crate::domain::{EnvironmentName, Instant, Predecessor, ProducerName, ServiceName};
 use crate::entropy::EntropyError;
+use crate::sequencer::SubmitError;
 use crate::store::StoreError;
 
 /// A producer to register.
@@ -171,6 +172,34 @@ impl App {
             self.administer(administration, None).await?;
         }
         Ok(())
+    }
+
+    /// Names the log that this one continues. Nothing happens if it was named before.
+    pub async fn name_predecessor(&self, predecessor: &Predecessor) -> Result<(), AdministrationError> {
+        if self.keyring().predecessor() == Some(predecessor) {
+            return Ok(());
+        }
+        let administration = Administration::LogContinued {
+            log_key: predecessor.log_key.clone(),
+            checkpoint: predecessor.note.clone(),
+        };
+        self.administer(administration, None).await.map(drop)
+    }
+
+    /// Records that the operator goes on without a guard, and from which checkpoint.
+    pub async fn accept_missing_guard(&self, reason: String) -> Result<Accepted, AdministrationError> {
+        if reason.trim().is_empty() {
+            return Err(AdministrationError::Empty { pointer: "/reason" });
+        }
+        let database = self.database().clone();
+        let published = tokio::task::spawn_blocking(move || database.read(log::published));
+        let checkpoint = published
+            .await
+            .map_err(|_| SubmitError::Stopped)
+            .map_err(RecordError::from)?
+            .map_err(RecordError::from)?;
+        self.administer(Administration::GuardAccepted { reason, checkpoint }, None)
+            .await
     }
 
     /// The source of events that the service itself asserts.

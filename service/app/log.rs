@@ -1,12 +1,10 @@
 //! The log for those who verify it: checkpoint, tiles, entry bundles, proofs, envelopes.
 
-use std::collections::HashMap;
-
-use ledger::{Edge, Entry, Envelope, Hash, NodeId, ProofPlan, SignedNote, TileId, TilePath, TlogProof, sha256};
+use ledger::{Entry, Envelope, Hash, NodeId, ProofPlan, SignedNote, TilePath, TlogProof, sha256};
 
 use super::erasure::tombstone;
 use super::{App, Tombstone};
-use crate::store::{EnvelopeRow, ReadTx, StoreError};
+use crate::store::{EnvelopeRow, Nodes, ReadTx, StoreError};
 
 /// Entries of one bundle, hashes of one tile.
 const TILE_WIDTH: u64 = 256;
@@ -150,6 +148,12 @@ pub(super) fn summary(tx: &mut ReadTx<'_>) -> Result<LogSummary, LogError> {
     })
 }
 
+/// The newest published checkpoint, within a snapshot.
+pub(super) fn published(tx: &mut ReadTx<'_>) -> Result<String, LogError> {
+    let (size, _) = tx.published()?.ok_or(LogError::NoResource)?;
+    tx.checkpoint(size)?.ok_or(LogError::NoResource)
+}
+
 /// The inclusion proof of an entry in the tree of `size`, from stored tiles and the edge.
 pub(super) fn inclusion(tx: &mut ReadTx<'_>, index: u64, size: u64) -> Result<Vec<Hash>, LogError> {
     let plan = ProofPlan::inclusion(index, size).ok_or(LogError::NoEntry { index })?;
@@ -158,52 +162,12 @@ pub(super) fn inclusion(tx: &mut ReadTx<'_>, index: u64, size: u64) -> Result<Ve
 
 /// The root of the tree of `size`, from stored tiles and the edge.
 pub(super) fn root(tx: &mut ReadTx<'_>, size: u64) -> Result<Hash, LogError> {
-    let Some(plan) = ProofPlan::root(size) else {
-        return Ok(Hash::EMPTY_ROOT);
-    };
-    let hashes = assemble(tx, &plan)?;
-    hashes.into_iter().next().ok_or(LogError::NoTree { size })
+    Ok(tx.root(size)?)
 }
 
 /// The hashes of a plan, from stored tiles and the edge.
 pub(super) fn assemble(tx: &mut ReadTx<'_>, plan: &ProofPlan) -> Result<Vec<Hash>, LogError> {
-    let mut nodes = Nodes::load(tx)?;
-    let mut fetched = HashMap::new();
-    for id in plan.nodes() {
-        fetched.insert(id, nodes.node(tx, id)?);
-    }
-    plan.assemble(|id| fetched.get(&id).copied())
-        .map_err(|error| StoreError::Damaged(error.to_string()).into())
-}
-
-/// Complete subtrees of the committed tree.
-struct Nodes {
-    edge: Edge,
-    tile: Option<ledger::FullTile>,
-}
-
-impl Nodes {
-    fn load(tx: &mut ReadTx<'_>) -> Result<Self, StoreError> {
-        let head = tx
-            .head()?
-            .ok_or_else(|| StoreError::Damaged("there is no head".into()))?;
-        let edge = Edge::decode(head.tree_size, &head.edge).map_err(|error| StoreError::Damaged(error.to_string()))?;
-        Ok(Self { edge, tile: None })
-    }
-
-    fn node(&mut self, tx: &mut ReadTx<'_>, id: NodeId) -> Result<Hash, StoreError> {
-        if let Some(hash) = self.edge.node(id) {
-            return Ok(hash);
-        }
-        let tile_id = TileId::of(id);
-        if self.tile.as_ref().is_none_or(|tile| tile.id() != tile_id) {
-            self.tile = tx.tile(tile_id)?;
-        }
-        self.tile
-            .as_ref()
-            .and_then(|tile| tile.node(id))
-            .ok_or_else(|| StoreError::Damaged(format!("tile {}/{} is missing", tile_id.level, tile_id.index)))
-    }
+    Ok(tx.assemble(plan)?)
 }
 
 fn tile_bytes(tx: &mut ReadTx<'_>, path: &TilePath, size: u64) -> Result<Vec<u8>, LogError> {

@@ -18,13 +18,15 @@ mod tokens;
 
 use std::thread::JoinHandle;
 
-use ledger::{NoteSigner, PrivateKey};
+use ledger::{Checkpoint, Hash, NoteSigner, PrivateKey};
 
 use crate::clock::Clock;
+use crate::disk::Disk;
 use crate::domain::ProducerName;
 use crate::entropy::Entropy;
+use crate::guard::{Guard, GuardError};
 use crate::render::Templates;
-use crate::sequencer::{self, Sequencer};
+use crate::sequencer::{self, Readiness, Sequencer};
 use crate::store::{Database, LogRow, StoreError};
 
 use identity::IdentityKey;
@@ -58,6 +60,13 @@ pub struct Options {
     pub queue: usize,
     /// Whether the database must hold the log already: an empty one in its place would begin a second history.
     pub log_exists: bool,
+    /// Holds the newest published checkpoint.
+    pub guard: Guard,
+    /// Goes on without a guard where it is missing. The operator's word for it belongs in the log:
+    /// [`App::accept_missing_guard`].
+    pub accept_missing_guard: bool,
+    /// What the service writes to.
+    pub disk: Disk,
     /// Secret shared with GitHub, if its deliveries are taken.
     pub github_secret: Option<String>,
     /// Templates of documents.
@@ -106,6 +115,19 @@ pub enum OpenError {
          begin a new log in an empty data directory"
     )]
     NoLog,
+    /// The guard of a new log could not be made.
+    #[error(transparent)]
+    Guard(#[from] GuardError),
+    /// The database holds no log, although one was published.
+    #[error(
+        "the database holds no log, but {place} holds a checkpoint of {size} entries: connect the database that holds it, or restore it"
+    )]
+    Published {
+        /// Where the checkpoint is.
+        place: String,
+        /// What it says.
+        size: u64,
+    },
     /// Opening it ended abnormally.
     #[error("opening the log ended abnormally")]
     Aborted,
@@ -118,36 +140,54 @@ impl App {
     /// Opens the log in a database, creating it if there is none. The thread handle is the writer's: it ends after the
     /// app is dropped and everything queued is durable.
     pub async fn open(database: Database, options: Options) -> Result<(Self, JoinHandle<()>), OpenError> {
-        let origin = options.signer.key().name().to_owned();
+        let Options {
+            signer,
+            service_key,
+            clock,
+            entropy,
+            queue,
+            log_exists,
+            mut guard,
+            accept_missing_guard,
+            disk,
+            github_secret,
+            templates,
+            policy,
+        } = options;
+        let (origin, opening_clock) = (signer.key().name().to_owned(), clock.clone());
         // On a thread that may wait for the database: asynchronous code must not.
         let opening = tokio::task::spawn_blocking(move || {
-            create_or_compare(&database, &options)?;
+            let clock = opening_clock;
+            create_or_compare(&database, &signer, log_exists, &clock, &mut guard)?;
             let settings = sequencer::Settings {
-                queue: options.queue,
-                signer: options.signer.clone(),
-                clock: options.clock.clone(),
+                queue,
+                signer,
+                clock,
+                guard,
+                accept_missing_guard,
+                disk,
             };
             let started = Sequencer::start(&database, settings)?;
-            Ok::<_, OpenError>((database, options, started))
+            Ok::<_, OpenError>((database, started))
         });
-        let (database, options, (sequencer, writer)) = opening.await.map_err(|_| OpenError::Aborted)??;
+        let (database, (sequencer, writer)) = opening.await.map_err(|_| OpenError::Aborted)??;
         let name = crate::domain::producer::SERVICE_PRODUCER
             .parse()
             .map_err(|_| StoreError::Damaged("the service has no name".into()))?;
         let app = Self {
             database,
             sequencer,
-            identities: IdentityKey::of(&options.service_key, &origin),
+            identities: IdentityKey::of(&service_key, &origin),
             service: ServiceIdentity {
-                key: options.service_key,
+                key: service_key,
                 name,
                 origin,
             },
-            clock: options.clock,
-            entropy: options.entropy,
-            github_secret: options.github_secret,
-            templates: options.templates,
-            policy: options.policy,
+            clock,
+            entropy,
+            github_secret,
+            templates,
+            policy,
         };
         app.begin().await?;
         Ok((app, writer))
@@ -157,26 +197,59 @@ impl App {
     pub fn database(&self) -> &Database {
         &self.database
     }
+
+    /// Whether it can do its work, and what keeps it from that.
+    pub fn readiness(&self) -> &Readiness {
+        self.sequencer.readiness()
+    }
 }
 
-fn create_or_compare(database: &Database, options: &Options) -> Result<(), OpenError> {
-    let log_key = options.signer.key();
-    let (vkey, origin) = (log_key.to_string(), log_key.name());
+fn create_or_compare(
+    database: &Database,
+    signer: &NoteSigner,
+    log_exists: bool,
+    clock: &Clock,
+    guard: &mut Guard,
+) -> Result<(), OpenError> {
+    let (vkey, origin) = (signer.key().to_string(), signer.key().name());
     match database.read(|tx| tx.log())? {
         Some(row) if row.log_key == vkey && row.origin == origin => Ok(()),
         Some(row) => Err(OpenError::OtherLog {
             found: row.log_key,
             expected: vkey,
         }),
-        None if options.log_exists => Err(OpenError::NoLog),
+        None if log_exists => Err(OpenError::NoLog),
         None => {
+            make_guard(guard, signer)?;
             let row = LogRow {
                 id: 0,
                 origin: origin.to_owned(),
                 log_key: vkey,
-                created_ms: options.clock.now().as_millis(),
+                created_ms: clock.now().as_millis(),
             };
             Ok(database.writer()?.transaction(|tx| tx.create_log(&row))?)
         }
     }
+}
+
+/// The guard of a new log says that nothing was published yet. It is there before the log is: nothing else makes one.
+fn make_guard(guard: &mut Guard, signer: &NoteSigner) -> Result<(), OpenError> {
+    if let Some(held) = guard.read()? {
+        let (place, size) = (guard.describe(), held.checkpoint.size);
+        // Creating the log was interrupted.
+        return if size == 0 {
+            Ok(())
+        } else {
+            Err(OpenError::Published { place, size })
+        };
+    }
+    let empty = Checkpoint {
+        origin: signer.key().name().to_owned(),
+        size: 0,
+        root: Hash::EMPTY_ROOT,
+    };
+    let note = empty
+        .sign(signer)
+        .map_err(|error| StoreError::Damaged(error.to_string()))?;
+    Ok(guard.create(&note)?)
 }

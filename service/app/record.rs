@@ -194,7 +194,7 @@ impl App {
 impl App {
     /// Turns the writer's answer into the caller's.
     async fn accept(&self, sequenced: Sequenced) -> Result<Accepted, RecordError> {
-        let (index, same) = match sequenced {
+        let (index, record) = match sequenced {
             Sequenced::Fresh(committed) => {
                 let receipt = committed.into_receipt()?;
                 return Ok(Accepted {
@@ -203,15 +203,17 @@ impl App {
                     receipt,
                 });
             }
-            Sequenced::Known { index, record } => (index, SameContent::of(&record.verified)),
+            Sequenced::Known { index, record } => (index, record),
         };
+        let (same, salt) = (SameContent::of(&record.verified), record.salt);
         let database = self.database.clone();
         let receipt = tokio::task::spawn_blocking(move || database.read(|tx| original(tx, index, &same)))
             .await
             .map_err(|_| SubmitError::Stopped)??;
         Ok(Accepted {
             index,
-            fresh: false,
+            // Its own salt: it is there because of this call, whose commit was found only afterwards.
+            fresh: receipt.salt == salt,
             receipt,
         })
     }

@@ -133,6 +133,9 @@ pub struct Report {
     /// Keys that the log registered and the caller does not know, where the caller brought a list.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unlisted: Vec<Unlisted>,
+    /// The last checkpoint of the log that this one says it continues, as published. That log's key must be checked elsewhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub predecessor: Option<String>,
     /// What is wrong, the first of each kind. Empty: everything is as it was recorded.
     pub findings: Vec<Finding>,
 }

@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::output::{Format, print, print_json};
+use super::serve::database_url;
 use super::verify::{log_key, summary};
 use super::{Context, Failure};
 use crate::app::{self, Progress};
 use crate::config::ServeSettings;
-use crate::store::{Connect, Database, DatabaseUrl, StoreError};
+use crate::store::{Connect, Database, StoreError};
 
 const MIB: f64 = 1_048_576.0;
 
@@ -35,10 +36,7 @@ impl Fsck {
     pub fn run(self, context: &Context) -> Result<(), Failure> {
         let settings = self.settings.resolve(&context.environment, &context.file)?;
         let key = log_key(&self.log_key.unwrap_or_else(|| settings.data.join("log.vkey")))?;
-        let url = match &settings.database {
-            Some(url) => DatabaseUrl::parse(url).map_err(|error| cannot(&error))?,
-            None => DatabaseUrl::Sqlite(settings.data.join("shipslog.db")),
-        };
+        let url = database_url(&settings).map_err(|error| Failure::unclear(error.to_string()))?;
         let database = Connect::new(url, settings.database_ca)
             .and_then(Database::inspect)
             .map_err(|error| cannot(&error))?;

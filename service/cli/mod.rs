@@ -14,6 +14,7 @@ mod event;
 mod export;
 mod fsck;
 mod git;
+mod guard;
 mod keys;
 mod monitor;
 mod openapi;
@@ -102,6 +103,9 @@ enum Command {
     Monitor(monitor::Monitor),
     /// Cosign the checkpoints of other logs, each only if it continues the one before
     Witness(witness::WitnessArguments),
+    /// Show what was published last, and go on where the guard that keeps it was lost
+    #[command(subcommand)]
+    Guard(guard::Command),
     /// Print the OpenAPI document of the HTTP interface
     Openapi,
 }
@@ -192,6 +196,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Fsck(fsck) => fsck.run(&context),
         Command::Monitor(monitor) => monitor.run(&context),
         Command::Witness(witness) => witness.run(&context),
+        Command::Guard(command) => command.run(&context),
         Command::Openapi => openapi::run(),
     }
 }

@@ -6,18 +6,22 @@ use std::path::Path;
 use std::thread::JoinHandle;
 
 use actix_web::web::Data;
+use ledger::NoteKey;
 
 use super::Context;
 use super::Failure;
 use crate::app::{App, NewToken, Options, WitnessPolicy};
 use crate::clock::Clock;
 use crate::config::{Serve, ServeSettings};
-use crate::data::DataDirectory;
+use crate::data::{DataDirectory, guard_path};
+use crate::disk::Disk;
+use crate::domain::Predecessor;
 use crate::domain::producer::Role;
 use crate::entropy::Entropy;
+use crate::guard::Guard;
 use crate::http;
 use crate::render::Templates;
-use crate::store::{Connect, Database, DatabaseUrl};
+use crate::store::{Connect, Database, DatabaseUrl, StoreError};
 use crate::telemetry;
 use crate::witness::Witness;
 use crate::witnesses::Witnesses;
@@ -87,12 +91,36 @@ fn http_settings(public_log: bool) -> http::Settings {
 
 /// Opens the data directory and the database, setting both up where they are new.
 pub async fn open(settings: &Serve, clock: Clock, entropy: Entropy) -> Result<Service, Failure> {
+    open_with(settings, clock, entropy, false).await
+}
+
+/// The same; going on where the guard of a published log is missing, if the operator says so.
+pub async fn open_with(
+    settings: &Serve,
+    clock: Clock,
+    entropy: Entropy,
+    accept_missing_guard: bool,
+) -> Result<Service, Failure> {
     let refused = |error: &dyn std::fmt::Display| Failure::refused(error.to_string());
+    // Before anything is made: a typing error must not begin a log.
+    let predecessor = settings
+        .predecessor
+        .as_ref()
+        .map(|(checkpoint, key)| predecessor(checkpoint, key));
+    let predecessor = predecessor.transpose()?;
     let mut data = DataDirectory::open(&settings.data, &entropy).map_err(|error| refused(&error))?;
     let origin = match settings.origin.as_deref().or(data.origin()) {
         Some(origin) => origin.to_owned(),
         None => random_origin(&entropy).map_err(|error| refused(&error))?,
     };
+    if predecessor
+        .as_ref()
+        .is_some_and(|predecessor| predecessor.checkpoint.origin == origin)
+    {
+        return Err(refused(
+            &"the predecessor has the same origin; a new log needs a new one (--origin)",
+        ));
+    }
     let signer = data.log_signer(&origin).map_err(|error| refused(&error))?;
     let log_key = signer.key().clone();
     let url = match &settings.database {
@@ -102,7 +130,9 @@ pub async fn open(settings: &Serve, clock: Clock, entropy: Entropy) -> Result<Se
     let connect = url
         .and_then(|url| Connect::new(url, settings.database_ca.clone()))
         .map_err(|error| refused(&error))?;
-    let opening = tokio::task::spawn_blocking(move || Database::open(connect)).await;
+    let disk = disk(settings, &connect.url);
+    let guard = guard(settings, log_key.clone())?;
+    let opening = tokio::task::spawn_blocking(move || Database::serve(connect)).await;
     let database = opening
         .map_err(|error| refused(&error))?
         .map_err(|error| refused(&error))?;
@@ -113,6 +143,9 @@ pub async fn open(settings: &Serve, clock: Clock, entropy: Entropy) -> Result<Se
         entropy,
         queue: QUEUE,
         log_exists: data.has_log(),
+        guard,
+        accept_missing_guard,
+        disk,
         github_secret: settings.github_secret_file.as_deref().map(secret).transpose()?,
         templates: templates(settings.templates.as_deref())?,
         policy: settings.policy.as_deref().map(policy).transpose()?,
@@ -120,10 +153,65 @@ pub async fn open(settings: &Serve, clock: Clock, entropy: Entropy) -> Result<Se
     let clock = options.clock.clone();
     let (app, writer) = App::open(database, options).await.map_err(|error| refused(&error))?;
     data.keep_log_key(&log_key).map_err(|error| refused(&error))?;
+    if let Some(predecessor) = predecessor {
+        let named = app.name_predecessor(&predecessor).await;
+        named.map_err(|error| refused(&error))?;
+    }
     first_token(&app, &data).await?;
     let app = Data::new(app);
     let witnesses = Witnesses::start(&app.clone().into_inner(), log_key, clock).map_err(|error| refused(&error))?;
     Ok(Service { app, writer, witnesses })
+}
+
+/// The database of a log that exists already.
+pub fn database_url(settings: &Serve) -> Result<DatabaseUrl, StoreError> {
+    let url = match &settings.database {
+        Some(url) => DatabaseUrl::parse(url)?,
+        None => DatabaseUrl::Sqlite(settings.data.join("shipslog.db")),
+    };
+    match &url {
+        DatabaseUrl::Sqlite(path) if !path.exists() => {
+            Err(StoreError::Open(format!("there is no database {}", path.display())))
+        }
+        DatabaseUrl::Sqlite(_) | DatabaseUrl::Postgres(_) => Ok(url),
+    }
+}
+
+/// The directories that the service writes to.
+fn disk(settings: &Serve, url: &DatabaseUrl) -> Disk {
+    let mut directories = vec![settings.data.clone()];
+    if let DatabaseUrl::Sqlite(path) = url {
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let parent = parent.unwrap_or(Path::new(".")).to_owned();
+        if !directories.contains(&parent) {
+            directories.push(parent);
+        }
+    }
+    Disk::new(directories, settings.min_free_mib.map(|mib| u64::from(mib) << 20))
+}
+
+/// The log that this one continues, with the checkpoint it ended with.
+fn predecessor(checkpoint: &Path, key: &Path) -> Result<Predecessor, Failure> {
+    let read = |path: &Path| {
+        std::fs::read_to_string(path).map_err(|error| Failure::unclear(format!("{}: {error}", path.display())))
+    };
+    Predecessor::open(read(key)?.trim_end(), &read(checkpoint)?)
+        .map_err(|error| Failure::refused(format!("{}: {error}", checkpoint.display())))
+}
+
+/// Where the newest published checkpoint is kept.
+pub fn guard(settings: &Serve, log_key: NoteKey) -> Result<Guard, Failure> {
+    let Some(url) = &settings.guard else {
+        return Ok(Guard::file(guard_path(&settings.data), log_key));
+    };
+    let refused = |error: &dyn std::fmt::Display| Failure::refused(format!("--guard: {error}"));
+    if settings.database.as_ref() == Some(url) {
+        return Err(refused(
+            &"the guard must not be in the database that it guards: both would be restored together",
+        ));
+    }
+    let connect = DatabaseUrl::parse(url).and_then(|url| Connect::new(url, settings.database_ca.clone()));
+    Ok(Guard::database(connect.map_err(|error| refused(&error))?, log_key))
 }
 
 /// Makes sure that somebody can get in: a log without any admin token gets one, kept in the data directory.

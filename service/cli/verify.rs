@@ -124,6 +124,14 @@ pub fn summary(verified: bool, origin: &str, report: &Report) -> String {
     if let (Some(from), Some(to)) = (report.from, report.to) {
         lines.push(format!("  recorded    {from} to {to}"));
     }
+    if let Some(predecessor) = &report.predecessor {
+        let mut text = predecessor.lines();
+        let (origin, size) = (text.next().unwrap_or(""), text.next().unwrap_or(""));
+        lines.push(format!(
+            "  continues   {}, which ended with {size} entries",
+            clean(origin)
+        ));
+    }
     for (title, counts) in [
         (
             "producers ",

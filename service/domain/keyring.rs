@@ -11,6 +11,7 @@ use super::erasure::{Erasure, ErasureError, Erasures};
 use super::event::Event;
 use super::id::ProducerName;
 use super::instant::Instant;
+use super::predecessor::Predecessor;
 use super::producer::{Administration, Producer, SERVICE_PRODUCER, Scope, ScopeError, Token};
 
 /// Most keys that are tried for a signature that does not say which key made it.
@@ -28,6 +29,7 @@ pub struct Keyring {
     tokens: Vec<Token>,
     erasures: Erasures,
     origin: Option<String>,
+    predecessor: Option<Predecessor>,
 }
 
 /// Why an administration event does not fit what came before it.
@@ -36,6 +38,9 @@ pub enum KeyringError {
     /// The log does not begin with its creation, or is created twice.
     #[error("a log is created once, by its entry 0")]
     Creation,
+    /// Another log is continued by entry 1, or never, and not by itself.
+    #[error("the predecessor cannot be named: {0}")]
+    Predecessor(String),
     /// Somebody else's name.
     #[error("the producer name {0} is taken")]
     NameTaken(ProducerName),
@@ -136,6 +141,21 @@ impl Keyring {
                 Ok(())
             }
             _ if self.origin.is_none() => Err(KeyringError::Creation),
+            Administration::LogContinued { log_key, checkpoint } => {
+                if index != 1 {
+                    return Err(KeyringError::Predecessor(format!(
+                        "entry 1 names it or none does, and this is entry {index}"
+                    )));
+                }
+                let predecessor = Predecessor::open(log_key, checkpoint).map_err(KeyringError::Predecessor)?;
+                if self.origin.as_deref() == Some(&predecessor.checkpoint.origin) {
+                    return Err(KeyringError::Predecessor("it has the same origin".to_owned()));
+                }
+                self.predecessor = Some(predecessor);
+                Ok(())
+            }
+            // For those who read the log: it changes nothing about who may do what.
+            Administration::GuardAccepted { .. } => Ok(()),
             Administration::ProducerRegistered {
                 name,
                 public_key,
@@ -275,6 +295,11 @@ impl Keyring {
     /// The service itself.
     pub fn service(&self) -> Option<&Producer> {
         self.producers.first()
+    }
+
+    /// The log that this one continues.
+    pub fn predecessor(&self) -> Option<&Predecessor> {
+        self.predecessor.as_ref()
     }
 
     /// The origin of the log.

@@ -237,6 +237,20 @@ pub enum Administration {
         /// The service's own public key, PEM of a SubjectPublicKeyInfo.
         public_key: String,
     },
+    /// Entry 1 of a log that continues another one, whose database was lost or went back.
+    LogContinued {
+        /// The other log's key, as a C2SP vkey.
+        log_key: String,
+        /// Its last signed checkpoint, as published.
+        checkpoint: String,
+    },
+    /// The operator went on without the guard that kept the newest published checkpoint.
+    GuardAccepted {
+        /// Why the database was taken to be the newest copy all the same.
+        reason: String,
+        /// The newest published checkpoint in that database.
+        checkpoint: String,
+    },
     /// A public key may sign events from here on.
     ProducerRegistered {
         /// What people call it.
@@ -301,6 +315,8 @@ impl Administration {
     pub const fn event_type(&self) -> &'static str {
         match self {
             Self::LogCreated { .. } => "dev.cdeventsx.shipslog-log.created.0.1.0",
+            Self::LogContinued { .. } => "dev.cdeventsx.shipslog-log.continued.0.1.0",
+            Self::GuardAccepted { .. } => "dev.cdeventsx.shipslog-guard.accepted.0.1.0",
             Self::ProducerRegistered { .. } => "dev.cdeventsx.shipslog-producer.registered.0.1.0",
             Self::ProducerRevoked { .. } => "dev.cdeventsx.shipslog-producer.revoked.0.1.0",
             Self::TokenIssued { .. } => "dev.cdeventsx.shipslog-token.issued.0.1.0",
@@ -313,6 +329,8 @@ impl Administration {
     pub fn subject(&self) -> Cow<'_, str> {
         match self {
             Self::LogCreated { origin, .. } => origin.into(),
+            Self::LogContinued { log_key, .. } => log_key.split('+').next().unwrap_or(log_key).into(),
+            Self::GuardAccepted { .. } => "guard".into(),
             Self::ProducerRegistered { name, .. } | Self::ProducerRevoked { name, .. } => name.as_str().into(),
             Self::TokenIssued { id, .. } | Self::TokenRevoked { id, .. } => id.into(),
             Self::EventErased { index, .. } => index.to_string().into(),

@@ -72,6 +72,12 @@ pub enum Kind {
     Unconfirmed,
     /// The database is not there.
     Unavailable,
+    /// The database is not the newest copy of the log.
+    ReadOnlyGuard,
+    /// The disk is nearly full.
+    StorageLow,
+    /// The service cannot do its work now.
+    NotReady,
     /// A fault of ours.
     Internal,
 }
@@ -102,6 +108,9 @@ impl Kind {
             Self::Busy => ("busy", StatusCode::SERVICE_UNAVAILABLE, "Busy"),
             Self::Unconfirmed => ("unconfirmed", StatusCode::SERVICE_UNAVAILABLE, "Outcome not known"),
             Self::Unavailable => ("unavailable", StatusCode::SERVICE_UNAVAILABLE, "Unavailable"),
+            Self::ReadOnlyGuard => ("read-only-guard", StatusCode::SERVICE_UNAVAILABLE, "Read-only"),
+            Self::StorageLow => ("storage-low", StatusCode::INSUFFICIENT_STORAGE, "Storage is low"),
+            Self::NotReady => ("not-ready", StatusCode::SERVICE_UNAVAILABLE, "Not ready"),
             Self::Internal => ("internal", StatusCode::INTERNAL_SERVER_ERROR, "Internal error"),
         }
     }
@@ -178,12 +187,14 @@ impl ResponseError for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Busy(_) => Self::new(Kind::Busy, "all database connections are in use; try again"),
-            StoreError::Open(_) | StoreError::Unconfirmed(_) | StoreError::HeadMoved => {
+            StoreError::Busy(_) => Self::new(Kind::Busy, "no database connection became free; try again"),
+            StoreError::Full(_) => Self::new(Kind::StorageLow, error.to_string()),
+            StoreError::Open(_) | StoreError::Lost(_) | StoreError::Unconfirmed(_) | StoreError::HeadMoved => {
                 tracing::error!(%error, "the database failed");
                 Self::new(Kind::Unavailable, "the database cannot be reached; try again")
             }
             StoreError::Url(_)
+            | StoreError::InUse(_)
             | StoreError::Unsafe { .. }
             | StoreError::Migrate(_)
             | StoreError::Query(_)
@@ -205,6 +216,8 @@ impl From<SubmitError> for Problem {
                 )
             }
             SubmitError::Unconfirmed => Self::new(Kind::Unconfirmed, detail),
+            SubmitError::ReadOnly(_) => Self::new(Kind::ReadOnlyGuard, detail),
+            SubmitError::StorageLow(_) => Self::new(Kind::StorageLow, detail),
             SubmitError::Permission(error) => error.into(),
             SubmitError::Keyring(error) => error.into(),
             SubmitError::Entry(error) => Self::new(Kind::InvalidEvent, error.to_string()).at("/payloadType"),
@@ -236,6 +249,7 @@ impl From<KeyringError> for Problem {
         match error {
             KeyringError::NameTaken(_) => Self::new(Kind::Conflict, detail).at("/name"),
             KeyringError::KeyTaken(_) => Self::new(Kind::Conflict, detail).at("/public_key"),
+            KeyringError::Predecessor(_) => Self::new(Kind::InvalidEvent, detail).at("/checkpoint"),
             KeyringError::NotRegistered(_) | KeyringError::ServiceKey | KeyringError::Creation => {
                 Self::new(Kind::Conflict, detail)
             }

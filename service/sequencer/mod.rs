@@ -5,6 +5,8 @@
 //! loads its state from the database again; it never goes on with what it had in memory.
 
 pub mod batch;
+mod continuity;
+mod readiness;
 mod runs;
 mod state;
 mod writer;
@@ -19,9 +21,13 @@ use ledger::{
 use tokio::sync::oneshot;
 
 use crate::clock::Clock;
+use crate::disk::Disk;
 use crate::domain::keyring::{Keyring, KeyringError, PermissionError};
 use crate::domain::{Event, ProducerName};
+use crate::guard::Guard;
 use crate::store::{Database, EventRow, ReferenceRow, StoreError};
+
+pub use readiness::{Readiness, Trouble};
 
 /// A record that is fit to enter the log.
 pub struct Record {
@@ -106,7 +112,7 @@ impl Committed {
 }
 
 /// Why a record is not in the log, or not known to be.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum SubmitError {
     /// Too much is waiting; nothing was recorded.
     #[error("the service is busy; nothing was recorded")]
@@ -117,6 +123,12 @@ pub enum SubmitError {
     /// The database failed while committing; sending the same event again finds out.
     #[error("it is not known whether the event was recorded; send the same event again to find out")]
     Unconfirmed,
+    /// The database does not continue what was published; nothing was recorded.
+    #[error("nothing was recorded: {0}")]
+    ReadOnly(String),
+    /// There is no room; nothing was recorded.
+    #[error("nothing was recorded: {0}")]
+    StorageLow(String),
     /// By the time it was its turn, the key was no longer allowed to sign it.
     #[error(transparent)]
     Permission(#[from] PermissionError),
@@ -161,6 +173,12 @@ pub struct Settings {
     pub signer: NoteSigner,
     /// The time of entries.
     pub clock: Clock,
+    /// Holds the newest published checkpoint.
+    pub guard: Guard,
+    /// Goes on without a guard where it is missing, and makes it with the next published checkpoint.
+    pub accept_missing_guard: bool,
+    /// What the service writes to.
+    pub disk: Disk,
 }
 
 /// The way to the writer. Cheap to clone; the writer stops when the last one is dropped.
@@ -168,19 +186,23 @@ pub struct Settings {
 pub struct Sequencer {
     queue: SyncSender<Submission>,
     keys: Keys,
+    readiness: Readiness,
 }
 
 impl Sequencer {
     /// Loads and re-checks the state of the log, and starts the writer. The handle ends once every [`Sequencer`] is gone.
+    /// A database that does not continue what its guard holds is served read-only: [`Readiness`] says so.
     pub fn start(database: &Database, settings: Settings) -> Result<(Self, JoinHandle<()>), StoreError> {
         let (queue, submissions) = sync_channel(settings.queue);
         let keys = Keys::default();
-        let writer = writer::Writer::new(database, settings, keys.clone())?;
+        let readiness = Readiness::default();
+        let writer = writer::Writer::new(database, settings, keys.clone(), readiness.clone())?;
         let thread = std::thread::Builder::new()
             .name("sequencer".into())
             .spawn(move || writer.run(&submissions))
             .map_err(|error| StoreError::Open(error.to_string()))?;
-        Ok((Self { queue, keys }, thread))
+        let sequencer = Self { queue, keys, readiness };
+        Ok((sequencer, thread))
     }
 
     /// Hands a record to the writer and waits until it is durable.
@@ -190,6 +212,7 @@ impl Sequencer {
 
     /// Hands a record to the writer; the answer comes through the channel.
     pub fn enqueue(&self, record: Record) -> Result<oneshot::Receiver<Result<Sequenced, SubmitError>>, SubmitError> {
+        self.readiness.writable()?;
         let (reply, answer) = oneshot::channel();
         match self.queue.try_send(Submission { record, reply }) {
             Ok(()) => Ok(answer),
@@ -201,5 +224,10 @@ impl Sequencer {
     /// The keys that may sign.
     pub fn keys(&self) -> &Keys {
         &self.keys
+    }
+
+    /// Whether it can do its work.
+    pub fn readiness(&self) -> &Readiness {
+        &self.readiness
     }
 }

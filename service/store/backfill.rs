@@ -15,6 +15,8 @@ use super::erasure::empty_log;
 
 /// How often it looks.
 const INTERVAL: Duration = Duration::from_millis(100);
+/// How long it waits after a failure.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// How often it tries to empty the log before it says that somebody still reads it.
 const TRIES: u32 = 10;
@@ -37,10 +39,11 @@ impl Backfill {
             return Ok(None);
         };
         let connection = connect.establish_writer()?;
+        let connect = connect.clone();
         let (requests, asked) = channel();
         std::thread::Builder::new()
             .name("backfill".into())
-            .spawn(move || run(connection, &asked))
+            .spawn(move || run(connection, &connect, &asked))
             .map_err(|error| StoreError::Open(error.to_string()))?;
         Ok(Some(Self { requests }))
     }
@@ -53,11 +56,14 @@ impl Backfill {
     }
 }
 
-fn run(mut connection: Connection, asked: &Receiver<Request>) {
+/// The writer does the same when the log is long, so nothing is lost while this fails; but somebody should know, once.
+fn run(connection: Connection, connect: &Connect, asked: &Receiver<Request>) {
+    let mut working = Some(connection);
+    let mut failed = false;
     let mut waiting: Vec<Request> = Vec::new();
     let mut wanted = false;
     loop {
-        match asked.recv_timeout(INTERVAL) {
+        match asked.recv_timeout(if failed { RETRY } else { INTERVAL }) {
             Ok(request) => {
                 waiting.push(request);
                 wanted = true;
@@ -65,21 +71,31 @@ fn run(mut connection: Connection, asked: &Receiver<Request>) {
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
         }
-        let Connection::Sqlite(sqlite) = &mut connection else {
-            return;
+        // Never again through a connection that failed: the system may have forgotten what it did not write.
+        let connection = match working.take() {
+            Some(connection) => Ok(connection),
+            None => connect.establish_writer(),
         };
-        let empty = match wanted {
-            true => empty_log(sqlite),
-            false => sqlite
-                .batch_execute("PRAGMA wal_checkpoint(PASSIVE)")
-                .map(|()| false)
-                .map_err(Into::into),
-        };
-        let empty = empty.unwrap_or_else(|error| {
-            // The writer does the same when the log is long; nothing is lost, but somebody should know.
-            tracing::warn!(%error, "the write-ahead log could not be backfilled");
-            false
+        let result = connection.and_then(|mut connection| {
+            let empty = step(&mut connection, wanted)?;
+            Ok((connection, empty))
         });
+        let empty = match result {
+            Ok((connection, empty)) => {
+                if failed {
+                    tracing::info!("the write-ahead log is backfilled again");
+                }
+                (working, failed) = (Some(connection), false);
+                empty
+            }
+            Err(error) => {
+                if !failed {
+                    tracing::warn!(%error, "the write-ahead log could not be backfilled; trying again");
+                }
+                failed = true;
+                false
+            }
+        };
         wanted &= !empty;
         waiting.retain_mut(|request| {
             request.tries += 1;
@@ -90,5 +106,17 @@ fn run(mut connection: Connection, asked: &Receiver<Request>) {
             }
             !answer
         });
+    }
+}
+
+/// Moves what can be moved, or all of it; whether the log is empty now.
+fn step(connection: &mut Connection, wanted: bool) -> Result<bool, StoreError> {
+    match connection {
+        Connection::Sqlite(sqlite) if wanted => empty_log(sqlite),
+        Connection::Sqlite(sqlite) => {
+            sqlite.batch_execute("PRAGMA wal_checkpoint(PASSIVE)")?;
+            Ok(false)
+        }
+        Connection::Postgres(_) => Ok(true),
     }
 }

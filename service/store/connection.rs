@@ -24,6 +24,11 @@ use super::StoreError;
 /// How long a connection waits for another's lock, or for the server to answer at connecting.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
+/// A writer that is paused, or whose host is gone, loses its session and with it the lock on the head, before those who
+/// wait for the lock give up. No statement of ours takes long.
+const WRITER_TIMEOUTS: &str = "SET idle_in_transaction_session_timeout = '5s'; SET lock_timeout = '15s'; SET statement_timeout = '30s'; \
+     SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3";
+
 /// Where the database is, by URL scheme.
 #[derive(Debug, Clone)]
 pub enum DatabaseUrl {
@@ -98,6 +103,9 @@ impl Connect {
     /// A connection that may write, with the settings checked that durability rests on.
     pub(super) fn establish_writer(&self) -> Result<Connection, StoreError> {
         let mut connection = self.establish()?;
+        if let Connection::Postgres(postgres) = &mut connection {
+            postgres.batch_execute(WRITER_TIMEOUTS)?;
+        }
         connection.assert_durable()?;
         Ok(connection)
     }
@@ -144,7 +152,11 @@ impl Connect {
         if !url.contains("sslmode=") {
             config.ssl_mode(if local { SslMode::Disable } else { SslMode::Require });
         }
-        config.connect_timeout(PATIENCE).application_name("shipslog");
+        config
+            .connect_timeout(PATIENCE)
+            .tcp_user_timeout(Duration::from_secs(20))
+            .keepalives_idle(Duration::from_secs(10))
+            .application_name("shipslog");
         let tls = tls.clone();
         let connecting = runtime.spawn(async move {
             let (client, driver) = config
@@ -310,8 +322,16 @@ impl Connection {
     }
 
     pub(super) fn commit(&mut self) -> Result<(), StoreError> {
-        each!(self, connection => connection.batch_execute("COMMIT"))
-            .map_err(|error| StoreError::Unconfirmed(error.to_string()))
+        let committed = match self {
+            Self::Sqlite(sqlite) => sqlite.batch_execute("COMMIT"),
+            // With synchronous replication, a COMMIT that a timeout cancels reports success without a standby having it.
+            Self::Postgres(postgres) => postgres.batch_execute("SET LOCAL statement_timeout = 0; COMMIT"),
+        };
+        committed.map_err(|error| match (&*self, StoreError::from(error)) {
+            // SQLite found no room for the frame that ends the transaction: it did not happen. Of a server nothing is known.
+            (Self::Sqlite(_), full @ StoreError::Full(_)) => full,
+            (_, error) => StoreError::Unconfirmed(error.to_string()),
+        })
     }
 
     pub(super) fn rollback(&mut self) -> Result<(), StoreError> {
@@ -347,11 +367,12 @@ impl Connection {
                 let setting = |name: &str| format!("SELECT current_setting('{name}') AS value");
                 self.require("fsync", &setting("fsync"), "on", &["on"])?;
                 self.require("full_page_writes", &setting("full_page_writes"), "on", &["on"])?;
+                // `local` and `remote_write` let a failover lose what was acknowledged.
                 self.require(
                     "synchronous_commit",
                     &setting("synchronous_commit"),
                     "on",
-                    &["on", "local", "remote_write", "remote_apply"],
+                    &["on", "remote_apply"],
                 )
             }
         }

@@ -231,7 +231,11 @@ impl WriteTx<'_> {
             publication::tree_size.eq(tree_size as i64),
             publication::published_ms.eq(now_ms),
         );
-        each!(&mut *self.connection, c => diesel::insert_into(publication::table).values(row).execute(c))?;
+        // Another replica may have published the same one.
+        let insert = diesel::insert_into(publication::table)
+            .values(row)
+            .on_conflict_do_nothing();
+        each!(&mut *self.connection, c => insert.execute(c))?;
         Ok(())
     }
 

@@ -1,5 +1,6 @@
 //! Brings a database's schema up to date. The migrations of both databases are part of the binary.
 
+use diesel::connection::SimpleConnection;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::StoreError;
@@ -12,7 +13,11 @@ const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 pub(super) fn run(connection: &mut Connection) -> Result<(), StoreError> {
     let applied = match connection {
         Connection::Sqlite(sqlite) => sqlite.run_pending_migrations(SQLITE).map(|versions| versions.len()),
-        Connection::Postgres(postgres) => postgres.run_pending_migrations(POSTGRES).map(|versions| versions.len()),
+        Connection::Postgres(postgres) => {
+            // A migration takes as long as it takes.
+            postgres.batch_execute("SET statement_timeout = 0; SET lock_timeout = 0")?;
+            postgres.run_pending_migrations(POSTGRES).map(|versions| versions.len())
+        }
     };
     report(applied)
 }

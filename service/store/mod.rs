@@ -8,14 +8,17 @@ mod connection;
 mod cosignatures;
 mod erasure;
 mod events;
+mod guard;
 mod history;
 mod inspect;
+mod lock;
 mod log;
 mod migrate;
 mod page;
 mod pool;
 mod references;
 mod schema;
+mod tree;
 mod witnessed;
 
 use std::sync::Arc;
@@ -24,14 +27,18 @@ pub use connection::{Connect, DatabaseUrl};
 pub use cosignatures::{AlarmRow, CosignatureRow};
 pub use erasure::{ErasureRow, Purged};
 pub use events::{EventFilter, EventRow, end_of};
+pub use guard::GuardTable;
 pub use inspect::Stray;
 pub use log::{EnvelopeRow, HeadRow, LogRow};
 pub use page::{Cursor, CursorError};
 pub use references::{RUN, ReferenceRow};
+pub use tree::Nodes;
 pub use witnessed::{WitnessDatabase, WitnessedRow};
 
 use backfill::Backfill;
 use connection::Connection;
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
+use lock::Lock;
 use pool::Pool;
 
 /// Why the database did not do what was asked.
@@ -59,9 +66,20 @@ pub enum StoreError {
     /// All connections were busy for too long.
     #[error("no database connection became free: {0}")]
     Busy(String),
+    /// Another process serves this file.
+    #[error(
+        "another process serves {0}: one SQLite file takes one service. End the other one, or use PostgreSQL, which takes several"
+    )]
+    InUse(String),
+    /// The connection broke.
+    #[error("the connection to the database broke: {0}")]
+    Lost(String),
+    /// The database, or the disk it is on, has no room; nothing was written.
+    #[error("there is no room: {0}")]
+    Full(String),
     /// A query failed.
     #[error("database: {0}")]
-    Query(#[from] diesel::result::Error),
+    Query(#[source] DieselError),
     /// COMMIT failed: whether the transaction happened is not known.
     #[error("the outcome of a commit is not known: {0}")]
     Unconfirmed(String),
@@ -76,14 +94,10 @@ pub enum StoreError {
 impl StoreError {
     /// Whether it says that the stored bytes themselves are wrong, and not that they could not be asked for.
     pub fn is_damage(&self) -> bool {
-        use diesel::result::{DatabaseErrorKind, Error};
         match self {
-            Self::Damaged(_) | Self::Query(Error::DeserializationError(_)) => true,
-            Self::Query(Error::DatabaseError(kind, information)) => {
-                !matches!(
-                    kind,
-                    DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand
-                ) && DAMAGE.iter().any(|words| information.message().contains(words))
+            Self::Damaged(_) | Self::Query(DieselError::DeserializationError(_)) => true,
+            Self::Query(DieselError::DatabaseError(_, information)) => {
+                DAMAGE.iter().any(|words| information.message().contains(words))
             }
             _ => false,
         }
@@ -104,16 +118,48 @@ const DAMAGE: [&str; 10] = [
     "no such",
 ];
 
+impl From<DieselError> for StoreError {
+    fn from(error: DieselError) -> Self {
+        match &error {
+            DieselError::DatabaseError(kind, information) => {
+                let message = information.message();
+                match kind {
+                    DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand => {
+                        Self::Lost(message.to_owned())
+                    }
+                    // SQLite's words for SQLITE_FULL, and the system's for ENOSPC, which PostgreSQL passes on.
+                    _ if message.contains("disk is full") || message.contains("No space left on device") => {
+                        Self::Full(message.to_owned())
+                    }
+                    _ => Self::Query(error),
+                }
+            }
+            _ => Self::Query(error),
+        }
+    }
+}
+
 /// An open database. Cheap to clone.
 #[derive(Clone)]
 pub struct Database {
     pool: Arc<Pool>,
     backfill: Arc<Option<Backfill>>,
+    _lock: Option<Arc<Lock>>,
 }
 
 impl Database {
     /// Opens it, checks that it keeps what it commits, and brings its schema up to date.
     pub fn open(connect: Connect) -> Result<Self, StoreError> {
+        Self::open_with(connect, None)
+    }
+
+    /// The same for a service, which a SQLite file takes only one of: a second one is refused until the first has ended.
+    pub fn serve(connect: Connect) -> Result<Self, StoreError> {
+        let lock = Lock::take(&connect.url)?;
+        Self::open_with(connect, lock)
+    }
+
+    fn open_with(connect: Connect, lock: Option<Lock>) -> Result<Self, StoreError> {
         let mut connection = connect.establish_writer()?;
         migrate::run(&mut connection)?;
         if let Connection::Sqlite(sqlite) = &mut connection {
@@ -125,6 +171,7 @@ impl Database {
         Ok(Self {
             pool: Arc::new(pool),
             backfill: Arc::new(backfill),
+            _lock: lock.map(Arc::new),
         })
     }
 
@@ -139,6 +186,7 @@ impl Database {
         Ok(Self {
             pool: Arc::new(Pool::new(connect)?),
             backfill: Arc::new(None),
+            _lock: None,
         })
     }
 
@@ -194,7 +242,10 @@ impl Writer {
                 Ok(value)
             }
             Err(error) => {
-                self.connection.rollback()?;
+                // Whoever failed to write may fail to say so, and drops this connection, which undoes the transaction.
+                if let Err(rollback) = self.connection.rollback() {
+                    tracing::debug!(error = %rollback, "a failed transaction could not be rolled back");
+                }
                 Err(error)
             }
         }

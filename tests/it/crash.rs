@@ -1,123 +1,109 @@
-//! The process dies at any moment: whatever was acknowledged is there afterwards, with the same receipt.
+//! The quick part of the attacks on durability: whatever was acknowledged is there afterwards, as it was acknowledged.
+//! `tests/soak` does the same for long.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::time::Duration;
 
-use ledger::Receipt;
 use rstest::rstest;
 
-use crate::support::binary::{Service, code, run};
+use crate::attack::cluster::{Cluster, crash_loop};
+use crate::attack::disk::disk_full;
+use crate::attack::power::{Machine, power_cuts};
+use crate::attack::{Random, Site, backup, bugs, commit, kill, steps, strace};
+use crate::support::Backend;
 use crate::support::database::TestDatabase;
-use crate::support::events::{deployed, sign};
-use crate::support::http::ENVELOPE;
-use crate::support::{Backend, key};
+use crate::support::proxy::Proxy;
 
-const SENDERS: usize = 6;
-const ROUNDS: usize = 5;
-
-/// One event after the other on one connection until the service dies; those that were answered, with the answers.
-fn send_until_it_dies(service: &Service, round: usize, sender: usize) -> Vec<(Vec<u8>, Vec<u8>)> {
-    let mut acknowledged = Vec::new();
-    let Ok(mut stream) = TcpStream::connect(service.client.address) else {
-        return acknowledged;
-    };
-    for number in 0.. {
-        let id = format!("{round}-{sender}-{number}");
-        let envelope = sign(&deployed(&id, "checkout", "production", number), &key(7));
-        let head = format!(
-            "POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Type: {ENVELOPE}\r\nContent-Length: {}\r\n\r\n",
-            envelope.len()
-        );
-        let mut buffer = vec![0; 1 << 14];
-        let mut length = 0;
-        if stream
-            .write_all(head.as_bytes())
-            .and_then(|()| stream.write_all(&envelope))
-            .is_err()
-        {
-            return acknowledged;
-        }
-        let body = loop {
-            match stream.read(&mut buffer[length..]) {
-                Ok(0) | Err(_) => return acknowledged,
-                Ok(read) => length += read,
-            }
-            let text = String::from_utf8_lossy(&buffer[..length]);
-            let Some((head, body)) = text.split_once("\r\n\r\n") else {
-                continue;
-            };
-            assert!(head.starts_with("HTTP/1.1 201"), "{head}");
-            let lower = head.to_ascii_lowercase();
-            let expected: usize = lower
-                .split("content-length: ")
-                .nth(1)
-                .unwrap()
-                .lines()
-                .next()
-                .unwrap()
-                .parse()
-                .unwrap();
-            if body.len() == expected {
-                break body.as_bytes().to_vec();
-            }
-        };
-        acknowledged.push((envelope, body));
-    }
-    acknowledged
+#[rstest]
+fn nothing_is_lost_when_it_is_killed(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+    let Some(site) = Site::new(backend) else { return };
+    let tally = kill::kill_loop(site, 6, &mut Random::printed());
+    println!("{backend:?}: {tally}");
+    tally.assert_kept(60);
 }
 
 #[rstest]
-fn no_acknowledged_event_is_lost(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
-    let Some(database) = TestDatabase::new(backend) else {
+fn a_service_that_stood_still_goes_on_where_it_was(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+    let Some(site) = Site::new(backend) else { return };
+    let tally = kill::stand_still(site, 3, Duration::from_millis(300));
+    println!("{backend:?}: {tally}");
+    tally.assert_kept(80);
+}
+
+#[rstest]
+fn steps_that_fail_one_after_the_other_lose_nothing(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+    let Some(site) = Site::new(backend) else { return };
+    let tally = steps::failing_steps(site, backend, 8, &mut Random::printed());
+    println!("{backend:?}: {tally}");
+    tally.assert_kept(60);
+}
+
+#[test]
+fn a_commit_that_is_cut_off_at_any_byte_is_never_answered_wrongly() {
+    let Some(database) = TestDatabase::new(Backend::Postgres) else {
         return;
     };
-    let folder = tempfile::tempdir().unwrap();
-    let mut acknowledged = Vec::new();
-    for round in 0..ROUNDS {
-        let service = Service::start(folder.path(), Some(&database.url), &[]);
-        if round == 0 {
-            let body = serde_json::json!({ "name": "pipeline", "public_key": key(7).public().to_pem() });
-            service.client.post_json("/v1/producers", &body).expect(201);
-        }
-        let service = std::sync::Arc::new(service);
-        let senders: Vec<_> = (0..SENDERS)
-            .map(|sender| {
-                let service = service.clone();
-                std::thread::spawn(move || send_until_it_dies(&service, round, sender))
-            })
-            .collect();
-        std::thread::sleep(Duration::from_millis(300 + 170 * round as u64));
-        service.kill_now();
-        acknowledged.extend(senders.into_iter().flat_map(|sender| sender.join().unwrap()));
-    }
-    assert!(
-        acknowledged.len() > SENDERS * ROUNDS,
-        "only {} events got in",
-        acknowledged.len()
-    );
+    let proxy = Proxy::new(&database.url);
+    let tally = commit::cut_commits(commit::behind(&proxy, database), &proxy, commit::places());
+    println!("{} cuts: {tally}", proxy.fired());
+    tally.assert_kept(100);
+    assert_eq!(proxy.fired(), commit::places().count());
+}
 
-    let service = Service::start(folder.path(), Some(&database.url), &[]);
-    let vkey = std::fs::read_to_string(folder.path().join("log.vkey")).unwrap();
-    let log = ledger::NoteKey::parse(vkey.trim_end()).unwrap();
-    for (envelope, answer) in &acknowledged {
-        let receipt = Receipt::parse(answer).unwrap();
-        receipt.verify(&log, envelope).unwrap();
-        let again = service.client.record(envelope).expect(200);
-        assert_eq!(again.body, *answer, "the receipt is still the original one");
+#[test]
+fn system_calls_that_fail_lose_nothing() {
+    let Some(site) = Site::new(Backend::Sqlite).filter(|_| strace::available()) else {
+        return;
+    };
+    let tally = strace::failing_calls(site, 6, &mut Random::printed());
+    println!("{tally}");
+    tally.assert_kept(20);
+}
+
+#[test]
+fn nothing_is_acknowledged_before_it_is_durable() {
+    let Some(site) = Site::new(Backend::Sqlite).filter(|_| strace::available()) else {
+        return;
+    };
+    let tally = strace::durable_before_answered(site, 30);
+    println!("{tally}");
+    tally.assert_kept(20);
+}
+
+#[rstest]
+fn a_backup_that_was_put_back_is_not_built_upon(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+    let Some(site) = Site::new(backend) else { return };
+    let tally = backup::restored_backup(site, backend);
+    println!("{backend:?}: {tally}");
+    tally.assert_kept(60);
+}
+
+#[test]
+fn every_planted_bug_still_fits_the_source() {
+    for bug in bugs::BUGS {
+        bug.applies(std::path::Path::new(env!("CARGO_MANIFEST_DIR")))
+            .unwrap_or_else(|error| panic!("{}: {error}", bug.name));
     }
-    assert!(service.terminate());
-    let data = folder.path().to_str().unwrap();
-    let fsck = run(&["fsck", "--data", data, "--database", &database.url]);
-    assert_eq!(
-        code(&fsck),
-        0,
-        "{}{}",
-        String::from_utf8_lossy(&fsck.stdout),
-        String::from_utf8_lossy(&fsck.stderr)
-    );
-    println!(
-        "{backend:?}: {} acknowledged events survived {ROUNDS} kills",
-        acknowledged.len()
-    );
+}
+
+#[test]
+fn a_database_that_is_killed_under_load_loses_nothing() {
+    let Some(mut cluster) = Cluster::new() else { return };
+    let tally = crash_loop(&mut cluster, 2, &mut Random::printed());
+    println!("{tally}");
+    tally.assert_kept(20);
+}
+
+#[test]
+fn a_full_disk_loses_nothing_and_needs_no_restart() {
+    let Some(tally) = disk_full(2) else { return };
+    println!("{tally}");
+    tally.assert_kept(50);
+}
+
+#[test]
+fn a_power_cut_loses_nothing_that_was_acknowledged() {
+    let Some(machine) = Machine::new() else { return };
+    let tally = power_cuts(&machine, machine.site(), 3, &mut Random::printed());
+    println!("{tally}");
+    tally.assert_kept(15);
 }

@@ -1,46 +1,11 @@
 //! The databases themselves: settings that would lose what was acknowledged, TLS, several services over one database.
 
-use std::path::Path;
-use std::process::Output;
 use std::time::{Duration, Instant};
 
-use rstest::rstest;
-
-use crate::support::binary::{Service, code, command, run};
+use crate::support::binary::{Service, code, refused, run, said};
 use crate::support::database::TestDatabase;
 use crate::support::events::{deployed, sign};
 use crate::support::{Backend, key};
-
-/// Starts `serve` that is expected to end by itself, with what it said.
-fn refused(data: &Path, url: &str, arguments: &[&str]) -> Output {
-    let mut child = command(&[
-        "serve",
-        "--data",
-        data.to_str().unwrap(),
-        "--listen",
-        "127.0.0.1:0",
-        "--database",
-        url,
-    ])
-    .args(arguments)
-    .stdout(std::process::Stdio::piped())
-    .stderr(std::process::Stdio::piped())
-    .spawn()
-    .unwrap();
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while child.try_wait().unwrap().is_none() {
-        if Instant::now() > deadline {
-            child.kill().unwrap();
-            panic!("it serves: {:?}", child.wait_with_output().unwrap());
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    child.wait_with_output().unwrap()
-}
-
-fn said(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
 
 #[test]
 fn settings_that_would_lose_commits_are_refused() {
@@ -97,10 +62,10 @@ fn postgres_is_spoken_over_tls_where_the_url_asks() {
     assert_ne!(code(&output), 0);
 }
 
-#[rstest]
-fn several_services_over_one_database_make_one_log(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+#[test]
+fn several_services_over_one_postgres_make_one_log() {
     const EACH: u64 = 40;
-    let Some(database) = TestDatabase::new(backend) else {
+    let Some(database) = TestDatabase::new(Backend::Postgres) else {
         return;
     };
     let folder = tempfile::tempdir().unwrap();

@@ -5,45 +5,15 @@ use std::time::Duration;
 use rstest::rstest;
 use serde_json::Value;
 
+use crate::attack::steps::{STEPS, break_step, mend_step};
 use crate::support::events::{deployed, sign};
 use crate::support::{Backend, TestApp};
-
-/// Everything that a batch writes, step by step.
-const STEPS: [(&str, &str); 7] = [
-    ("INSERT", "entry"),
-    ("INSERT", "envelope"),
-    ("INSERT", "event"),
-    ("INSERT", "reference"),
-    ("INSERT", "checkpoint"),
-    ("INSERT", "publication"),
-    ("UPDATE", "head"),
-];
-
-fn break_step(backend: Backend, verb: &str, table: &str) -> String {
-    match backend {
-        Backend::Sqlite => {
-            format!(
-                "CREATE TRIGGER fault BEFORE {verb} ON {table} BEGIN SELECT RAISE(ABORT, 'a fault of the test'); END"
-            )
-        }
-        Backend::Postgres => format!(
-            "CREATE TRIGGER fault BEFORE {verb} ON {table} FOR EACH ROW EXECUTE FUNCTION refuse_change('a fault of the test')"
-        ),
-    }
-}
-
-fn mend_step(backend: Backend, table: &str) -> String {
-    match backend {
-        Backend::Sqlite => "DROP TRIGGER fault".into(),
-        Backend::Postgres => format!("DROP TRIGGER fault ON {table}"),
-    }
-}
 
 #[rstest]
 fn a_batch_that_fails_at_any_step_leaves_nothing(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
     let Some(app) = TestApp::start(backend) else { return };
     for (n, (verb, table)) in STEPS.into_iter().enumerate() {
-        // The clock moves on, so that each batch publishes a checkpoint too.
+        // The clock moves on, so that each batch is followed by a checkpoint.
         app.clock
             .set(shipslog::domain::Instant::parse(&format!("2026-03-02T10:{n:02}:00Z")).unwrap());
         let before = app.tree_size();

@@ -38,6 +38,7 @@ impl Ground {
             .client
             .post_json(&format!("/v1/events/{ERASED}/erasure"), &erasure)
             .expect(201);
+        fill(&service, count, count + 1);
         assert!(service.terminate());
         let vkey = std::fs::read_to_string(folder.path().join("log.vkey")).unwrap();
         Some(Self {

@@ -11,6 +11,8 @@
 
 mod access;
 mod architecture;
+#[path = "../attack/mod.rs"]
+mod attack;
 mod bad_events;
 mod batch;
 mod cdevents;
@@ -22,9 +24,11 @@ mod demo;
 mod documents;
 mod erasure;
 mod events;
+mod evil_operator;
 mod faults;
 mod fsck;
 mod github;
+mod guard;
 mod hooks;
 mod log;
 mod migrations;
@@ -35,8 +39,11 @@ mod proofs;
 mod reading;
 mod record;
 mod refresh;
+mod replicas;
 mod scripts;
 mod static_export;
+mod storage_trouble;
+mod succession;
 mod support;
 mod trust;
 mod verifiers;

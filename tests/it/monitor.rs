@@ -12,8 +12,8 @@ use crate::support::binary::{Service, code, command};
 use crate::support::database::TestDatabase;
 use crate::support::events::{deployed, sign};
 use crate::support::evidence::{Fork, check_evidence};
-use crate::support::witness::{Proxy, Witness, free_address, log_signer, wait};
-use crate::support::{Backend, key};
+use crate::support::witness::{Proxy, Witness, free_address, log_signer};
+use crate::support::{Backend, eventually, key};
 
 const ORIGIN: &str = "log.example/monitored";
 
@@ -44,6 +44,20 @@ impl Watched {
         let body = json!({ "name": "pipeline", "public_key": key(7).public().to_pem() });
         service.client.post_json("/v1/producers", &body);
         service
+    }
+
+    /// Everything there is of a service that has ended, its guard included: what a thief has, or a backup.
+    fn copy(&self) -> TempDir {
+        let copy = tempfile::tempdir().unwrap();
+        for item in std::fs::read_dir(self.data.path()).unwrap() {
+            let path = item.unwrap().path();
+            if path.is_file() {
+                std::fs::copy(&path, copy.path().join(path.file_name().unwrap())).unwrap();
+            }
+        }
+        let database = self.database.url.strip_prefix("sqlite:").unwrap();
+        std::fs::copy(database, copy.path().join("shipslog.db")).unwrap();
+        copy
     }
 
     fn monitor(&self, url: &str, arguments: &[&str], token: Option<&str>) -> Output {
@@ -106,7 +120,7 @@ fn published(service: &Service) -> u64 {
     let whole = service.client.get("/v1/log").expect(200).json()["tree_size"]
         .as_u64()
         .unwrap();
-    wait("everything is published", || {
+    eventually("everything is published", || {
         let answer = service.client.get("/log/checkpoint");
         answer.status == 200
             && Checkpoint::parse(SignedNote::parse(answer.text()).unwrap().text())
@@ -191,9 +205,7 @@ fn a_fork_behind_one_address_is_caught(#[case] first: usize, #[case] second: usi
     let service = watched.serve();
     record(&service, ids("shared", 5));
     assert!(service.terminate());
-    let path = watched.database.url.strip_prefix("sqlite:").unwrap();
-    let copy = watched.data.path().join("copy.db");
-    std::fs::copy(path, &copy).unwrap();
+    let copy = watched.copy();
 
     let witness_data = tempfile::tempdir().unwrap();
     let witness = Witness::start(
@@ -212,12 +224,12 @@ fn a_fork_behind_one_address_is_caught(#[case] first: usize, #[case] second: usi
     let honest = record(&original, ids("first", first));
     let proxy = Proxy::start(original.client.address);
     watched.look(&proxy.url(), 0, "verified");
-    wait("the witness has seen it", || {
+    eventually("the witness has seen it", || {
         let shown = witness.checkpoint(ORIGIN);
         shown.status == 200 && shown.text().contains(&format!("\n{honest}\n"))
     });
 
-    let forked = Service::start(watched.data.path(), Some(&format!("sqlite:{}", copy.display())), &flags);
+    let forked = Service::start(copy.path(), None, &flags);
     let other = record(&forked, ids("second", second));
     proxy.show(forked.client.address);
     let line = watched.look(&proxy.url(), 1, "tampered");
@@ -232,7 +244,7 @@ fn a_fork_behind_one_address_is_caught(#[case] first: usize, #[case] second: usi
 
     // The witness caught it, too: the second server is told, and knows.
     let alarm = || forked.client.get("/v1/log").json()["witnessing"]["alarms"].clone();
-    wait("the alarm", || alarm() != json!([]));
+    eventually("the alarm", || alarm() != json!([]));
     assert_eq!(alarm()[0]["held_size"], honest);
     if other >= honest {
         let folder = witness_data
@@ -240,7 +252,7 @@ fn a_fork_behind_one_address_is_caught(#[case] first: usize, #[case] second: usi
             .join("evidence")
             .join(ledger::sha256(ORIGIN.as_bytes()).to_hex());
         let mut place = None;
-        wait("the witness's evidence", || {
+        eventually("the witness's evidence", || {
             let found = std::fs::read_dir(&folder).ok().and_then(|mut items| items.next());
             place = found
                 .map(|item| item.unwrap().path())
@@ -331,15 +343,13 @@ fn a_log_that_goes_back_is_seen() {
     };
     let service = watched.serve();
     let before = record(&service, ids("e", 3));
-    let path = watched.database.url.strip_prefix("sqlite:").unwrap().to_owned();
     assert!(service.terminate());
-    let backup = watched.data.path().join("backup.db");
-    std::fs::copy(&path, &backup).unwrap();
+    let backup = watched.copy();
     let service = Service::start(watched.data.path(), Some(&watched.database.url), &[]);
     let after = record(&service, ids("f", 3));
     watched.look(&service.url(), 0, "verified");
     assert!(service.terminate());
-    let restored = Service::start(watched.data.path(), Some(&format!("sqlite:{}", backup.display())), &[]);
+    let restored = Service::start(backup.path(), None, &[]);
     let line = watched.look(&restored.url(), 1, "tampered");
     let message = line["message"].as_str().unwrap();
     assert!(
@@ -429,7 +439,7 @@ fn a_quorum_is_demanded_and_named() {
     std::fs::write(&policy, text).unwrap();
     let flags = ["--policy", policy.to_str().unwrap()];
     let service = Service::start(watched.data.path(), Some(&watched.database.url), &flags);
-    wait("it is cosigned", || {
+    eventually("it is cosigned", || {
         service.client.get("/log/checkpoint").header("shipslog-quorum") == Some("met")
     });
     let line = watched.seen(&watched.monitor(&service.url(), &flags, None), 0, "verified");
@@ -445,12 +455,10 @@ fn the_loop_ends_with_the_first_fork() {
     let service = watched.serve();
     record(&service, ids("shared", 2));
     assert!(service.terminate());
-    let path = watched.database.url.strip_prefix("sqlite:").unwrap();
-    let copy = watched.data.path().join("copy.db");
-    std::fs::copy(path, &copy).unwrap();
+    let copy = watched.copy();
     let original = Service::start(watched.data.path(), Some(&watched.database.url), &[]);
     record(&original, ids("first", 1));
-    let forked = Service::start(watched.data.path(), Some(&format!("sqlite:{}", copy.display())), &[]);
+    let forked = Service::start(copy.path(), None, &[]);
     record(&forked, ids("second", 1));
     let proxy = Proxy::start(original.client.address);
     let trusted = watched.data.path().join("trusted.vkey");
@@ -467,10 +475,10 @@ fn the_loop_ends_with_the_first_fork() {
         .spawn()
         .unwrap();
     let lines = || std::fs::read_to_string(&output).unwrap();
-    wait("two looks", || lines().lines().count() >= 2);
+    eventually("two looks", || lines().lines().count() >= 2);
     // A moment without a server does not end it.
     proxy.show(free_address());
-    wait("it cannot be told", || lines().contains("\"unclear\""));
+    eventually("it cannot be told", || lines().contains("\"unclear\""));
     proxy.show(forked.client.address);
     let ended = monitor.wait().unwrap();
     assert_eq!(ended.code(), Some(1), "{}", lines());

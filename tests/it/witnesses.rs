@@ -13,8 +13,8 @@ use crate::support::binary::Service;
 use crate::support::database::TestDatabase;
 use crate::support::events::{deployed, sign};
 use crate::support::http::Answer;
-use crate::support::witness::{FakeWitness, MemoryLog, Witness, free_address, http_answer, log_signer, wait};
-use crate::support::{Backend, key};
+use crate::support::witness::{FakeWitness, MemoryLog, Witness, free_address, http_answer, log_signer};
+use crate::support::{Backend, eventually, key};
 
 /// A service with a policy, whose log key was made before.
 struct Organisation {
@@ -70,7 +70,7 @@ fn witnessing(service: &Service) -> Value {
 fn wait_for_quorum(service: &Service) -> SignedNote {
     let whole = service.client.get("/v1/log").json()["tree_size"].as_u64().unwrap();
     let mut found = None;
-    wait("the newest checkpoint has its quorum", || {
+    eventually("the newest checkpoint has its quorum", || {
         let (answer, note) = served(service);
         let met = answer.header("shipslog-quorum") == Some("met") && size(&note) >= whole;
         found = met.then_some(note);
@@ -172,7 +172,7 @@ fn what_was_cosigned_is_there_after_a_restart(#[values(Backend::Sqlite, Backend:
     // After ten seconds without the witness the newest checkpoint is served all the same, and says so.
     record(&service, "e2");
     let whole = service.client.get("/v1/log").json()["tree_size"].as_u64().unwrap();
-    wait("the newest is served", || {
+    eventually("the newest is served", || {
         let (answer, newest) = served(&service);
         let old = answer.header("shipslog-quorum") == Some("old");
         assert_eq!(
@@ -209,7 +209,7 @@ fn no_witness_holds_up_anything(#[values(Backend::Sqlite, Backend::Postgres)] ba
     }
     policy += "group one any good bad0 bad1 bad2\nquorum one\n";
     let service = us.serve(&policy);
-    wait("the bad ones are asked", || {
+    eventually("the bad ones are asked", || {
         !hanging.requests.lock().unwrap().is_empty() && !wrong.requests.lock().unwrap().is_empty()
     });
     let start = Instant::now();
@@ -288,7 +288,7 @@ fn a_fork_raises_an_alarm_that_stays(
         .client
         .post("/v1/events/batch", "application/x-ndjson", &batch)
         .expect(200);
-    wait("the alarm", || witnessing(&service)["alarms"] != json!([]));
+    eventually("the alarm", || witnessing(&service)["alarms"] != json!([]));
     let alarms = witnessing(&service)["alarms"].clone();
     let alarm = &alarms[0];
     assert_eq!(alarm["reason"], reason, "{alarm}");
@@ -339,7 +339,7 @@ fn every_way_to_say_fork_is_understood(#[case] status: u16, #[case] media: &'sta
         http_answer(&format!("{status} x"), media, &body.replace("SIZE", &size))
     });
     let service = us.serve(&one_witness(&key, &fake.url()));
-    wait("the alarm", || witnessing(&service)["alarms"] != json!([]));
+    eventually("the alarm", || witnessing(&service)["alarms"] != json!([]));
     let alarm = witnessing(&service)["alarms"][0].clone();
     assert_eq!(
         (&alarm["reason"], &alarm["held_checkpoint"]),

@@ -88,6 +88,42 @@ fn a_log_begins_with_its_creation_and_is_created_once() {
 }
 
 #[test]
+fn a_predecessor_is_named_by_entry_1_with_a_checkpoint_that_it_signed() {
+    let named = |origin: &str, signed_by: u8, vkey_of: u8| {
+        let note_signer = ledger::NoteSigner::new(origin, key(signed_by)).unwrap();
+        let (size, root) = (9, ledger::leaf_hash(b"x"));
+        let checkpoint = ledger::Checkpoint {
+            origin: origin.to_owned(),
+            size,
+            root,
+        };
+        Administration::LogContinued {
+            log_key: ledger::NoteKey::new(origin, key(vkey_of).public()).unwrap().to_string(),
+            checkpoint: checkpoint.sign(&note_signer).unwrap().to_string(),
+        }
+    };
+    let apply = |index: u64, decision: &Administration| {
+        let mut keyring = Keyring::default();
+        keyring.apply(0, at(0), &created(0)).unwrap();
+        keyring.apply(index, at(1), decision).map(|()| keyring)
+    };
+    let keyring = apply(1, &named("log.example/0", 8, 8)).unwrap();
+    let predecessor = keyring.predecessor().unwrap();
+    assert_eq!(
+        (predecessor.checkpoint.origin.as_str(), predecessor.checkpoint.size),
+        ("log.example/0", 9)
+    );
+    for (index, decision) in [
+        (2, named("log.example/0", 8, 8)),
+        (1, named("log.example/0", 8, 7)),
+        (1, named("log.example/1", 8, 8)),
+    ] {
+        let refused = apply(index, &decision).unwrap_err();
+        assert!(matches!(refused, KeyringError::Predecessor(_)), "{refused}");
+    }
+}
+
+#[test]
 fn names_and_keys_are_taken_once() {
     let mut keyring = keyring();
     assert_eq!(

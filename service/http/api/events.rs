@@ -63,7 +63,8 @@ pub struct ReceiptBody {
         (status = 201, description = "Durably recorded; the receipt proves it", body = ReceiptBody),
         (status = 200, description = "It was recorded before; the original receipt", body = ReceiptBody),
         (status = "4XX", description = "Refused, nothing was recorded", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Busy, unavailable or unconfirmed: send it again", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Busy, unavailable or unconfirmed: send it again. Or read-only, because the database is not the newest copy of the log", body = Problem, content_type = "application/problem+json"),
+        (status = 507, description = "The disk is nearly full; nothing was recorded", body = Problem, content_type = "application/problem+json"),
     ),
     security(())
 )]

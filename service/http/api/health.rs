@@ -4,7 +4,7 @@ use actix_web::web::Data;
 use actix_web::{HttpResponse, get};
 
 use super::super::blocking;
-use super::super::problem::Problem;
+use super::super::problem::{Kind, Problem};
 use crate::app::{App, LogError};
 
 /// Whether the process serves at all.
@@ -16,26 +16,36 @@ pub async fn alive() -> HttpResponse {
         .body("ok\n")
 }
 
-/// Whether it can read its log and answer. Alarms that witnesses gave cause for are told here, too, but do not make it
-/// unready: no witness can put the service out of work.
+/// Whether it can read its log, answer and take records. What is wrong is said in words, a line each, also where it keeps
+/// nobody from anything. Alarms that witnesses
+/// gave cause for are among it: no witness can put the service out of work.
 #[utoipa::path(
     tag = "health",
     responses(
-        (status = 200, description = "It can read the log", body = String, content_type = "text/plain"),
+        (status = 200, description = "It can do its work", body = String, content_type = "text/plain"),
         (status = 503, description = "It cannot", body = Problem, content_type = "application/problem+json"),
     ),
     security(())
 )]
 #[get("/readyz")]
 pub async fn ready(app: Data<App>) -> Result<HttpResponse, Problem> {
-    let (summary, witnessing) = blocking(move || Ok::<_, LogError>((app.log_summary()?, app.witnessing()?))).await?;
-    let mut text = format!(
-        "ready\ntree size {}\nquorum {}\n",
-        summary.tree_size,
-        witnessing.quorum.as_str()
-    );
-    for alarm in &witnessing.alarms {
-        text.push_str(&format!("ALARM {}: {}\n", alarm.reason, alarm.message));
+    let troubles = app.readiness().troubles();
+    let mut lines = String::new();
+    for (trouble, reason) in &troubles {
+        lines += &format!("{}: {reason}\n", trouble.as_str());
     }
-    Ok(HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(text))
+    if troubles.keys().any(|trouble| trouble.stops()) {
+        return Err(Problem::new(Kind::NotReady, lines.trim_end()));
+    }
+    let (summary, witnessing) = blocking(move || Ok::<_, LogError>((app.log_summary()?, app.witnessing()?))).await?;
+    for alarm in &witnessing.alarms {
+        lines += &format!("ALARM {}: {}\n", alarm.reason, alarm.message);
+    }
+    Ok(HttpResponse::Ok()
+        .content_type("text/plain; charset=utf-8")
+        .body(format!(
+            "ready\ntree size {}\nquorum {}\n{lines}",
+            summary.tree_size,
+            witnessing.quorum.as_str()
+        )))
 }

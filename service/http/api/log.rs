@@ -29,6 +29,22 @@ pub struct LogView {
     pub checkpoint: String,
     /// What witnesses say of the published checkpoints.
     pub witnessing: WitnessingView,
+    /// The log that this one continues, named by its second entry.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub predecessor: Option<PredecessorView>,
+}
+
+/// A log that has ended and is continued by this one.
+#[derive(Serialize, ToSchema)]
+pub struct PredecessorView {
+    /// Its origin.
+    pub origin: String,
+    /// How many entries it had.
+    pub tree_size: u64,
+    /// Its public key, as a C2SP vkey. An auditor gets it from elsewhere.
+    pub log_key: String,
+    /// Its last signed checkpoint, as published.
+    pub checkpoint: String,
 }
 
 /// What witnesses say of the published checkpoints.
@@ -229,6 +245,7 @@ pub async fn tile(app: Data<App>, request: HttpRequest, path: Path<String>) -> R
 )]
 #[get("/v1/log")]
 pub async fn show_log(app: Data<App>) -> Result<Json<LogView>, Problem> {
+    let keyring = app.keyring();
     let (summary, witnessing) = blocking(move || Ok::<_, LogError>((app.log_summary()?, app.witnessing()?))).await?;
     Ok(Json(LogView {
         origin: summary.origin,
@@ -237,6 +254,12 @@ pub async fn show_log(app: Data<App>) -> Result<Json<LogView>, Problem> {
         log_key: summary.log_key,
         checkpoint: summary.checkpoint,
         witnessing: witnessing.into(),
+        predecessor: keyring.predecessor().map(|predecessor| PredecessorView {
+            origin: predecessor.checkpoint.origin.clone(),
+            tree_size: predecessor.checkpoint.size,
+            log_key: predecessor.log_key.clone(),
+            checkpoint: predecessor.note.clone(),
+        }),
     }))
 }
 

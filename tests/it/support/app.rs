@@ -12,10 +12,12 @@ use ledger::{Checkpoint, Frontier, Hash, NoteKey, PrivateKey, Receipt, SignedNot
 use serde_json::{Value, json};
 use shipslog::app::{App, Options};
 use shipslog::clock::{Clock, ClockHand};
-use shipslog::data::DataDirectory;
+use shipslog::data::{DataDirectory, guard_path};
+use shipslog::disk::Disk;
 use shipslog::domain::Instant;
 use shipslog::domain::producer::Role;
 use shipslog::entropy::Entropy;
+use shipslog::guard::Guard;
 use shipslog::http::{Settings, serve};
 use shipslog::store::{Connect, Database, DatabaseUrl};
 use tempfile::TempDir;
@@ -163,6 +165,7 @@ impl TestApp {
         let entropy = Entropy::seeded((self.restarts + 1) << 32);
         let first = self.restarts == 0;
         let log_key = self.log_key.clone();
+        let data = self.data.path().to_owned();
         let thread = std::thread::spawn(move || {
             let signer = directory.log_signer(ORIGIN).unwrap();
             let database = Database::open(Connect::new(url, None).unwrap()).unwrap();
@@ -173,6 +176,9 @@ impl TestApp {
                 entropy,
                 queue: 1024,
                 log_exists: directory.has_log(),
+                guard: Guard::file(guard_path(&data), log_key.clone()),
+                accept_missing_guard: false,
+                disk: Disk::new(vec![data], None),
                 github_secret: Some(GITHUB_SECRET.to_owned()),
                 templates: shipslog::render::Templates::built_in().unwrap(),
                 policy: None,

@@ -10,12 +10,20 @@ use serde_json::Value;
 
 use super::http::Client;
 
+/// The `shipslog` that was built with these tests.
+pub const SHIPSLOG: &[&str] = &[env!("CARGO_BIN_EXE_shipslog")];
+
 /// A command that sees nothing of this process's environment: neither its configuration nor its CI system.
 pub fn command(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_shipslog"));
+    command_of(SHIPSLOG, arguments)
+}
+
+/// The same of another program: a `shipslog` that was built elsewhere, or one under a tool that then becomes it.
+pub fn command_of(program: &[&str], arguments: &[&str]) -> Command {
+    let mut command = Command::new(program[0]);
     command.env_clear();
     command.envs(std::env::vars_os().filter(|(name, _)| ["PATH", "HOME", "TMPDIR"].iter().any(|kept| name == kept)));
-    command.args(arguments).stdin(Stdio::null());
+    command.args(&program[1..]).args(arguments).stdin(Stdio::null());
     command
 }
 
@@ -41,6 +49,38 @@ pub fn stdout(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
+/// Starts `serve` that is expected to end by itself, with what it said.
+pub fn refused(data: &Path, url: &str, arguments: &[&str]) -> Output {
+    let mut child = command(&[
+        "serve",
+        "--data",
+        data.to_str().unwrap(),
+        "--listen",
+        "127.0.0.1:0",
+        "--database",
+        url,
+    ])
+    .args(arguments)
+    .stdout(Stdio::piped())
+    .stderr(Stdio::piped())
+    .spawn()
+    .unwrap();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while child.try_wait().unwrap().is_none() {
+        if Instant::now() > deadline {
+            child.kill().unwrap();
+            panic!("it serves: {:?}", child.wait_with_output().unwrap());
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    child.wait_with_output().unwrap()
+}
+
+/// What it said on standard error.
+pub fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
 /// `shipslog serve` or `shipslog demo`, ended with the test.
 pub struct Service {
     /// With the administrator's token.
@@ -52,30 +92,35 @@ pub struct Service {
 impl Service {
     /// Starts `serve` and waits until it serves.
     pub fn start(data: &Path, database: Option<&str>, arguments: &[&str]) -> Self {
+        Self::start_of(SHIPSLOG, data, database, arguments).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Starts `serve` of any program, and waits until it serves; what it said if it does not.
+    pub fn start_of(program: &[&str], data: &Path, database: Option<&str>, arguments: &[&str]) -> Result<Self, String> {
         let database = database.map(|url| ["--database", url]);
-        Self::launch(
-            "serve",
-            data,
-            &[arguments, database.as_ref().map_or(&[], |flag| &flag[..])].concat(),
-        )
+        let arguments = [arguments, database.as_ref().map_or(&[], |flag| &flag[..])].concat();
+        Self::launch(program, "serve", data, &arguments)
     }
 
     /// Starts `demo` in a new data directory and waits until it serves.
     pub fn demo(data: &Path) -> Self {
-        Self::launch("demo", data, &[])
+        Self::launch(SHIPSLOG, "demo", data, &[]).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    fn launch(subcommand: &str, data: &Path, arguments: &[&str]) -> Self {
+    fn launch(program: &[&str], subcommand: &str, data: &Path, arguments: &[&str]) -> Result<Self, String> {
         // Free now; the service says so if somebody else takes it first.
         let address: SocketAddr = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let listen = address.to_string();
         let log = tempfile::NamedTempFile::new().unwrap();
-        let child = command(&[subcommand, "--data", data.to_str().unwrap(), "--listen", &listen])
-            .args(arguments)
-            .stdout(Stdio::null())
-            .stderr(log.reopen().unwrap())
-            .spawn()
-            .unwrap();
+        let child = command_of(
+            program,
+            &[subcommand, "--data", data.to_str().unwrap(), "--listen", &listen],
+        )
+        .args(arguments)
+        .stdout(Stdio::null())
+        .stderr(log.reopen().unwrap())
+        .spawn()
+        .unwrap();
         let mut service = Self {
             client: Client { address, token: None },
             data: data.to_owned(),
@@ -85,16 +130,14 @@ impl Service {
         while !service.answers() {
             let ended = service.child.try_wait().unwrap();
             if ended.is_some() || Instant::now() > deadline {
-                panic!(
-                    "it does not serve ({ended:?}): {}",
-                    std::fs::read_to_string(log.path()).unwrap()
-                );
+                let said = std::fs::read_to_string(log.path()).unwrap();
+                return Err(format!("it does not serve ({ended:?}): {said}"));
             }
             std::thread::sleep(Duration::from_millis(20));
         }
         let token = std::fs::read_to_string(data.join("admin.token")).unwrap();
         service.client.token = Some(token.trim_end().to_owned());
-        service
+        Ok(service)
     }
 
     /// Whether it serves. A socket that listens is not enough: it may still be setting things up.
@@ -133,21 +176,22 @@ impl Service {
 
     /// Asks it to end, by SIGTERM, and waits; whether it ended well.
     pub fn terminate(mut self) -> bool {
-        let killed = Command::new("kill")
-            .args(["-TERM", &self.child.id().to_string()])
-            .status()
-            .unwrap();
-        assert!(killed.success());
+        self.signal("TERM");
         self.child.wait().unwrap().success()
     }
 
-    /// Ends it at once, as `kill -9` does, while others may still use it.
-    pub fn kill_now(&self) {
+    /// Sends it a signal.
+    pub fn signal(&self, name: &str) {
         let killed = Command::new("kill")
-            .args(["-KILL", &self.child.id().to_string()])
+            .args([&format!("-{name}"), &self.child.id().to_string()])
             .status()
             .unwrap();
         assert!(killed.success());
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 }
 

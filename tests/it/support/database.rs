@@ -33,7 +33,6 @@ struct Text {
 impl TestDatabase {
     /// Makes one; says so and gives none where there is no PostgreSQL to test on.
     pub fn new(backend: Backend) -> Option<Self> {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
         let directory = tempfile::tempdir().unwrap();
         match backend {
             Backend::Sqlite => {
@@ -49,35 +48,79 @@ impl TestDatabase {
                     println!("skipped on PostgreSQL: SHIPSLOG_TEST_POSTGRES is not set (tests/run sets it)");
                     return None;
                 };
-                let name = format!("test_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
-                postgres(&cluster, &format!("CREATE DATABASE {name}")).unwrap();
-                let url = format!("{}/{name}", cluster.rsplit_once('/').unwrap().0);
-                Some(Self {
-                    url,
-                    cluster: Some((cluster, name)),
-                    _directory: directory,
-                })
+                Some(Self::within(&cluster))
             }
         }
     }
 
-    /// Another database with the same content. Nobody may be using this one.
-    pub fn copy(&self) -> Self {
-        match (&self.cluster, self.sqlite_path()) {
-            (None, Some(path)) => {
-                let copy = Self::new(Backend::Sqlite).unwrap();
-                std::fs::copy(path, copy.sqlite_path().unwrap()).unwrap();
-                copy
-            }
-            (Some((cluster, name)), _) => {
-                let copy = Self::new(Backend::Postgres).unwrap();
-                let (_, fresh) = copy.cluster.as_ref().unwrap();
-                postgres(cluster, &format!("DROP DATABASE {fresh}")).unwrap();
-                postgres(cluster, &format!("CREATE DATABASE {fresh} TEMPLATE {name}")).unwrap();
-                copy
-            }
-            (None, None) => unreachable!("a database is of one kind"),
+    /// Makes one in a PostgreSQL.
+    pub fn within(cluster: &str) -> Self {
+        let name = name();
+        postgres(cluster, &format!("CREATE DATABASE {name}")).unwrap();
+        Self {
+            url: format!("{}/{name}", cluster.rsplit_once('/').unwrap().0),
+            cluster: Some((cluster.to_owned(), name)),
+            _directory: tempfile::tempdir().unwrap(),
         }
+    }
+
+    /// A SQLite file at a place of the test's choice.
+    pub fn at(path: &Path) -> Self {
+        Self {
+            url: format!("sqlite:{}", path.display()),
+            cluster: None,
+            _directory: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    /// A copy of it as it is now, as a backup makes one. Nobody may be connected.
+    pub fn copy(&self) -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let Some((cluster, name)) = &self.cluster else {
+            let copy = Self::new(Backend::Sqlite).unwrap();
+            let (from, to) = (self.sqlite_path().unwrap(), copy.sqlite_path().unwrap());
+            for suffix in ["", "-wal"] {
+                let [from, to] = [from, to].map(|path| format!("{}{suffix}", path.display()));
+                if Path::new(&from).exists() {
+                    std::fs::copy(from, to).unwrap();
+                }
+            }
+            return copy;
+        };
+        let copy = format!("{name}_copy_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+        // Connections that were closed take a moment to be gone.
+        super::eventually("the database is free to be copied", || {
+            postgres(cluster, &format!("CREATE DATABASE {copy} TEMPLATE {name}")).is_ok()
+        });
+        Self {
+            url: format!("{}/{copy}", cluster.rsplit_once('/').unwrap().0),
+            cluster: Some((cluster.clone(), copy)),
+            _directory: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    /// Puts the content of another database in the place of this one, as a failover to a standby does, while services are
+    /// connected. PostgreSQL only; the other one then holds what was here.
+    pub fn exchange(&self, other: &Self) {
+        let (Some((cluster, mine)), Some((_, others))) = (&self.cluster, &other.cluster) else {
+            panic!("only PostgreSQL's databases can change their names");
+        };
+        let away = |name: &str| {
+            postgres(cluster, &format!("ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false")).unwrap();
+            let end = format!("SELECT pg_terminate_backend(pid)::text FROM pg_stat_activity WHERE datname = '{name}'");
+            postgres(cluster, &end).unwrap();
+        };
+        let rename = |from: &str, to: &str| {
+            super::eventually("the database can be renamed", || {
+                postgres(cluster, &format!("ALTER DATABASE {from} RENAME TO {to}")).is_ok()
+            });
+        };
+        away(mine);
+        let aside = format!("{mine}_aside");
+        rename(mine, &aside);
+        rename(others, mine);
+        rename(&aside, others);
+        postgres(cluster, &format!("ALTER DATABASE {others} WITH ALLOW_CONNECTIONS true")).unwrap();
     }
 
     /// Runs SQL as an operator with a console would. The error is the database's own message.
@@ -125,6 +168,29 @@ impl TestDatabase {
         }
     }
 
+    /// What the database's own check of its files finds: SQLite's `integrity_check`, PostgreSQL's `amcheck` where that is
+    /// installed.
+    pub fn integrity(&self) -> Vec<String> {
+        if self.sqlite_path().is_some() {
+            let mut said = self.texts("SELECT integrity_check AS value FROM pragma_integrity_check");
+            said.retain(|line| line != "ok");
+            return said;
+        }
+        if let Err(error) = self.execute("CREATE EXTENSION IF NOT EXISTS amcheck") {
+            println!("skipped: PostgreSQL's amcheck is not there ({error})");
+            return Vec::new();
+        }
+        let indexes = "SELECT bt_index_parent_check(i.indexrelid, true, true)::text FROM pg_index i \
+                       JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am a ON a.oid = c.relam \
+                       WHERE a.amname = 'btree' AND c.relnamespace = 'public'::regnamespace";
+        let heaps = "SELECT h.msg FROM pg_class c, verify_heapam(c.oid) h \
+                     WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace";
+        match self.execute(indexes) {
+            Ok(()) => self.texts(heaps),
+            Err(error) => vec![error],
+        }
+    }
+
     /// The file, where there is one.
     pub fn sqlite_path(&self) -> Option<&Path> {
         self.url.strip_prefix("sqlite:").map(Path::new)
@@ -139,6 +205,12 @@ impl Drop for TestDatabase {
             println!("{name} is left behind: {error}");
         }
     }
+}
+
+/// A name that no other test takes.
+fn name() -> String {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    format!("test_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed))
 }
 
 /// A reader that holds on to what the database says now, until it is dropped.

@@ -44,6 +44,17 @@ impl Client {
         self.post("/v1/events", ENVELOPE, envelope)
     }
 
+    /// The same with a service that may not answer.
+    pub fn try_record(&self, envelope: &[u8]) -> Option<Answer> {
+        let request = self.request("POST", "/v1/events", &[("Content-Type", ENVELOPE)], Some(envelope));
+        let mut stream = TcpStream::connect(self.address).ok()?;
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.write_all(&request).ok()?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).ok()?;
+        (!answer.is_empty()).then(|| Answer::parse(&answer))
+    }
+
     pub fn anonymous(&self) -> Self {
         Self {
             address: self.address,
@@ -60,6 +71,10 @@ impl Client {
 
     /// Sends one request on a connection of its own.
     pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Option<&[u8]>) -> Answer {
+        self.exchange(&self.request(method, path, headers, body))
+    }
+
+    fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Option<&[u8]>) -> Vec<u8> {
         let mut request = format!(
             "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n",
             self.address
@@ -76,7 +91,7 @@ impl Client {
         request += "\r\n";
         let mut bytes = request.into_bytes();
         bytes.extend_from_slice(body.unwrap_or_default());
-        self.exchange(&bytes)
+        bytes
     }
 
     /// Sends bytes as they are and reads the answer.

@@ -2,10 +2,12 @@
 
 pub mod app;
 pub mod binary;
+pub mod cluster;
 pub mod database;
 pub mod events;
 pub mod evidence;
 pub mod http;
+pub mod proxy;
 pub mod python;
 pub mod witness;
 
@@ -13,12 +15,23 @@ pub use app::TestApp;
 pub use database::Backend;
 
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use ledger::PrivateKey;
 
 /// A key that is the same in every run.
 pub fn key(number: u8) -> PrivateKey {
     PrivateKey::from_seed([number; 32])
+}
+
+/// Waits until something is so.
+#[track_caller]
+pub fn eventually(what: &str, mut so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(120);
+    while !so() {
+        assert!(Instant::now() < deadline, "not in time: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 /// A folder of real payloads and test vectors that stands beside the checkout, if it is there.

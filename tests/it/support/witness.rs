@@ -6,7 +6,6 @@ use std::path::Path;
 use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{Duration, Instant};
 
 use ledger::{
     AddCheckpoint, Checkpoint, CosignerKey, Edge, FullTile, Hash, NoteSigner, ProofPlan, SignedNote, TileId, leaf_hash,
@@ -15,6 +14,7 @@ use shipslog::data::{DataDirectory, WitnessDirectory};
 use shipslog::entropy::Entropy;
 
 use super::binary::command;
+use super::eventually;
 use super::http::{Answer, Client};
 
 /// `shipslog witness`, ended with the test.
@@ -51,7 +51,7 @@ impl Witness {
             .unwrap();
         let key = CosignerKey::parse(vkey.trim_end()).unwrap();
         let client = Client { address, token: None };
-        wait("the witness listens", || TcpStream::connect(address).is_ok());
+        eventually("the witness listens", || TcpStream::connect(address).is_ok());
         Self { client, key, child }
     }
 
@@ -80,16 +80,6 @@ impl Drop for Witness {
 /// An address of loopback that is free now.
 pub fn free_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
-}
-
-/// Waits until something holds, two minutes at most.
-#[track_caller]
-pub fn wait(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(120);
-    while !holds() {
-        assert!(Instant::now() < deadline, "never: {what}");
-        thread::sleep(Duration::from_millis(20));
-    }
 }
 
 /// The key of a service's log, made before the service runs.

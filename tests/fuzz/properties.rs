@@ -1,0 +1,175 @@
+//! One property for each format that comes from outside: no panic, and what is accepted is written again as the same bytes,
+//! or, where white space and order are free, as something that reads the same.
+
+use ledger::{
+    AddCheckpoint, Checkpoint, Entry, Envelope, Hash, Policy, Receipt, SignedNote, TilePath, TlogProof, entry_bundle,
+};
+use shipslog::adapter::github;
+use shipslog::domain::parse::{CDEVENT_JSON, CLOUDEVENT_JSON, parse};
+
+use super::seeds::log_key;
+
+/// A format and its property.
+pub struct Target {
+    pub name: &'static str,
+    /// Whether the bytes were accepted; it panics where the property does not hold.
+    pub check: fn(&[u8]) -> bool,
+}
+
+/// All of them.
+pub const TARGETS: &[Target] = &[
+    target("checkpoint", checkpoint),
+    target("entry", entry),
+    target("entry_bundle", entry_bundle),
+    target("envelope", envelope),
+    target("event", event),
+    target("note", note),
+    target("policy", policy),
+    target("proof", proof),
+    target("receipt", receipt),
+    target("tile_path", tile_path),
+    target("webhook", webhook),
+    target("witness_request", witness_request),
+];
+
+const fn target(name: &'static str, check: fn(&[u8]) -> bool) -> Target {
+    Target { name, check }
+}
+
+pub fn note(bytes: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return false;
+    };
+    let Ok(note) = SignedNote::parse(text) else {
+        return false;
+    };
+    assert_eq!(note.to_string(), text);
+    let _ = Checkpoint::open(&note, &log_key());
+    true
+}
+
+pub fn checkpoint(bytes: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return false;
+    };
+    let Ok(checkpoint) = Checkpoint::parse(text) else {
+        return false;
+    };
+    assert_eq!(checkpoint.to_text(), text);
+    true
+}
+
+pub fn proof(bytes: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return false;
+    };
+    let Ok(proof) = TlogProof::parse(text) else {
+        return false;
+    };
+    assert_eq!(proof.to_string(), text);
+    let _ = proof.verify(&log_key(), &Hash::EMPTY_ROOT);
+    true
+}
+
+pub fn tile_path(bytes: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return false;
+    };
+    let Ok(path) = TilePath::parse(text) else { return false };
+    assert_eq!(path.to_string(), text);
+    let _ = path.exists_at(u64::MAX);
+    true
+}
+
+/// The first two bytes say how many entries it should hold.
+pub fn entry_bundle(bytes: &[u8]) -> bool {
+    let Some((width, bundle)) = bytes.split_first_chunk::<2>() else {
+        return false;
+    };
+    let Ok(entries) = entry_bundle::parse(bundle, u16::from_be_bytes(*width)) else {
+        return false;
+    };
+    let mut again = Vec::new();
+    for entry in entries {
+        entry_bundle::append(&mut again, entry).unwrap();
+    }
+    assert_eq!(again, bundle);
+    true
+}
+
+pub fn policy(bytes: &[u8]) -> bool {
+    let Ok(policy) = Policy::parse(bytes) else { return false };
+    let _ = policy.evaluate(&super::seeds::signed_checkpoint());
+    true
+}
+
+pub fn witness_request(bytes: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return false;
+    };
+    let Ok(request) = AddCheckpoint::parse(text) else {
+        return false;
+    };
+    assert_eq!(request.to_string(), text);
+    let _ = request.check_signed([&log_key()]);
+    let _ = request.check_continues(Some(request.checkpoint()));
+    let _ = request.check_continues(None);
+    true
+}
+
+pub fn envelope(bytes: &[u8]) -> bool {
+    let Ok(envelope) = Envelope::parse(bytes) else {
+        return false;
+    };
+    assert_eq!(Envelope::parse(envelope.to_json().as_bytes()).unwrap(), envelope);
+    let _ = envelope.verify(|_| vec![*log_key().public()]);
+    true
+}
+
+pub fn entry(bytes: &[u8]) -> bool {
+    let Ok(entry) = Entry::parse(bytes) else { return false };
+    assert_eq!(entry.encode(), bytes);
+    assert!(bytes.len() <= 1024, "an entry is at most 1 KiB");
+    true
+}
+
+pub fn receipt(bytes: &[u8]) -> bool {
+    let Ok(receipt) = Receipt::parse(bytes) else {
+        return false;
+    };
+    assert_eq!(Receipt::parse(receipt.to_json().as_bytes()).unwrap(), receipt);
+    let _ = receipt.verify(&log_key(), bytes);
+    true
+}
+
+/// What is an event as JSON is the same event whatever the white space around its members.
+pub fn event(bytes: &[u8]) -> bool {
+    let mut accepted = false;
+    for payload_type in [CDEVENT_JSON, CLOUDEVENT_JSON] {
+        if let Ok(event) = parse(payload_type, bytes) {
+            accepted = true;
+            let value = ledger::json::parse(bytes).unwrap();
+            let again = serde_json::to_vec_pretty(&value).unwrap();
+            assert_eq!(parse(payload_type, &again).unwrap(), event);
+        }
+    }
+    accepted
+}
+
+/// The first line names GitHub's event. What comes of it is what the service itself can read.
+pub fn webhook(bytes: &[u8]) -> bool {
+    let Some(line) = bytes.iter().position(|byte| *byte == b'\n') else {
+        return false;
+    };
+    let Ok(kind) = std::str::from_utf8(&bytes[..line]) else {
+        return false;
+    };
+    let Ok(events) = github::events(kind, "72d3162e-cc78-11e3-81ab-4c9367dc0958", &bytes[line + 1..]) else {
+        return false;
+    };
+    for event in events {
+        let again = parse(CDEVENT_JSON, &event);
+        assert!(again.is_ok(), "{:?}: {}", again.err(), String::from_utf8_lossy(&event));
+    }
+    true
+}

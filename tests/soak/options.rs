@@ -1,0 +1,38 @@
+//! What the soak is told on its command line.
+
+const HELP: &str = "\
+Attacks the service for a while, then looks whether the attacks find planted bugs.
+
+  --minutes N   begin rounds for so long; 0: only plant bugs [default: 10]
+  --no-bugs     plant no bugs (each is a build of the service)
+  --help        print this
+
+SHIPSLOG_TEST_SEED=N makes the random choices of an earlier run again.";
+
+/// The options.
+pub struct Options {
+    pub minutes: u64,
+    pub bugs: bool,
+}
+
+impl Options {
+    /// Reads them; what to print where that cannot be done, or help is asked for.
+    pub fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
+        let mut options = Self {
+            minutes: 10,
+            bugs: true,
+        };
+        while let Some(argument) = arguments.next() {
+            match argument.as_str() {
+                "--minutes" => {
+                    let number = arguments.next().and_then(|number| number.parse().ok());
+                    options.minutes = number.ok_or_else(|| format!("--minutes needs a number\n\n{HELP}"))?;
+                }
+                "--no-bugs" => options.bugs = false,
+                "--help" => return Err(HELP.to_owned()),
+                other => return Err(format!("unknown option {other}\n\n{HELP}")),
+            }
+        }
+        Ok(options)
+    }
+}
