@@ -136,7 +136,9 @@ pub const MANIPULATIONS: &[Manipulation] = &[
         o.run(format!(
             "INSERT INTO erasure (idx, erased_by, reason) VALUES ({index}, {last}, 'legal-order')"
         ));
-        o.run(format!("UPDATE envelope SET salt = NULL, bytes = NULL WHERE idx = {index}"));
+        o.run(format!(
+            "UPDATE envelope SET salt = NULL, bytes = NULL WHERE idx = {index}"
+        ));
     }),
     way("an envelope is deleted", ALL, |o, _| {
         let index = o.pick();
