@@ -4,14 +4,20 @@
 //! caller: the root computed here must be the checkpoint's. Who may sign what follows from the log itself, whose
 //! first entry introduces the service key and whose administration entries introduce and revoke producers.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use ledger::{Checkpoint, Entry, Envelope, Frontier, Hash, Verified, commitment, leaf_hash};
+use ledger::{Checkpoint, Entry, Frontier, Hash, KeyId, PublicKey, Signer, leaf_hash};
 
+use self::checked::{authenticate, unseal};
 use crate::domain::keyring::{Keyring, PermissionError};
-use crate::domain::parse::parse;
 use crate::domain::producer::Administration;
 use crate::domain::{Event, Instant, ProducerName, Recorded};
+
+mod checked;
+mod report;
+
+pub use checked::Checked;
+pub use report::{Finding, Kind, Report, Unlisted};
 
 /// What is kept of one entry beside its leaf.
 #[derive(Debug, Clone, Copy)]
@@ -29,139 +35,14 @@ pub enum Content<'a> {
     Unreadable,
 }
 
-/// What can be wrong, in the order in which it is looked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Kind {
-    /// The form of what is verified, before any of it is looked at: file names, lengths, lines.
-    Form,
-    /// Entries are missing, repeated or out of order.
-    Contiguity,
-    /// A leaf is not an entry.
-    Entry,
-    /// An entry is earlier than the one before it.
-    Time,
-    /// Content is gone and no record in the log says that it was erased, or it is there although one does.
-    Erased,
-    /// An envelope is malformed or not in its canonical form.
-    Envelope,
-    /// An envelope is not what its entry commits to.
-    Commitment,
-    /// A signature does not verify, or its key was not valid at this place of the log.
-    Signature,
-    /// The payload is not an event.
-    Event,
-    /// The producer had no right to record this event.
-    Scope,
-    /// An administration entry contradicts those before it, or its signer may not make one.
-    Administration,
-    /// The log calls itself otherwise than its checkpoint does.
-    Origin,
-    /// The tree of all entries has another root than the checkpoint.
-    Root,
-    /// A stored tile is not what the entries give, is missing, or is one too many.
-    Tile,
-    /// The stored head, or what the log is called there, is not what the entries give.
-    Head,
-    /// A stored checkpoint is missing, not signed by the log, or signs another tree.
-    Checkpoint,
-    /// A publication is of a checkpoint that is not there.
-    Publication,
-    /// The columns of an event do not say what the signed event says.
-    ReadModel,
-    /// An event is not known again by its producer, source and id, or is known by those of another.
-    Identity,
-    /// What an event is found by is not what the signed event says.
-    Reference,
-    /// The sorted runs of references are not the references.
-    Run,
-    /// The list of erasures is not what the log says.
-    Erasure,
-    /// A row belongs to no entry.
-    Stray,
-    /// The database cannot read what it holds.
-    Database,
-}
-
-impl Kind {
-    /// The kind in words, for a list of findings.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Form => "form",
-            Self::Contiguity => "contiguity",
-            Self::Entry => "entry",
-            Self::Time => "time",
-            Self::Erased => "erased",
-            Self::Envelope => "envelope",
-            Self::Commitment => "commitment",
-            Self::Signature => "signature",
-            Self::Event => "event",
-            Self::Scope => "scope",
-            Self::Administration => "administration",
-            Self::Origin => "origin",
-            Self::Root => "root",
-            Self::Tile => "tile",
-            Self::Head => "head",
-            Self::Checkpoint => "checkpoint",
-            Self::Publication => "publication",
-            Self::ReadModel => "read model",
-            Self::Identity => "identity",
-            Self::Reference => "reference",
-            Self::Run => "run of references",
-            Self::Erasure => "erasure",
-            Self::Stray => "stray row",
-            Self::Database => "database",
-        }
-    }
-}
-
-/// The first divergence of one kind, and how many there are.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Finding {
-    /// What is wrong.
-    pub kind: Kind,
-    /// Index of the first entry concerned, if it is about an entry.
-    pub index: Option<u64>,
-    /// What is wrong there.
-    pub message: String,
-    /// How many entries are concerned.
-    pub count: u64,
-}
-
-/// The result of an audit.
-#[derive(Debug, Clone, serde::Serialize)]
-pub struct Report {
-    /// Number of entries seen.
-    pub size: u64,
-    /// Root of the tree of them, in base64.
-    #[serde(serialize_with = "as_base64")]
-    pub root: Hash,
-    /// Verified entries by producer.
-    pub producers: BTreeMap<ProducerName, u64>,
-    /// Entries whose content was erased, each with the entry that says so.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub erased: BTreeMap<u64, u64>,
-    /// Verified entries by what they are about: `deployment`, `incident`, …
-    pub subjects: BTreeMap<String, u64>,
-    /// Time of the first entry.
-    pub from: Option<Instant>,
-    /// Time of the last entry.
-    pub to: Option<Instant>,
-    /// The last checkpoint of the log that this one says it continues, as published. That log's key must be checked elsewhere.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub predecessor: Option<String>,
-    /// What is wrong, the first of each kind. Empty: everything is as it was recorded.
-    pub findings: Vec<Finding>,
-}
-
-fn as_base64<S: serde::Serializer>(root: &Hash, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&root.to_base64())
-}
+/// The caller's own list of producers.
+pub type Roll = HashMap<KeyId, ProducerName>;
 
 /// A running audit.
 pub struct Audit {
     frontier: Frontier,
     keyring: Keyring,
+    roll: Option<Roll>,
     first: Option<u64>,
     last: u64,
     producers: BTreeMap<ProducerName, u64>,
@@ -191,6 +72,7 @@ impl Audit {
         Self {
             frontier: Frontier::empty(),
             keyring: Keyring::default(),
+            roll: None,
             first: None,
             last: 0,
             producers: BTreeMap::new(),
@@ -201,6 +83,12 @@ impl Audit {
         }
     }
 
+    /// Counts nobody as a producer who is not in this list, whatever the log registered.
+    #[must_use]
+    pub fn with_producers(self, roll: Option<Roll>) -> Self {
+        Self { roll, ..self }
+    }
+
     /// Number of entries seen so far: the index that must come next.
     pub fn size(&self) -> u64 {
         self.frontier.size()
@@ -208,15 +96,7 @@ impl Audit {
 
     /// Takes the next entry. What it says comes back if nothing is wrong with it.
     pub fn add(&mut self, index: u64, leaf: &[u8], content: Content<'_>) -> Option<Recorded> {
-        let place = self.frontier.size();
-        if index != place {
-            self.find(
-                Kind::Contiguity,
-                Some(place),
-                format!("entry {index} stands where entry {place} belongs"),
-            );
-        }
-        self.frontier.append(leaf_hash(leaf));
+        let place = self.put(index, leaf_hash(leaf));
         match self.check(place, leaf, content) {
             Ok(recorded) => recorded,
             Err(Fault(kind, message)) => {
@@ -224,6 +104,30 @@ impl Audit {
                 None
             }
         }
+    }
+
+    /// Takes the next entry, which was found right in itself; [`Audit::add`] would say the same of it.
+    pub fn add_checked(&mut self, index: u64, checked: Checked) -> Option<Recorded> {
+        let place = self.put(index, checked.leaf);
+        let Checked { entry, event, .. } = checked;
+        self.pass_time(place, entry.time());
+        match self.place(place, &entry, event, entry.signers()) {
+            Ok(recorded) => Some(recorded),
+            Err(Fault(kind, message)) => {
+                self.find(kind, Some(place), message);
+                None
+            }
+        }
+    }
+
+    /// The root of the entries seen so far.
+    pub fn root(&self) -> Hash {
+        self.frontier.root()
+    }
+
+    /// The keys that the log has registered so far, in the order of their registration.
+    pub fn keys(&self) -> impl ExactSizeIterator<Item = PublicKey> {
+        self.keyring.producers().iter().map(|producer| producer.key)
     }
 
     /// Takes the place of an entry that is missing, so that those after it stand at theirs.
@@ -316,6 +220,7 @@ impl Audit {
                 .or_insert(finding);
         }
         let erasures = self.keyring.erasures().all();
+        let unlisted = self.unlisted();
         Report {
             erased: erasures.map(|erasure| (erasure.index, erasure.by)).collect(),
             size: self.frontier.size(),
@@ -324,69 +229,74 @@ impl Audit {
             subjects: self.subjects,
             from: self.first.map(instant),
             to: self.first.map(|_| instant(self.last)),
+            unlisted,
             predecessor: self.keyring.predecessor().map(|predecessor| predecessor.note.clone()),
             findings: self.findings.into_values().collect(),
         }
     }
 
+    /// Appends a leaf; gives its place, whatever index it claims.
+    fn put(&mut self, index: u64, leaf: Hash) -> u64 {
+        let place = self.frontier.size();
+        if index != place {
+            let message = format!("entry {index} stands where entry {place} belongs");
+            self.find(Kind::Contiguity, Some(place), message);
+        }
+        self.frontier.append(leaf);
+        place
+    }
+
+    fn unlisted(&self) -> Vec<Unlisted> {
+        let Some(roll) = &self.roll else { return Vec::new() };
+        let registered = self.keyring.producers().iter();
+        registered
+            .filter(|producer| roll.get(&producer.key.id()) != Some(&producer.name))
+            .map(|producer| Unlisted {
+                index: producer.registered_at_index,
+                name: producer.name.clone(),
+                key: producer.key.id().to_string(),
+            })
+            .collect()
+    }
+
     fn check(&mut self, index: u64, leaf: &[u8], content: Content<'_>) -> Result<Option<Recorded>, Fault> {
         let entry = Entry::parse(leaf).map_err(|error| Fault(Kind::Entry, error.to_string()))?;
-        self.first.get_or_insert(entry.time());
-        if entry.time() < self.last {
-            let message = format!("{} is before {}", instant(entry.time()), instant(self.last));
-            self.find(Kind::Time, Some(index), message);
-        }
-        self.last = self.last.max(entry.time());
+        self.pass_time(index, entry.time());
         let (salt, bytes) = match content {
             Content::Sealed { salt, envelope } => (salt, envelope),
             Content::Erased => {
                 self.gone.insert(index);
-                return self.vouch(&entry).map(|()| None);
+                self.vouch(&entry)?;
+                return self.call_the_roll(entry.signers()).map(|()| None);
             }
             Content::Unreadable => return Ok(None),
         };
-        let envelope = Envelope::parse(bytes).map_err(|error| Fault(Kind::Envelope, error.to_string()))?;
-        if commitment(salt, &envelope.pae()) != entry.commitment() || envelope.payload_type != entry.payload_type() {
-            return Err(Fault(
-                Kind::Commitment,
-                "the envelope is not the one that the entry commits to".to_owned(),
-            ));
-        }
-        let event =
-            parse(&envelope.payload_type, &envelope.payload).map_err(|error| Fault(Kind::Event, error.to_string()))?;
+        let (envelope, event) = unseal(&entry, salt, bytes)?;
         if index == 0 {
             self.begin(&event, entry.time())?;
         }
-        let verified = envelope
-            .verify(|keyid| self.keyring.candidates(keyid))
-            .map_err(|error| Fault(Kind::Signature, error.to_string()))?;
-        if verified.signers() != entry.signers() {
-            return Err(Fault(
-                Kind::Commitment,
-                "the signatures are not those that the entry commits to".to_owned(),
-            ));
-        }
-        if verified.envelope().to_json().as_bytes() != bytes {
-            return Err(Fault(
-                Kind::Envelope,
-                "the envelope is not in its canonical form".to_owned(),
-            ));
-        }
-        let producer = self.admit(&verified, &event, instant(entry.time()))?;
+        let verified = authenticate(&entry, envelope, bytes, |keyid| self.keyring.candidates(keyid))?;
+        self.place(index, &entry, event, verified.signers()).map(Some)
+    }
+
+    /// What depends on the place of an entry that is right in itself.
+    fn place(&mut self, index: u64, entry: &Entry, event: Event, signers: &[Signer]) -> Result<Recorded, Fault> {
+        let producer = self.admit(signers, &event, instant(entry.time()))?;
         if let Some(administration) = event.extension.administration.as_deref().filter(|_| index > 0) {
             self.keyring
                 .apply(index, instant(entry.time()), administration)
                 .map_err(|error| Fault(Kind::Administration, error.to_string()))?;
             self.erase(index, administration);
         }
+        self.call_the_roll(signers)?;
         *self.producers.entry(producer.clone()).or_default() += 1;
         *self.subjects.entry(event.event_type.subject.clone()).or_default() += 1;
-        Ok(Some(Recorded {
+        Ok(Recorded {
             index,
             recorded_at: instant(entry.time()),
             producer,
             event,
-        }))
+        })
     }
 
     /// All that can be said of who signed what is gone: each of them could sign something then.
@@ -408,6 +318,15 @@ impl Audit {
         }
     }
 
+    fn pass_time(&mut self, index: u64, time: u64) {
+        self.first.get_or_insert(time);
+        if time < self.last {
+            let message = format!("{} is before {}", instant(time), instant(self.last));
+            self.find(Kind::Time, Some(index), message);
+        }
+        self.last = self.last.max(time);
+    }
+
     /// The first entry introduces the key that signs it.
     fn begin(&mut self, event: &Event, time: u64) -> Result<(), Fault> {
         let fault = |message: String| Fault(Kind::Administration, message);
@@ -422,8 +341,8 @@ impl Audit {
     }
 
     /// The producer of an event, as when it was recorded.
-    fn admit(&self, verified: &Verified, event: &Event, at: Instant) -> Result<ProducerName, Fault> {
-        match self.keyring.admit(verified.signers(), event, at) {
+    fn admit(&self, signers: &[Signer], event: &Event, at: Instant) -> Result<ProducerName, Fault> {
+        match self.keyring.admit(signers, event, at) {
             Ok(producer) => Ok(producer.name.clone()),
             Err(error) => Err(match error {
                 PermissionError::Scope(_) => Fault(Kind::Scope, error.to_string()),
@@ -435,6 +354,21 @@ impl Audit {
                 | PermissionError::Expired(..) => Fault(Kind::Signature, error.to_string()),
             }),
         }
+    }
+
+    /// Whether every signer is one whom the caller knows, where the caller knows them.
+    fn call_the_roll(&self, signers: &[Signer]) -> Result<(), Fault> {
+        let Some(roll) = &self.roll else { return Ok(()) };
+        for registered in signers.iter().filter_map(|signer| self.keyring.producer(&signer.key)) {
+            if roll.get(&registered.key.id()) != Some(&registered.name) {
+                let message = format!(
+                    "signed with a key that the log registered as {} at entry {}, and your list of producers does not have it under that name",
+                    registered.name, registered.registered_at_index
+                );
+                return Err(Fault(Kind::Producer, message));
+            }
+        }
+        Ok(())
     }
 }
 

@@ -237,6 +237,9 @@ pub struct ServeSettings {
     /// Whether /log is open to everybody; it holds no content [env: SHIPSLOG_PUBLIC_LOG] [default: true]
     #[arg(long, value_name = "BOOL")]
     pub public_log: Option<bool>,
+    /// C2SP tlog-policy with the witnesses to ask for cosignatures, and how many must give one [env: SHIPSLOG_POLICY]
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
     /// What to log, as a tracing filter [env: SHIPSLOG_LOG] [default: info]
     #[arg(long, value_name = "FILTER", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub log: Option<String>,
@@ -292,6 +295,8 @@ pub struct Serve {
     pub github_secret_file: Option<PathBuf>,
     /// Whether `/log` needs no token.
     pub public_log: bool,
+    /// Policy with the witnesses.
+    pub policy: Option<PathBuf>,
     /// Filter of the diagnostics.
     pub log: String,
     /// Form of the diagnostics.
@@ -325,6 +330,7 @@ impl ServeSettings {
             templates: settings.templates,
             github_secret_file: settings.github_secret_file,
             public_log: settings.public_log.unwrap_or(true),
+            policy: settings.policy,
             log: settings.log.unwrap_or_else(|| "info".to_owned()),
             log_format: settings.log_format.unwrap_or_default(),
         })
@@ -345,6 +351,7 @@ impl ServeSettings {
             templates: environment.path("SHIPSLOG_TEMPLATES"),
             github_secret_file: environment.path("SHIPSLOG_GITHUB_SECRET_FILE"),
             public_log: environment.parse("SHIPSLOG_PUBLIC_LOG")?,
+            policy: environment.path("SHIPSLOG_POLICY"),
             log: environment.text("SHIPSLOG_LOG"),
             log_format: environment.parse("SHIPSLOG_LOG_FORMAT")?,
         })
@@ -364,6 +371,7 @@ impl ServeSettings {
             templates: self.templates.or(other.templates),
             github_secret_file: self.github_secret_file.or(other.github_secret_file),
             public_log: self.public_log.or(other.public_log),
+            policy: self.policy.or(other.policy),
             log: self.log.or(other.log),
             log_format: self.log_format.or(other.log_format),
         }

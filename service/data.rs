@@ -6,7 +6,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use ledger::{NoteKey, NoteSigner, PrivateKey};
+use ledger::{Cosigner, CosignerKey, NoteKey, NoteSigner, PrivateKey};
 
 use crate::entropy::{Entropy, EntropyError};
 
@@ -125,6 +125,70 @@ impl DataDirectory {
     }
 }
 
+/// The directory of a witness: its key, its public key, its state.
+pub struct WitnessDirectory {
+    path: PathBuf,
+    cosigner: Cosigner,
+}
+
+const WITNESS_KEY: &str = "witness.key.pem";
+const WITNESS_VKEY: &str = "witness.vkey";
+
+impl WitnessDirectory {
+    /// Opens it; makes it, and the key under this name, where they do not exist yet. The first name is kept for ever.
+    pub fn open(path: &Path, name: Option<&str>, entropy: &Entropy) -> Result<Self, DataError> {
+        if !path.exists() {
+            fs::create_dir_all(path).map_err(|error| io(path, error))?;
+            restrict(path, 0o700)?;
+        }
+        let vkey_path = path.join(WITNESS_VKEY);
+        let content = |what: String| DataError::Content {
+            path: vkey_path.display().to_string(),
+            what,
+        };
+        let kept = read_optional(&vkey_path)?
+            .map(|text| CosignerKey::parse(text.trim_end()).map_err(|error| content(error.to_string())))
+            .transpose()?;
+        let name = match (&kept, name) {
+            (Some(kept), Some(name)) if kept.name() != name => {
+                return Err(content(format!(
+                    "the name of this witness is {} and never changes",
+                    kept.name()
+                )));
+            }
+            (Some(kept), _) => kept.name().to_owned(),
+            (None, Some(name)) => name.to_owned(),
+            (None, None) => format!("shipslog-witness-{}", &ledger::Hash(entropy.bytes()?).to_hex()[..12]),
+        };
+        let cosigner = Cosigner::new(&name, key(&path.join(WITNESS_KEY), entropy)?);
+        let cosigner = cosigner.map_err(|error| content(format!("{name}: {error}")))?;
+        match kept {
+            Some(kept) if kept == *cosigner.key() => {}
+            Some(_) => return Err(content(format!("it is not the public key of {WITNESS_KEY}"))),
+            None => write_new(&vkey_path, format!("{}\n", cosigner.key()).as_bytes(), 0o644)?,
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            cosigner,
+        })
+    }
+
+    /// Cosigns checkpoints.
+    pub fn cosigner(&self) -> Cosigner {
+        self.cosigner.clone()
+    }
+
+    /// Where the state is kept.
+    pub fn database_path(&self) -> PathBuf {
+        self.path.join("witness.db")
+    }
+
+    /// Where evidence against logs is kept.
+    pub fn evidence_path(&self) -> PathBuf {
+        self.path.join("evidence")
+    }
+}
+
 /// Where the newest published checkpoint is kept unless another place is named.
 pub fn guard_path(directory: &Path) -> PathBuf {
     directory.join(GUARD)
@@ -164,6 +228,24 @@ pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), DataError> 
         return Err(io(path, error));
     }
     Ok(())
+}
+
+/// Puts a file in the place of another, or of none: whoever reads it, at whatever moment, finds the one or the other whole.
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), DataError> {
+    let mut name = path.file_name().unwrap_or(path.as_os_str()).to_owned();
+    name.push(".new");
+    let new = path.with_file_name(name);
+    // Left by a process that was stopped while it wrote.
+    match fs::remove_file(&new) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(io(&new, error)),
+        Ok(()) | Err(_) => {}
+    }
+    write_new(&new, bytes, 0o644)?;
+    fs::rename(&new, path).map_err(|error| io(path, error))?;
+    // The rename itself is durable once the directory is.
+    let directory = path.parent().unwrap_or(Path::new("."));
+    let synced = fs::File::open(directory).and_then(|directory| directory.sync_all());
+    synced.map_err(|error| io(directory, error))
 }
 
 fn restrict(path: &Path, mode: u32) -> Result<(), DataError> {

@@ -5,11 +5,12 @@
 //! write-ahead log need not be kept for this. What is appended after it began is left for the next time. It must not stop at
 //! what is wrong, nor panic: the first divergence of each kind is noted, and it goes on.
 
+mod checkpoints;
 mod finish;
 mod models;
 mod slice;
 
-use ledger::{Checkpoint, Edge, Entry, Envelope, FullTile, Hash, NoteKey, SignedNote, leaf_hash};
+use ledger::{Edge, Entry, Envelope, FullTile, Hash, NoteKey, leaf_hash};
 
 use super::log::canonical;
 use crate::audit::{Audit, Content, Kind, Report};
@@ -139,12 +140,7 @@ impl Check<'_> {
                 self.checkpoint(index + 1, note);
             }
         }
-        for size in &slice.publications {
-            if !slice.checkpoints.contains_key(size) {
-                let message = format!("the checkpoint of size {size} is published, but is not there");
-                self.audit.find(Kind::Publication, Some(size - 1), message);
-            }
-        }
+        self.publications(&slice);
         self.run(database, start + count)?;
         for tile in &full {
             self.tile(database, tile)?;
@@ -199,43 +195,6 @@ impl Check<'_> {
             Some(recorded) => Expected::Recorded(Box::new(recorded)),
             None => Expected::Unknown,
         }
-    }
-
-    /// A receipt carries the checkpoint of its batch, which is the next one after its entry.
-    fn receipt_size(&mut self, index: u64, stored: i64, slice: &Slice) {
-        let next = slice
-            .checkpoints
-            .range(index + 1..)
-            .next()
-            .map(|(size, _)| *size as i64);
-        let wrong = match next {
-            Some(next) if next == stored => return,
-            Some(next) => {
-                format!("its receipt carries the checkpoint of size {stored}, but the next one has size {next}")
-            }
-            None => format!("the checkpoint of size {stored}, which its receipt carries, is missing"),
-        };
-        self.audit.find(Kind::Checkpoint, Some(index), wrong);
-    }
-
-    fn checkpoint(&mut self, size: u64, text: &str) {
-        let opened =
-            SignedNote::parse(text)
-                .map_err(|error| error.to_string())
-                .and_then(|note| match Checkpoint::open(&note, self.log_key) {
-                    Ok(_) if note.signatures().len() != 1 || note.to_string() != text => {
-                        Err("it holds more than the checkpoint and the log's signature".to_owned())
-                    }
-                    Ok(checkpoint) => Ok(checkpoint),
-                    Err(error) => Err(error.to_string()),
-                });
-        let wrong = match opened {
-            Ok(checkpoint) if checkpoint.size == size && checkpoint.root == self.edge.root() => return,
-            Ok(_) => "it signs another tree than the entries give".to_owned(),
-            Err(error) => error,
-        };
-        let message = format!("the checkpoint of size {size}: {wrong}");
-        self.audit.find(Kind::Checkpoint, Some(size - 1), message);
     }
 
     fn tile(&mut self, database: &Database, tile: &FullTile) -> Result<(), StoreError> {

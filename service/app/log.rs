@@ -65,11 +65,6 @@ impl App {
         self.database.read(summary)
     }
 
-    /// The newest published checkpoint, as a signed note.
-    pub fn published_checkpoint(&self) -> Result<String, LogError> {
-        self.database.read(published)
-    }
-
     /// A tile or entry bundle of the published log. What the published size does not imply does not exist.
     pub fn tile(&self, path: &TilePath) -> Result<TileBody, LogError> {
         let bytes = self.database.read(|tx| {
@@ -170,7 +165,8 @@ pub(super) fn root(tx: &mut ReadTx<'_>, size: u64) -> Result<Hash, LogError> {
     Ok(tx.root(size)?)
 }
 
-fn assemble(tx: &mut ReadTx<'_>, plan: &ProofPlan) -> Result<Vec<Hash>, LogError> {
+/// The hashes of a plan, from stored tiles and the edge.
+pub(super) fn assemble(tx: &mut ReadTx<'_>, plan: &ProofPlan) -> Result<Vec<Hash>, LogError> {
     Ok(tx.assemble(plan)?)
 }
 

@@ -10,6 +10,8 @@ mod github;
 mod identity;
 mod incidents;
 mod log;
+mod proof;
+mod quorum;
 mod read;
 mod record;
 mod tokens;
@@ -38,6 +40,8 @@ pub use fsck::{Progress, fsck};
 pub use github::HookError;
 pub use incidents::{IncidentDetail, IncidentFilter, IncidentView};
 pub use log::{LogError, LogSummary, TileBody};
+pub use proof::{At, ConsistencyProof, InclusionProof, ProofsError};
+pub use quorum::{QuorumState, ServedCheckpoint, WitnessPolicy, WitnessStatus, Witnessing};
 pub use read::{MAX_PAGE, Page, Paging, ReadError};
 pub use record::{Accepted, RecordError};
 pub use tokens::{IssuedToken, NewToken};
@@ -67,6 +71,8 @@ pub struct Options {
     pub github_secret: Option<String>,
     /// Templates of documents.
     pub templates: Templates,
+    /// Which witnesses are asked, and how many of them must have cosigned.
+    pub policy: Option<WitnessPolicy>,
 }
 
 /// The service, without its doors. Shared by all of them.
@@ -79,6 +85,7 @@ pub struct App {
     entropy: Entropy,
     github_secret: Option<String>,
     templates: Templates,
+    policy: Option<WitnessPolicy>,
 }
 
 /// The service as a producer of records.
@@ -145,6 +152,7 @@ impl App {
             disk,
             github_secret,
             templates,
+            policy,
         } = options;
         let (origin, opening_clock) = (signer.key().name().to_owned(), clock.clone());
         // On a thread that may wait for the database: asynchronous code must not.
@@ -179,6 +187,7 @@ impl App {
             entropy,
             github_secret,
             templates,
+            policy,
         };
         app.begin().await?;
         Ok((app, writer))

@@ -274,7 +274,7 @@ fn original(tx: &mut ReadTx<'_>, index: u64, same: &SameContent) -> Result<Recei
 }
 
 /// Assembles the original receipt: the proof in the tree of its own batch, under the checkpoint signed then.
-fn receipt(tx: &mut ReadTx<'_>, index: u64) -> Result<Receipt, LogError> {
+pub(super) fn receipt(tx: &mut ReadTx<'_>, index: u64) -> Result<Receipt, LogError> {
     let row = tx.envelopes(index, 1)?.pop().ok_or(LogError::NoEntry { index })?;
     let (Some(salt), Some(bytes)) = (row.salt, row.bytes) else {
         return Err(LogError::Erased(Box::new(tombstone(tx, index)?)));

@@ -3,6 +3,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `README.md` | what this is, the same in every bundle |
+//! | `verify.py` | a second verifier, independent of this one, the same in every bundle |
 //! | `checkpoint` | the signed checkpoint, a C2SP signed note |
 //! | `tile/entries/<N>[.p/<W>]` | up to 256 entries, as C2SP tlog-tiles defines entry bundles |
 //! | `envelopes/<N>[.p/<W>].jsonl` | their envelopes and salts, one line each, in canonical form |
@@ -18,32 +19,18 @@ use serde_json::value::RawValue;
 
 use crate::audit::Content;
 
+mod pipeline;
 mod verification;
 
-pub use verification::{Verdict, open_checkpoint, verify};
+pub use verification::{Verdict, verify};
 
-/// Name of the file that says what the folder is.
-pub const README: &str = "README.md";
 /// Name of the file with the signed checkpoint.
 pub const CHECKPOINT: &str = "checkpoint";
-/// What [`README`] holds.
-pub const README_TEXT: &str = "\
-# Shipslog bundle, format v1
-
-The whole history of a Shipslog log up to one signed checkpoint.
-
-| file | holds |
-|---|---|
-| `checkpoint` | origin, tree size and root, signed by the log (C2SP signed note) |
-| `tile/entries/` | the entries, up to 256 a file, each preceded by its length in two bytes (C2SP tlog-tiles) |
-| `envelopes/` | the signed records themselves (DSSE) with the salts of their commitments, one a line |
-
-Verify it without a network and without trusting whoever gave it to you:
-
-    shipslog verify bundle THIS_FOLDER --log-key LOG.vkey
-
-LOG.vkey is the public key of the log. Get it from the operator by another way than this folder.
-";
+/// Files that are the same in every bundle, with what they hold.
+pub const FIXED: [(&str, &str); 2] = [
+    ("README.md", include_str!("bundle/README.md")),
+    ("verify.py", include_str!("bundle/verify.py")),
+];
 
 /// Entries in a full file.
 const WIDTH: u64 = 256;
@@ -107,9 +94,11 @@ fn erased_line(index: u64) -> String {
 }
 
 /// One line of an envelope file, in its exact form.
-struct Line {
-    index: u64,
-    sealed: Option<([u8; 32], String)>,
+pub struct Line {
+    /// Which entry.
+    pub index: u64,
+    /// Salt and envelope, unless they were erased.
+    pub sealed: Option<([u8; 32], String)>,
 }
 
 #[derive(Deserialize)]
@@ -123,32 +112,37 @@ struct RawLine<'a> {
     erased: Option<bool>,
 }
 
+impl<'a> RawLine<'a> {
+    /// Salt and envelope, if it has both and nothing else.
+    fn sealed(&self) -> Option<([u8; 32], &'a str)> {
+        let (Some(salt), Some(envelope), None) = (self.salt, self.envelope, self.erased) else {
+            return None;
+        };
+        let mut bytes = [0; 32];
+        Some((Base64::decode(salt, &mut bytes).ok()?.try_into().ok()?, envelope.get()))
+    }
+}
+
 impl Line {
     /// Reads a line and writes it again: only what comes out the same is a line.
-    fn parse(text: &[u8]) -> Option<Self> {
+    pub fn parse(text: &[u8]) -> Option<Self> {
         let raw = serde_json::from_slice::<RawLine<'_>>(text).ok()?;
-        let (line, again) = match (raw.salt, raw.envelope, raw.erased) {
-            (Some(salt), Some(envelope), None) => {
-                let mut bytes = [0; 32];
-                let salt = Base64::decode(salt, &mut bytes).ok()?.try_into().ok()?;
-                // The audit compares the envelope with its canonical form; here it must at least be one.
-                let envelope = Envelope::parse(envelope.get().as_bytes()).ok()?.to_json();
-                (
-                    Self {
-                        index: raw.index,
-                        sealed: Some((salt, envelope.clone())),
-                    },
-                    line(raw.index, &salt, &envelope),
-                )
-            }
-            (None, None, Some(true)) => (
-                Self {
-                    index: raw.index,
-                    sealed: None,
-                },
-                erased_line(raw.index),
-            ),
-            _ => return None,
+        let (line, again) = if raw.erased == Some(true) && raw.salt.is_none() && raw.envelope.is_none() {
+            let line = Self {
+                index: raw.index,
+                sealed: None,
+            };
+            (line, erased_line(raw.index))
+        } else {
+            let (salt, envelope) = raw.sealed()?;
+            // The audit compares the envelope with its canonical form; here it must at least be one.
+            let envelope = Envelope::parse(envelope.as_bytes()).ok()?.to_json();
+            let again = line(raw.index, &salt, &envelope);
+            let line = Self {
+                index: raw.index,
+                sealed: Some((salt, envelope)),
+            };
+            (line, again)
         };
         (again.as_bytes() == text).then_some(line)
     }
@@ -167,7 +161,7 @@ impl Line {
 /// Whether a bundle of a tree of this size has a file of this name.
 fn belongs(name: &Path, size: u64) -> bool {
     let Some(name) = name.to_str() else { return false };
-    if name == README || name == CHECKPOINT {
+    if name == CHECKPOINT || FIXED.iter().any(|(fixed, _)| name == *fixed) {
         return true;
     }
     let tile = match (name.strip_prefix("tile/entries/"), name.strip_prefix("envelopes/")) {

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::{Context, Failure, output};
 use crate::config::{self, ClientSettings};
+use crate::outbound::{self, chain};
 
 /// Media type of an envelope.
 pub const ENVELOPE: &str = "application/vnd.dsse.envelope.v1+json";
@@ -58,22 +59,22 @@ impl Client {
     /// The service that flags, environment and configuration file name.
     pub fn new(settings: ClientSettings, context: &Context) -> Result<Self, Failure> {
         let config::Client { url, token } = settings.resolve(&context.environment, &context.file)?;
-        if !(url.starts_with("http://") || url.starts_with("https://")) {
+        Self::open(url, token)
+    }
+
+    /// Whatever is at an address, asked without a token.
+    pub fn anonymous(url: &str) -> Result<Self, Failure> {
+        Self::open(url.to_owned(), None)
+    }
+
+    fn open(url: String, token: Option<String>) -> Result<Self, Failure> {
+        if !outbound::is_http(&url) {
             return Err(Failure::unclear(format!(
                 "\"{url}\" is not an http:// or https:// address (--url, SHIPSLOG_URL)"
             )));
         }
-        let mut builder = reqwest::Client::builder()
-            .user_agent(concat!("shipslog/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(Duration::from_secs(10))
-            .read_timeout(Duration::from_secs(60))
-            .redirect(reqwest::redirect::Policy::none());
-        if url.starts_with("http://") {
-            // No certificate is checked over plain HTTP, so a machine without any must do.
-            builder = builder.tls_certs_only([]);
-        }
-        let http = builder
-            .build()
+        // No certificate is checked over plain HTTP, so a machine without any must do.
+        let http = outbound::client(url.starts_with("https://"))
             .map_err(|error| Failure::refused(format!("cannot start the HTTP client: {}", chain(&error))))?;
         Ok(Self { http, url, token })
     }
@@ -99,6 +100,22 @@ impl Client {
             return Ok(None);
         }
         json(self.checked(path, response).await?).await.map(Some)
+    }
+
+    /// At most `limit` bytes from a GET, or nothing where there is no such resource.
+    pub async fn find_bytes(&self, path: &str, limit: usize) -> Result<Option<Vec<u8>>, Failure> {
+        let response = self
+            .request(Method::GET, path, None)
+            .await
+            .map_err(|error| self.lost(&error))?;
+        if response.status() == StatusCode::NOT_FOUND {
+            return Ok(None);
+        }
+        let response = self.checked(path, response).await?;
+        let bytes = outbound::body(response, limit).await;
+        bytes
+            .map(Some)
+            .map_err(|error| Failure::refused(format!("{path}: {error}")))
     }
 
     /// Text from a GET.
@@ -269,17 +286,6 @@ fn problem(status: StatusCode, path: &str, body: &str, had_token: bool) -> Strin
         }
         StatusCode::NOT_FOUND if parsed.is_null() => text.push_str("\nIs this the address of a Shipslog service?"),
         _ => {}
-    }
-    text
-}
-
-/// An error with what caused it: the first alone often says nothing.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text = format!("{text}: {cause}");
-        next = cause.source();
     }
     text
 }

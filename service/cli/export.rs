@@ -1,4 +1,4 @@
-//! `export`: the whole history as a bundle, over HTTP, at one tree size.
+//! `export`: the whole history as a bundle, or the public log as plain files, over HTTP, at one tree size.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -8,8 +8,9 @@ use std::time::Duration;
 use ledger::{Checkpoint, SignedNote};
 use reqwest::Response;
 
-use super::bundle::{CHECKPOINT, Part, README, README_TEXT};
+use super::bundle::{CHECKPOINT, FIXED, Part};
 use super::client::{Client, block_on};
+use super::static_tree::{self, Exported};
 use super::{Context, Failure, output};
 use crate::config::ClientSettings;
 
@@ -23,69 +24,97 @@ const TRIES: u32 = 5;
 #[derive(Debug, clap::Args)]
 pub struct Export {
     /// Folder to write, which must not exist or be empty
-    folder: PathBuf,
+    #[arg(required_unless_present = "tree")]
+    folder: Option<PathBuf>,
+    /// Instead write the public log as C2SP tlog-tiles, for a file server; run again, it adds what is new. Needs no token
+    #[arg(long = "static", value_name = "FOLDER", conflicts_with = "folder")]
+    tree: Option<PathBuf>,
     #[command(flatten)]
     client: ClientSettings,
 }
 
 impl Export {
-    /// Writes the bundle. It appears whole or not at all.
+    /// Writes the folder.
     pub fn run(self, context: &Context) -> Result<(), Failure> {
         let client = Client::new(self.client, context)?;
-        refuse_used(&self.folder)?;
-        let mut name = self.folder.file_name().unwrap_or(self.folder.as_os_str()).to_owned();
-        name.push(".partial");
-        let partial = self.folder.with_file_name(name);
-        let create = || {
-            fs::create_dir(&partial).map_err(|error| {
-                let hint = if error.kind() == io::ErrorKind::AlreadyExists {
-                    "; an earlier export was interrupted: remove it first"
-                } else {
-                    ""
-                };
-                Failure::refused(format!("cannot create {}: {error}{hint}", partial.display()))
-            })
-        };
-        let remove = || fs::remove_dir_all(&partial).map_err(|error| cannot_write(&partial, &error));
-        let mut tries = 0;
-        let checkpoint = loop {
-            create()?;
-            tries += 1;
-            match block_on(download(&client, &partial)) {
-                Ok(Some(checkpoint)) => break checkpoint,
-                Ok(None) if tries < TRIES => {
-                    output::note("Something was erased meanwhile; beginning again, so that the history says so.");
-                    remove()?;
-                }
-                Ok(None) => {
-                    remove()?;
-                    return Err(Failure::refused("something is erased again and again; try later"));
-                }
-                Err(failure) => {
-                    // What is half there must not be taken for a bundle; the failure itself is what is reported.
-                    let _ = fs::remove_dir_all(&partial);
-                    return Err(failure);
-                }
-            }
-        };
-        fs::rename(&partial, &self.folder).map_err(|error| cannot_write(&self.folder, &error))?;
-        let folder = self.folder.display();
-        output::note(&format!(
-            "Verify it with: shipslog verify bundle {folder} --log-key LOG.vkey"
-        ));
-        output::print(&format!(
-            "{folder}: {} entries of {}, root {}",
-            checkpoint.size,
-            checkpoint.origin,
-            checkpoint.root.to_base64()
-        ))
+        match (self.tree, self.folder) {
+            (Some(folder), _) => write_tree(&client, &folder),
+            (None, Some(folder)) => write_bundle(&client, &folder),
+            (None, None) => Err(Failure::unclear("name the folder to write")),
+        }
     }
+}
+
+fn write_tree(client: &Client, folder: &Path) -> Result<(), Failure> {
+    let Exported { checkpoint, written } = block_on(static_tree::write(client, folder))?;
+    output::note(&format!(
+        "{written} files are new. Serve the folder, and verify it with: shipslog verify log URL --log-key LOG.vkey"
+    ));
+    print_checkpoint(folder, &checkpoint)
+}
+
+fn print_checkpoint(folder: &Path, checkpoint: &Checkpoint) -> Result<(), Failure> {
+    output::print(&format!(
+        "{}: {} entries of {}, root {}",
+        folder.display(),
+        checkpoint.size,
+        output::clean(&checkpoint.origin),
+        checkpoint.root.to_base64()
+    ))
+}
+
+/// Writes the bundle. It appears whole or not at all.
+fn write_bundle(client: &Client, folder: &Path) -> Result<(), Failure> {
+    refuse_used(folder)?;
+    let mut name = folder.file_name().unwrap_or(folder.as_os_str()).to_owned();
+    name.push(".partial");
+    let partial = folder.with_file_name(name);
+    let create = || {
+        fs::create_dir(&partial).map_err(|error| {
+            let hint = if error.kind() == io::ErrorKind::AlreadyExists {
+                "; an earlier export was interrupted: remove it first"
+            } else {
+                ""
+            };
+            Failure::refused(format!("cannot create {}: {error}{hint}", partial.display()))
+        })
+    };
+    let remove = || fs::remove_dir_all(&partial).map_err(|error| cannot_write(&partial, &error));
+    let mut tries = 0;
+    let checkpoint = loop {
+        create()?;
+        tries += 1;
+        match block_on(download(client, &partial)) {
+            Ok(Some(checkpoint)) => break checkpoint,
+            Ok(None) if tries < TRIES => {
+                output::note("Something was erased meanwhile; beginning again, so that the history says so.");
+                remove()?;
+            }
+            Ok(None) => {
+                remove()?;
+                return Err(Failure::refused("something is erased again and again; try later"));
+            }
+            Err(failure) => {
+                // What is half there must not be taken for a bundle; the failure itself is what is reported.
+                let _ = fs::remove_dir_all(&partial);
+                return Err(failure);
+            }
+        }
+    };
+    fs::rename(&partial, folder).map_err(|error| cannot_write(folder, &error))?;
+    output::note(&format!(
+        "Verify it with: shipslog verify bundle {} --log-key LOG.vkey",
+        folder.display()
+    ));
+    print_checkpoint(folder, &checkpoint)
 }
 
 /// Nothing where the checkpoint does not cover the erasure of what is gone.
 async fn download(client: &Client, folder: &Path) -> Result<Option<Checkpoint>, Failure> {
     let (note, checkpoint) = newest_checkpoint(client).await?;
-    write(folder, README, README_TEXT.as_bytes())?;
+    for (name, text) in FIXED {
+        write(folder, name, text.as_bytes())?;
+    }
     for part in Part::all(checkpoint.size) {
         let entries = format!("/log/tile/{}", part.tile_path());
         let response = client.get_stream(&entries).await?;
@@ -100,9 +129,12 @@ async fn download(client: &Client, folder: &Path) -> Result<Option<Checkpoint>, 
     Ok(Some(checkpoint))
 }
 
-/// The published checkpoint, as soon as it covers what was recorded when the export began.
-async fn newest_checkpoint(client: &Client) -> Result<(String, Checkpoint), Failure> {
-    let wanted = client.get("/v1/log").await?["tree_size"].as_u64().unwrap_or(0);
+/// The published checkpoint, as soon as it covers what was recorded when the export began, for those who may see that.
+pub async fn newest_checkpoint(client: &Client) -> Result<(String, Checkpoint), Failure> {
+    let wanted = match client.has_token() {
+        true => client.get("/v1/log").await?["tree_size"].as_u64().unwrap_or(0),
+        false => 0,
+    };
     let mut waited = Duration::ZERO;
     loop {
         let note = client.get_text("/log/checkpoint").await;

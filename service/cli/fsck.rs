@@ -36,7 +36,7 @@ impl Fsck {
     pub fn run(self, context: &Context) -> Result<(), Failure> {
         let settings = self.settings.resolve(&context.environment, &context.file)?;
         let key = log_key(&self.log_key.unwrap_or_else(|| settings.data.join("log.vkey")))?;
-        let url = database_url(&settings).map_err(|error| cannot(&error))?;
+        let url = database_url(&settings).map_err(|error| Failure::unclear(error.to_string()))?;
         let database = Connect::new(url, settings.database_ca)
             .and_then(Database::inspect)
             .map_err(|error| cannot(&error))?;

@@ -6,6 +6,7 @@
 mod bundle;
 mod ci;
 mod client;
+mod consistency;
 mod demo;
 mod document;
 mod erase;
@@ -15,16 +16,21 @@ mod fsck;
 mod git;
 mod guard;
 mod keys;
-
+mod monitor;
 mod openapi;
 mod output;
 mod producer;
+mod receipt;
 mod record;
 mod send;
 mod serve;
 mod state;
+mod static_tree;
+mod tiles;
 mod token;
+mod trust;
 mod verify;
+mod witness;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -35,8 +41,8 @@ use crate::config::{ConfigError, Environment, File, ServeSettings};
 
 const AFTER_HELP: &str = "\
 Exit codes, the same for every command:
-  0  done; for `verify` and `fsck`: verified
-  1  refused or failed; for `verify` and `fsck`: tampered
+  0  done; for `verify`, `monitor` and `fsck`: verified
+  1  refused or failed; for `verify`, `monitor` and `fsck`: tampered
   2  wrong usage, or it cannot be told (a file cannot be read, no trust root)
 
 Configuration: flag, then environment variable, then the file given by --config or SHIPSLOG_CONFIG.
@@ -70,6 +76,9 @@ enum Command {
     /// Build an event, sign it, post it and print the receipt
     #[command(subcommand)]
     Record(record::Command),
+    /// Prove a receipt under a later checkpoint
+    #[command(subcommand)]
+    Receipt(receipt::Command),
     /// Post an envelope, or a file of them (one a line), and print the receipts
     Send(send::Send),
     /// Release notes of what runs in an environment, or of what changed between two times
@@ -83,13 +92,17 @@ enum Command {
     Search(state::Search),
     /// Destroy what an event says, on the record; its entry and every proof stay
     Erase(erase::Erase),
-    /// Download the whole history as a bundle that can be verified offline
+    /// Download the whole history as a bundle that can be verified offline, or the log as plain files
     Export(export::Export),
-    /// Verify a receipt or a bundle, offline, with your own copy of the log's key
+    /// Verify a receipt, a bundle or a served log, with your own copy of the log's key
     #[command(subcommand)]
     Verify(verify::Command),
     /// Check a database: every entry, signature, tile, checkpoint and read model, and whether they belong together
     Fsck(fsck::Fsck),
+    /// Follow a log from outside, and keep the evidence if it contradicts what it signed before
+    Monitor(monitor::Monitor),
+    /// Cosign the checkpoints of other logs, each only if it continues the one before
+    Witness(witness::WitnessArguments),
     /// Show what was published last, and go on where the guard that keeps it was lost
     #[command(subcommand)]
     Guard(guard::Command),
@@ -171,6 +184,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Producer(command) => command.run(&context),
         Command::Token(command) => command.run(&context),
         Command::Record(command) => command.run(&context),
+        Command::Receipt(command) => command.run(&context),
         Command::Send(send) => send.run(&context),
         Command::Notes(notes) => notes.run(&context),
         Command::Report(report) => report.run(&context),
@@ -180,6 +194,8 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Export(export) => export.run(&context),
         Command::Verify(command) => command.run(),
         Command::Fsck(fsck) => fsck.run(&context),
+        Command::Monitor(monitor) => monitor.run(&context),
+        Command::Witness(witness) => witness.run(&context),
         Command::Guard(command) => command.run(&context),
         Command::Openapi => openapi::run(),
     }

@@ -10,7 +10,7 @@ use ledger::NoteKey;
 
 use super::Context;
 use super::Failure;
-use crate::app::{App, NewToken, Options};
+use crate::app::{App, NewToken, Options, WitnessPolicy};
 use crate::clock::Clock;
 use crate::config::{Serve, ServeSettings};
 use crate::data::{DataDirectory, guard_path};
@@ -23,6 +23,8 @@ use crate::http;
 use crate::render::Templates;
 use crate::store::{Connect, Database, DatabaseUrl, StoreError};
 use crate::telemetry;
+use crate::witness::Witness;
+use crate::witnesses::Witnesses;
 
 /// Records that may wait for the writer. A batch takes at most 512 of them; more waiting only makes everybody wait longer.
 const QUEUE: usize = 2048;
@@ -35,6 +37,8 @@ pub struct Service {
     pub app: Data<App>,
     /// Ends once the app is dropped and everything queued is durable.
     pub writer: JoinHandle<()>,
+    /// Asks the witnesses of the policy, where there are any.
+    pub witnesses: Option<Witnesses>,
 }
 
 /// Serves until SIGINT or SIGTERM.
@@ -57,19 +61,32 @@ pub fn block_on<T>(work: impl Future<Output = T>) -> T {
 
 /// Serves on a listener until SIGINT or SIGTERM, then waits until everything queued is durable.
 pub async fn serve(service: Service, listener: TcpListener, public_log: bool) -> Result<(), Failure> {
-    let workers = std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2));
-    let settings = http::Settings {
-        workers,
-        public_log,
-        shutdown_s: SHUTDOWN_S,
-    };
     let failed = |error: &dyn std::fmt::Display| Failure::refused(format!("the server failed: {error}"));
-    let server = http::serve(service.app, listener, settings).map_err(|error| failed(&error))?;
+    let server = http::serve(service.app, listener, http_settings(public_log)).map_err(|error| failed(&error))?;
     server.await.map_err(|error| failed(&error))?;
+    drop(service.witnesses);
     service
         .writer
         .join()
         .map_err(|_| failed(&"the writer ended abnormally"))
+}
+
+/// Serves a witness on a listener until SIGINT or SIGTERM.
+pub async fn serve_witness(witness: Witness, listener: TcpListener) -> Result<(), Failure> {
+    let failed = |error: &dyn std::fmt::Display| Failure::refused(format!("the server failed: {error}"));
+    let server = http::serve_witness(Data::new(witness), listener, http_settings(true));
+    server
+        .map_err(|error| failed(&error))?
+        .await
+        .map_err(|error| failed(&error))
+}
+
+fn http_settings(public_log: bool) -> http::Settings {
+    http::Settings {
+        workers: std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2)),
+        public_log,
+        shutdown_s: SHUTDOWN_S,
+    }
 }
 
 /// Opens the data directory and the database, setting both up where they are new.
@@ -131,7 +148,9 @@ pub async fn open_with(
         disk,
         github_secret: settings.github_secret_file.as_deref().map(secret).transpose()?,
         templates: templates(settings.templates.as_deref())?,
+        policy: settings.policy.as_deref().map(policy).transpose()?,
     };
+    let clock = options.clock.clone();
     let (app, writer) = App::open(database, options).await.map_err(|error| refused(&error))?;
     data.keep_log_key(&log_key).map_err(|error| refused(&error))?;
     if let Some(predecessor) = predecessor {
@@ -139,10 +158,9 @@ pub async fn open_with(
         named.map_err(|error| refused(&error))?;
     }
     first_token(&app, &data).await?;
-    Ok(Service {
-        app: Data::new(app),
-        writer,
-    })
+    let app = Data::new(app);
+    let witnesses = Witnesses::start(&app.clone().into_inner(), log_key, clock).map_err(|error| refused(&error))?;
+    Ok(Service { app, writer, witnesses })
 }
 
 /// The database of a log that exists already.
@@ -262,6 +280,12 @@ fn read_templates(root: &Path, directory: &Path, into: &mut BTreeMap<String, Str
         }
     }
     Ok(())
+}
+
+fn policy(path: &Path) -> Result<WitnessPolicy, Failure> {
+    let unclear = |error: &dyn std::fmt::Display| Failure::unclear(format!("{}: {error}", path.display()));
+    let file = std::fs::read(path).map_err(|error| unclear(&error))?;
+    WitnessPolicy::parse(&file).map_err(|error| unclear(&error))
 }
 
 fn secret(path: &Path) -> Result<String, Failure> {

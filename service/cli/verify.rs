@@ -1,59 +1,34 @@
-//! `verify`: receipts and bundles, offline. Files in, a verdict out; trust roots come from the caller alone.
+//! `verify`: receipts, bundles and served logs. Trust roots come from the caller alone.
 //!
-//! Exit code 0: verified. 1: something is not as it was recorded. 2: it cannot be told, for want of a file or a key.
-//! What is wrong with the thing that is verified is always 1, however it is broken.
+//! Exit code 0: verified. 1: something is not as it was recorded. 2: it cannot be told, for want of a file, a key or
+//! a witness. What is wrong with the thing that is verified is always 1, however it is broken.
 
-use std::path::{Path, PathBuf};
+mod bundle;
+mod log;
+mod receipt;
+
+pub use receipt::parse as parse_receipt;
+
+use std::path::Path;
 
 use clap::Subcommand;
-use ledger::{NoteKey, PublicKey, Receipt};
+use ledger::NoteKey;
 use serde_json::{Value, json};
 
-use super::bundle::{self, Verdict};
-use super::output::{Format, clean, print, print_json};
-use super::{Failure, keys};
+use super::Failure;
+use super::output::clean;
+use super::trust::{Opened, Trust, log_keys};
 use crate::audit::Report;
-use crate::domain::Instant;
 
 /// What can be verified.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// A receipt against the envelope that it is for
-    Receipt(ReceiptArguments),
+    Receipt(receipt::Arguments),
     /// A whole history, as `shipslog export` wrote it
-    Bundle(BundleArguments),
-}
-
-/// Arguments of `verify receipt`.
-#[derive(Debug, clap::Args)]
-pub struct ReceiptArguments {
-    /// The receipt, as the service sent it
-    receipt: PathBuf,
-    /// The envelope, as it was posted
-    #[arg(long, value_name = "ENVELOPE.json")]
-    envelope: PathBuf,
-    /// Public key of the log, from a source that you trust
-    #[arg(long, value_name = "FILE.vkey")]
-    log_key: PathBuf,
-    /// Also require a signature by this producer
-    #[arg(long, value_name = "FILE.pem")]
-    producer_key: Option<PathBuf>,
-    /// Form of the result
-    #[arg(long, value_enum, default_value_t)]
-    format: Format,
-}
-
-/// Arguments of `verify bundle`.
-#[derive(Debug, clap::Args)]
-pub struct BundleArguments {
-    /// The folder
-    folder: PathBuf,
-    /// Public key of the log, from a source that you trust
-    #[arg(long, value_name = "FILE.vkey")]
-    log_key: PathBuf,
-    /// Form of the result
-    #[arg(long, value_enum, default_value_t)]
-    format: Format,
+    Bundle(bundle::Arguments),
+    /// A log that is served as C2SP tlog-tiles, over HTTP and without a token
+    Log(log::Arguments),
 }
 
 impl Command {
@@ -62,100 +37,90 @@ impl Command {
         match self {
             Self::Receipt(arguments) => arguments.run(),
             Self::Bundle(arguments) => arguments.run(),
+            Self::Log(arguments) => arguments.run(),
         }
     }
 }
 
-impl ReceiptArguments {
-    fn run(self) -> Result<(), Failure> {
-        let log = log_key(&self.log_key)?;
-        let producer = self.producer_key.as_deref().map(producer_key).transpose()?;
-        let receipt = bytes(&self.receipt)?;
-        let envelope = bytes(&self.envelope)?;
-        match check(&receipt, &envelope, &log, producer.as_ref()) {
-            Ok(shown) => match self.format {
-                Format::Json => print_json(&shown),
-                Format::Table => print(&format!(
-                    "Verified: entry {} of {}, recorded {}, in the tree of {} entries with root {}.",
-                    shown["index"],
-                    super::output::cell(&shown, "origin"),
-                    super::output::cell(&shown, "recorded_at"),
-                    shown["tree_size"],
-                    super::output::cell(&shown, "root"),
-                )),
-            },
-            Err(message) => {
-                if self.format == Format::Json {
-                    print_json(&json!({ "verified": false, "error": message }))?;
-                }
-                Err(Failure::refused(format!("NOT VERIFIED: {message}")))
-            }
+/// What a verdict rests on, and what it does not speak about: the reader must not have to guess.
+#[derive(Debug, Default)]
+struct Coverage {
+    checked: Vec<String>,
+    not_checked: Vec<String>,
+}
+
+impl Coverage {
+    /// What is known of a checkpoint.
+    fn of(opened: &Opened, trust: &Trust) -> Self {
+        let mut coverage = Self::default();
+        coverage.checks("the checkpoint is signed by the log's key");
+        match (trust.has_policy(), opened.cosigned_by.as_slice()) {
+            (false, _) => coverage.omits("witnesses: without --policy, the log may have shown others another history"),
+            (true, []) => coverage.omits("witnesses: none of the policy has cosigned the checkpoint"),
+            (true, names) => coverage.checks(format!("it is cosigned by {}", clean(&names.join(", ")))),
         }
+        if opened.unknown > 0 {
+            coverage.omits(format!(
+                "{} more signatures of the checkpoint, by keys that you did not name",
+                opened.unknown
+            ));
+        }
+        coverage
+    }
+
+    fn checks(&mut self, what: impl Into<String>) {
+        self.checked.push(what.into());
+    }
+
+    fn omits(&mut self, what: impl Into<String>) {
+        self.not_checked.push(what.into());
+    }
+
+    /// What the whole history behind a checkpoint shows of the remembered one.
+    fn continuation(&mut self, opened: &Opened, trust: &Trust) {
+        match trust.held_of(&opened.checkpoint) {
+            Some(held) => self.checks(format!(
+                "the log continues the checkpoint of {} entries that you kept",
+                held.size
+            )),
+            None => self.forgets(trust),
+        }
+    }
+
+    /// Nothing is known of what the log said before.
+    fn forgets(&mut self, trust: &Trust) {
+        self.omits(match trust.remembers() {
+            true => "what the log said before: the checkpoint that you kept is of another log",
+            false => "what the log said before: without --checkpoint, an earlier history may have been replaced",
+        });
+    }
+
+    fn add_to(&self, shown: &mut Value) {
+        shown["checked"] = json!(self.checked);
+        shown["not_checked"] = json!(self.not_checked);
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let line = |title: &str, what: &String| format!("  {title}  {what}");
+        let checked = self.checked.iter().map(|what| line("checked    ", what));
+        let omitted = self.not_checked.iter().map(|what| line("not checked", what));
+        checked.chain(omitted).collect()
     }
 }
 
-/// Everything about a receipt that can be checked without a network.
-fn check(receipt: &[u8], envelope: &[u8], log: &NoteKey, producer: Option<&PublicKey>) -> Result<Value, String> {
-    // A receipt that was printed has a newline after it.
-    let receipt_text = receipt.strip_suffix(b"\n").unwrap_or(receipt);
-    let receipt = Receipt::parse(receipt_text).map_err(|error| format!("the receipt: {error}"))?;
-    if receipt.to_json().as_bytes() != receipt_text {
-        return Err("the receipt is not in the exact form in which the service sends it".to_owned());
-    }
-    let verified = receipt.verify(log, envelope).map_err(|error| error.to_string())?;
-    // A signature beside the log's own would be covered by nothing.
-    let checkpoint = bundle::open_checkpoint(&receipt.proof.checkpoint.to_string(), log)?;
-    if let Some(producer) = producer {
-        let by_producer = verified.envelope.clone().verify(|_| vec![*producer]);
-        by_producer.map_err(|error| format!("the producer's signature: {error}"))?;
-    }
-    let entry = verified.entry;
-    Ok(json!({
-        "verified": true,
-        "index": receipt.proof.index,
-        "recorded_at": Instant::from_millis(i64::try_from(entry.time()).unwrap_or(i64::MAX)),
-        "payload_type": clean(entry.payload_type()),
-        "signers": entry.signers().iter().map(|signer| signer.key.to_string()).collect::<Vec<_>>(),
-        "origin": checkpoint.origin,
-        "tree_size": checkpoint.size,
-        "root": checkpoint.root.to_base64(),
-    }))
-}
-
-impl BundleArguments {
-    fn run(self) -> Result<(), Failure> {
-        let log = log_key(&self.log_key)?;
-        let Verdict { checkpoint, report } =
-            bundle::verify(&self.folder, &log).map_err(|error| Failure::unclear(error.to_string()))?;
-        let verified = report.findings.is_empty() && checkpoint.is_some();
-        match self.format {
-            Format::Json => print_json(&json!({
-                "verified": verified,
-                "origin": checkpoint.as_ref().map(|checkpoint| &checkpoint.origin),
-                "checkpoint_size": checkpoint.as_ref().map(|checkpoint| checkpoint.size),
-                "report": report,
-            }))?,
-            Format::Table => print(&summary(verified, log.name(), &report))?,
-        }
-        if verified {
-            Ok(())
-        } else {
-            Err(Failure::refused(format!(
-                "NOT VERIFIED: {} is not the history that the log signed",
-                self.folder.display()
-            )))
-        }
-    }
+/// The first line of a verdict: whether, and of what.
+fn headline(verified: bool, size: u64, origin: &str, root: &ledger::Hash) -> String {
+    let verdict = if verified { "Verified" } else { "NOT VERIFIED" };
+    format!(
+        "{verdict}: {size} entries of {}, root {}",
+        clean(origin),
+        root.to_base64()
+    )
 }
 
 /// The result of an audit, for people.
 pub fn summary(verified: bool, origin: &str, report: &Report) -> String {
-    let mut lines = vec![format!(
-        "{}: {} entries of {origin}, root {}",
-        if verified { "Verified" } else { "NOT VERIFIED" },
-        report.size,
-        report.root.to_base64()
-    )];
+    let mut lines = vec![headline(verified, report.size, origin, &report.root)];
     if let (Some(from), Some(to)) = (report.from, report.to) {
         lines.push(format!("  recorded    {from} to {to}"));
     }
@@ -212,23 +177,10 @@ fn list<'a>(counts: impl Iterator<Item = (&'a str, &'a u64)>) -> String {
         .join(", ")
 }
 
-/// Reads a log's public key from a file.
+/// Reads a log's only public key from a file.
 pub fn log_key(path: &Path) -> Result<NoteKey, Failure> {
-    let text = keys::read(path)?;
-    NoteKey::parse(text.trim_end()).map_err(|error| {
-        Failure::unclear(format!(
-            "{} is not a log key (name+hash+base64): {error}",
-            path.display()
-        ))
-    })
-}
-
-fn producer_key(path: &Path) -> Result<PublicKey, Failure> {
-    let pem = keys::read(path)?;
-    PublicKey::from_pem(&pem)
-        .map_err(|error| Failure::unclear(format!("{} is not an Ed25519 public key: {error}", path.display())))
-}
-
-fn bytes(path: &Path) -> Result<Vec<u8>, Failure> {
-    std::fs::read(path).map_err(|error| Failure::unclear(format!("cannot read {}: {error}", path.display())))
+    match log_keys(path)?.as_slice() {
+        [only] => Ok(only.key.clone()),
+        _ => Err(Failure::unclear(format!("{} holds more than one key", path.display()))),
+    }
 }

@@ -65,6 +65,8 @@ pub const ROUTES: &[(Method, &str, Access)] = &[
     (Method::GET, "/v1/log/entries/{index}", READER),
     (Method::GET, "/v1/log/entries/{index}/proof", READER),
     (Method::GET, "/v1/log/envelopes/{bundle}", READER),
+    (Method::GET, "/v1/log/proof/inclusion", READER),
+    (Method::GET, "/v1/log/proof/consistency", READER),
     (Method::GET, "/log/checkpoint", Log),
     (Method::GET, "/log/tile/{path:.*}", Log),
     (Method::GET, "/healthz", Public),

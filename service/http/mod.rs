@@ -6,6 +6,7 @@ mod body;
 pub mod headers;
 pub mod openapi;
 mod problem;
+mod witness;
 
 use std::net::TcpListener;
 use std::time::Duration;
@@ -20,6 +21,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use crate::app::App;
 
 pub use problem::Problem;
+pub use witness::serve_witness;
 
 /// How the server is run.
 #[derive(Debug, Clone, Copy)]
@@ -68,6 +70,8 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(api::log::show_entry)
         .service(api::log::show_proof)
         .service(api::log::show_envelopes)
+        .service(api::proofs::prove_inclusion)
+        .service(api::proofs::prove_consistency)
         .service(api::log::checkpoint)
         .service(api::log::tile)
         .service(api::health::alive)

@@ -8,7 +8,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::adapter::AdapterError;
-use crate::app::{AdministrationError, DocumentsError, HookError, LogError, ReadError, RecordError, Tombstone};
+use crate::app::{
+    AdministrationError, DocumentsError, HookError, LogError, ProofsError, ReadError, RecordError, Tombstone,
+};
 use crate::document::DocumentError;
 use crate::domain::erasure::ErasureError;
 use crate::domain::keyring::{KeyringError, PermissionError};
@@ -322,6 +324,21 @@ impl From<LogError> for Problem {
             }
             LogError::Erased(tombstone) => Self::erased(detail, tombstone),
             LogError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ProofsError> for Problem {
+    fn from(error: ProofsError) -> Self {
+        let detail = error.to_string();
+        match error {
+            ProofsError::Index { .. } => Self::new(Kind::InvalidParameter, detail).at("index"),
+            ProofsError::Size { parameter, .. } => Self::new(Kind::InvalidParameter, detail).at(parameter),
+            ProofsError::Sizes { .. } => Self::new(Kind::InvalidParameter, detail).at("old"),
+            ProofsError::NoCheckpoint { .. } => Self::new(Kind::NotFound, detail).at("tree_size"),
+            ProofsError::NotPublished { .. } => Self::new(Kind::NotFound, detail),
+            ProofsError::Log(error) => error.into(),
+            ProofsError::Store(error) => error.into(),
         }
     }
 }

@@ -149,6 +149,9 @@ impl Writer {
         let error = match self.open().and_then(|()| self.commit(&mut records)) {
             Ok((plan, note)) => {
                 self.readiness.set(Trouble::Storage, None);
+                if self.open.is_none() {
+                    self.follow();
+                }
                 return answers(records, plan, note);
             }
             Err(error) => error,

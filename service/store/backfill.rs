@@ -58,10 +58,10 @@ impl Backfill {
 
 /// The writer does the same when the log is long, so nothing is lost while this fails; but somebody should know, once.
 fn run(connection: Connection, connect: &Connect, asked: &Receiver<Request>) {
-    let mut waiting: Vec<Request> = Vec::new();
-    let mut wanted = false;
     let mut working = Some(connection);
     let mut failed = false;
+    let mut waiting: Vec<Request> = Vec::new();
+    let mut wanted = false;
     loop {
         match asked.recv_timeout(if failed { RETRY } else { INTERVAL }) {
             Ok(request) => {
@@ -76,9 +76,12 @@ fn run(connection: Connection, connect: &Connect, asked: &Receiver<Request>) {
             Some(connection) => Ok(connection),
             None => connect.establish_writer(),
         };
-        let result = connection.and_then(|mut connection| Ok((move_log(&mut connection, wanted)?, connection)));
+        let result = connection.and_then(|mut connection| {
+            let empty = step(&mut connection, wanted)?;
+            Ok((connection, empty))
+        });
         let empty = match result {
-            Ok((empty, connection)) => {
+            Ok((connection, empty)) => {
                 if failed {
                     tracing::info!("the write-ahead log is backfilled again");
                 }
@@ -106,10 +109,10 @@ fn run(connection: Connection, connect: &Connect, asked: &Receiver<Request>) {
     }
 }
 
-/// Moves what the log holds; whether it was emptied, which only happens when that is wanted.
-fn move_log(connection: &mut Connection, empty: bool) -> Result<bool, StoreError> {
+/// Moves what can be moved, or all of it; whether the log is empty now.
+fn step(connection: &mut Connection, wanted: bool) -> Result<bool, StoreError> {
     match connection {
-        Connection::Sqlite(sqlite) if empty => empty_log(sqlite),
+        Connection::Sqlite(sqlite) if wanted => empty_log(sqlite),
         Connection::Sqlite(sqlite) => {
             sqlite.batch_execute("PRAGMA wal_checkpoint(PASSIVE)")?;
             Ok(false)

@@ -7,6 +7,7 @@ use super::StoreError;
 use super::connection::Connection;
 
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
+const WITNESS: EmbeddedMigrations = embed_migrations!("migrations/witness");
 const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 
 pub(super) fn run(connection: &mut Connection) -> Result<(), StoreError> {
@@ -18,6 +19,18 @@ pub(super) fn run(connection: &mut Connection) -> Result<(), StoreError> {
             postgres.run_pending_migrations(POSTGRES).map(|versions| versions.len())
         }
     };
+    report(applied)
+}
+
+/// The same for the database of a witness.
+pub(super) fn run_witness(connection: &mut Connection) -> Result<(), StoreError> {
+    match connection {
+        Connection::Sqlite(sqlite) => report(sqlite.run_pending_migrations(WITNESS).map(|versions| versions.len())),
+        Connection::Postgres(_) => Err(StoreError::Migrate("a witness keeps its state in SQLite".into())),
+    }
+}
+
+fn report(applied: diesel::migration::Result<usize>) -> Result<(), StoreError> {
     let applied = applied.map_err(|error| StoreError::Migrate(error.to_string()))?;
     if applied > 0 {
         tracing::info!(applied, "database schema brought up to date");

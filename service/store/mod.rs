@@ -5,6 +5,7 @@
 
 mod backfill;
 mod connection;
+mod cosignatures;
 mod erasure;
 mod events;
 mod guard;
@@ -18,10 +19,12 @@ mod pool;
 mod references;
 mod schema;
 mod tree;
+mod witnessed;
 
 use std::sync::Arc;
 
 pub use connection::{Connect, DatabaseUrl};
+pub use cosignatures::{AlarmRow, CosignatureRow};
 pub use erasure::{ErasureRow, Purged};
 pub use events::{EventFilter, EventRow, end_of};
 pub use guard::GuardTable;
@@ -30,6 +33,7 @@ pub use log::{EnvelopeRow, HeadRow, LogRow};
 pub use page::{Cursor, CursorError};
 pub use references::{RUN, ReferenceRow};
 pub use tree::Nodes;
+pub use witnessed::{WitnessDatabase, WitnessedRow};
 
 use backfill::Backfill;
 use connection::Connection;
@@ -87,6 +91,33 @@ pub enum StoreError {
     HeadMoved,
 }
 
+impl StoreError {
+    /// Whether it says that the stored bytes themselves are wrong, and not that they could not be asked for.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Damaged(_) | Self::Query(DieselError::DeserializationError(_)) => true,
+            Self::Query(DieselError::DatabaseError(_, information)) => {
+                DAMAGE.iter().any(|words| information.message().contains(words))
+            }
+            _ => false,
+        }
+    }
+}
+
+/// How SQLite and PostgreSQL say that what they hold is damaged.
+const DAMAGE: [&str; 10] = [
+    "malformed",
+    "is not a database",
+    "corrupt",
+    "invalid page",
+    "could not read block",
+    "could not open file",
+    "missing chunk",
+    "unexpected chunk",
+    "does not exist",
+    "no such",
+];
+
 impl From<DieselError> for StoreError {
     fn from(error: DieselError) -> Self {
         match &error {
@@ -107,36 +138,6 @@ impl From<DieselError> for StoreError {
         }
     }
 }
-
-impl StoreError {
-    /// Whether it says that the stored bytes themselves are wrong, and not that they could not be asked for.
-    pub fn is_damage(&self) -> bool {
-        match self {
-            Self::Damaged(_) | Self::Query(DieselError::DeserializationError(_)) => true,
-            Self::Query(DieselError::DatabaseError(kind, information)) => {
-                !matches!(
-                    kind,
-                    DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand
-                ) && DAMAGE.iter().any(|words| information.message().contains(words))
-            }
-            _ => false,
-        }
-    }
-}
-
-/// How SQLite and PostgreSQL say that what they hold is damaged.
-const DAMAGE: [&str; 10] = [
-    "malformed",
-    "is not a database",
-    "corrupt",
-    "invalid page",
-    "could not read block",
-    "could not open file",
-    "missing chunk",
-    "unexpected chunk",
-    "does not exist",
-    "no such",
-];
 
 /// An open database. Cheap to clone.
 #[derive(Clone)]

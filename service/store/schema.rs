@@ -95,6 +95,45 @@ diesel::table! {
 }
 
 diesel::table! {
+    cosignature (tree_size, witness) {
+        tree_size -> BigInt,
+        witness -> Text,
+        line -> Text,
+        cosigned_ms -> BigInt,
+    }
+}
+
+diesel::table! {
+    quorum (policy, tree_size) {
+        policy -> Binary,
+        tree_size -> BigInt,
+        reached_ms -> BigInt,
+    }
+}
+
+diesel::table! {
+    alarm (witness, held_size, reason) {
+        witness -> Text,
+        held_size -> BigInt,
+        tree_size -> BigInt,
+        reason -> Text,
+        message -> Text,
+        held_note -> Nullable<Text>,
+        raised_ms -> BigInt,
+    }
+}
+
+// Of the witness's own database.
+diesel::table! {
+    witnessed (origin) {
+        origin -> Text,
+        tree_size -> BigInt,
+        note -> Text,
+        time_s -> BigInt,
+    }
+}
+
+diesel::table! {
     erasure (idx) {
         idx -> BigInt,
         erased_by -> BigInt,

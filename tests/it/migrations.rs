@@ -21,6 +21,9 @@ const TABLES: &[(&str, &str)] = &[
     ("event", ""),
     ("reference", ""),
     ("reference_run", ""),
+    ("cosignature", ""),
+    ("quorum", ""),
+    ("alarm", ""),
     ("erasure", ""),
 ];
 
@@ -85,8 +88,12 @@ fn both_databases_have_the_same_migrations() {
     let sqlite = folders("sqlite");
     assert_eq!(sqlite, folders("postgres"));
     assert!(!sqlite.is_empty());
-    for database in ["sqlite", "postgres"] {
-        for name in &sqlite {
+    for (database, names) in [
+        ("sqlite", &sqlite),
+        ("postgres", &sqlite),
+        ("witness", &folders("witness")),
+    ] {
+        for name in names {
             let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
                 .join("migrations")
                 .join(database)
@@ -123,6 +130,21 @@ fn the_database_itself_refuses_to_rewrite_history(#[values(Backend::Sqlite, Back
     app.database
         .execute("INSERT INTO reference_run (run, value, kind, idx) VALUES (0, 'v', 'commit', 1)")
         .unwrap();
+    // Nobody witnesses this log.
+    let (digest, first) = match backend {
+        Backend::Sqlite => ("zeroblob(32)", "(SELECT MIN(tree_size) FROM publication)"),
+        Backend::Postgres => (
+            "decode(repeat('00', 32), 'hex')",
+            "(SELECT MIN(tree_size) FROM publication)",
+        ),
+    };
+    for row in [
+        format!("INSERT INTO cosignature (tree_size, witness, line, cosigned_ms) VALUES ({first}, 'w', 'l', 1)"),
+        format!("INSERT INTO quorum (policy, tree_size, reached_ms) VALUES ({digest}, {first}, 1)"),
+        "INSERT INTO alarm (witness, held_size, tree_size, reason, message, raised_ms) VALUES ('w', 1, 1, 'root', 'm', 1)".to_owned(),
+    ] {
+        app.database.execute(&row).unwrap();
+    }
     let index = app.record(&deployed("erased", "search", "staging", 1));
     let erasure = serde_json::json!({ "reason": "legal-order", "text": "ordered" });
     app.client

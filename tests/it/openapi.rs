@@ -134,6 +134,14 @@ fn calls(app: &TestApp) -> BTreeMap<(&'static str, &'static str), Answer> {
             get(&format!("/v1/log/entries/{index}/proof")),
         ),
         (("get", "/v1/log/envelopes/{bundle}"), get("/v1/log/envelopes/0")),
+        (
+            ("get", "/v1/log/proof/inclusion"),
+            get("/v1/log/proof/inclusion?index=0&tree_size=2"),
+        ),
+        (
+            ("get", "/v1/log/proof/consistency"),
+            get("/v1/log/proof/consistency?old=1&new=2"),
+        ),
         (("get", "/log/checkpoint"), get("/log/checkpoint")),
         (("get", "/log/tile/{path}"), get("/log/tile/entries/000.p/1")),
         (("get", "/healthz"), get("/healthz")),

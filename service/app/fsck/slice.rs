@@ -19,6 +19,9 @@ pub(super) struct Slice {
     pub(super) publications: Vec<u64>,
 }
 
+/// Reads one table's share of a slice: from an index, so many entries.
+type Part = fn(&mut Slice, &mut ReadTx<'_>, u64, u64) -> Result<(), StoreError>;
+
 impl Slice {
     /// Loads all of it.
     pub(super) fn load(tx: &mut ReadTx<'_>, start: u64, count: u64) -> Result<Self, StoreError> {
@@ -41,7 +44,7 @@ impl Slice {
         Ok(slice)
     }
 
-    const PARTS: [fn(&mut Self, &mut ReadTx<'_>, u64, u64) -> Result<(), StoreError>; 7] = [
+    const PARTS: [Part; 7] = [
         |slice, tx, start, count| {
             let rows = tx.entries(start, count)?.into_iter();
             slice.entries = rows.map(|(idx, leaf)| (idx as u64, leaf)).collect();

@@ -5,10 +5,10 @@ use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use ledger::{Checkpoint, NoteKey, SignedNote};
-
-use super::{CHECKPOINT, Line, Part, README, README_TEXT, WIDTH, belongs};
-use crate::audit::{Audit, Content, Kind, Report};
+use super::super::trust::{Opened, Trust, forked, shorter};
+use super::pipeline::{self, Judged, KnownKeys, Pieces, Step, Stop};
+use super::{CHECKPOINT, FIXED, Line, Part, WIDTH, belongs};
+use crate::audit::{Audit, Content, Kind, Report, Roll};
 
 /// No line of a bundle is longer: an envelope may hold 1 MiB, a third more in base64.
 const MAX_LINE: u64 = 8 << 20;
@@ -27,112 +27,125 @@ pub struct Unreadable {
 
 /// What verification found: the checkpoint if its signature holds, and the audit.
 pub struct Verdict {
-    /// The checkpoint, verified.
-    pub checkpoint: Option<Checkpoint>,
+    /// The checkpoint, as the log signed it.
+    pub opened: Option<Opened>,
     /// The audit.
     pub report: Report,
 }
 
-/// Verifies every byte of the folder. Memory use does not depend on its size.
-pub fn verify(folder: &Path, log: &NoteKey) -> Result<Verdict, Unreadable> {
+/// Verifies every byte of the folder, on all cores. Memory use does not depend on its size.
+pub fn verify(folder: &Path, trust: &Trust, producers: Option<Roll>) -> Result<Verdict, Unreadable> {
     fs::read_dir(folder).map_err(|error| Unreadable {
         path: folder.to_owned(),
         error,
     })?;
-    let mut audit = Audit::new();
-    let checkpoint = match checkpoint(folder, log)? {
-        Ok(checkpoint) => checkpoint,
+    let mut audit = Audit::new().with_producers(producers);
+    let opened = match checkpoint(folder, trust)? {
+        Ok(opened) => opened,
         Err(message) => {
             audit.find(Kind::Form, None, message);
             return Ok(Verdict {
-                checkpoint: None,
+                opened: None,
                 report: audit.close(),
             });
         }
     };
-    match read(folder, README, MAX_TEXT)? {
-        Some(bytes) if bytes == README_TEXT.as_bytes() => {}
-        Some(_) => audit.find(
-            Kind::Form,
-            None,
-            format!("{README} is not the text of bundle format v1"),
-        ),
-        None => audit.find(Kind::Form, None, format!("{README} is missing")),
-    }
-    // Nothing is read by a size that the log has not signed, and nothing is gone through that is not there.
-    for part in Part::all(checkpoint.size) {
-        if !add(folder, part, &mut audit)? {
-            break;
+    let checkpoint = &opened.checkpoint;
+    for (name, text) in FIXED {
+        match read(folder, name, MAX_TEXT)? {
+            Some(bytes) if bytes == text.as_bytes() => {}
+            Some(_) => audit.find(Kind::Form, None, format!("{name} is not the text of bundle format v1")),
+            None => audit.find(Kind::Form, None, format!("{name} is missing")),
         }
     }
+    let held = trust.held_of(checkpoint);
+    if let Some(held) = held.filter(|held| held.size > checkpoint.size) {
+        audit.find(Kind::Consistency, None, shorter(held, checkpoint));
+    }
+    let keys = KnownKeys::default();
+    // Nothing is read by a size that the log has not signed, and nothing is gone through that is not there.
+    let read = |pieces: &mut Pieces| {
+        for part in Part::all(checkpoint.size) {
+            if !add(folder, part, pieces)? {
+                break;
+            }
+        }
+        Ok(())
+    };
+    pipeline::run(&keys, read, |judged| {
+        let known = audit.keys().len();
+        judge(&mut audit, judged);
+        if audit.keys().len() != known {
+            keys.set(audit.keys());
+        }
+        if let Some(held) = held.filter(|held| held.size == audit.size())
+            && held.root != audit.root()
+        {
+            audit.find(Kind::Consistency, None, forked(held, &audit.root()));
+        }
+    })?;
     strangers(folder, checkpoint.size, &mut audit)?;
     Ok(Verdict {
-        report: audit.finish(&checkpoint),
-        checkpoint: Some(checkpoint),
+        report: audit.finish(checkpoint),
+        opened: Some(opened),
     })
 }
 
-fn checkpoint(folder: &Path, log: &NoteKey) -> Result<Result<Checkpoint, String>, Unreadable> {
+fn checkpoint(folder: &Path, trust: &Trust) -> Result<Result<Opened, String>, Unreadable> {
     let Some(bytes) = read(folder, CHECKPOINT, MAX_TEXT)? else {
         return Ok(Err(format!("{CHECKPOINT} is missing")));
     };
     let Ok(text) = String::from_utf8(bytes) else {
         return Ok(Err(format!("{CHECKPOINT} is not UTF-8")));
     };
-    Ok(open_checkpoint(&text, log).map_err(|message| format!("{CHECKPOINT}: {message}")))
+    Ok(trust.open(&text).map_err(|message| format!("{CHECKPOINT}: {message}")))
 }
 
-/// A checkpoint whose signature holds; the note must be byte-exact and hold no other signature.
-pub fn open_checkpoint(text: &str, log: &NoteKey) -> Result<Checkpoint, String> {
-    let note = SignedNote::parse(text).map_err(|error| error.to_string())?;
-    let checkpoint =
-        Checkpoint::open(&note, log).map_err(|error| format!("{error} (is {} this log's key?)", log.name()))?;
-    if note.signatures().len() != 1 || note.to_string() != text {
-        return Err("it holds more than the checkpoint and the log's signature".to_owned());
-    }
-    Ok(checkpoint)
-}
-
-/// Audits one pair of files. False when one is missing, so that nothing after it is looked for.
-fn add(folder: &Path, part: Part, audit: &mut Audit) -> Result<bool, Unreadable> {
-    let form = |audit: &mut Audit, message: String| audit.find(Kind::Form, Some(audit.size()), message);
+/// Reads one pair of files. False when one is missing, so that nothing after it is looked for.
+fn add(folder: &Path, part: Part, pieces: &mut Pieces) -> Result<bool, Stop> {
     let (entries_file, envelopes_file) = (part.entries_file(), part.envelopes_file());
     let Some(entries) = read(folder, &entries_file, MAX_ENTRIES)? else {
-        form(audit, format!("{entries_file} is missing, or larger than it can be"));
+        let message = format!("{entries_file} is missing, or larger than it can be");
+        pieces.push(Step::Form { message })?;
         return Ok(false);
     };
     let Some(mut lines) = Lines::open(folder, &envelopes_file)? else {
-        form(audit, format!("{envelopes_file} is missing"));
+        let message = format!("{envelopes_file} is missing");
+        pieces.push(Step::Form { message })?;
         return Ok(false);
     };
     let leaves = leaves(&entries);
     if leaves.len() != usize::from(part.width) {
-        form(
-            audit,
-            format!("{entries_file} does not hold {} entries and nothing else", part.width),
-        );
+        let message = format!("{entries_file} does not hold {} entries and nothing else", part.width);
+        pieces.push(Step::Form { message })?;
     }
     for leaf in leaves {
-        let index = audit.size();
-        let text = lines.next()?;
-        let parsed = text.as_deref().and_then(Line::parse);
-        match &parsed {
-            Some(line) => {
-                audit.add(line.index, leaf, line.content());
-            }
-            None => {
-                form(
-                    audit,
-                    format!("{envelopes_file}: the line of entry {index} is missing or not in its exact form"),
-                );
-                audit.add(index, leaf, Content::Unreadable);
-            }
-        }
+        pieces.push(Step::Entry {
+            leaf: leaf.to_vec(),
+            line: lines.next()?,
+        })?;
     }
     if lines.next()?.is_some() {
-        form(audit, format!("{envelopes_file} holds more than {} lines", part.width));
+        let message = format!("{envelopes_file} holds more than {} lines", part.width);
+        pieces.push(Step::Form { message })?;
     }
     Ok(true)
+}
+
+fn judge(audit: &mut Audit, judged: Judged) {
+    let place = audit.size();
+    match judged {
+        Judged::Form { message } => audit.find(Kind::Form, Some(place), message),
+        Judged::Right { index, checked } => drop(audit.add_checked(index, *checked)),
+        Judged::Open { leaf, line } => match line.as_deref().and_then(Line::parse) {
+            Some(line) => drop(audit.add(line.index, &leaf, line.content())),
+            None => {
+                let message = format!("the envelope line of entry {place} is missing or not in its exact form");
+                audit.find(Kind::Form, Some(place), message);
+                audit.add(place, &leaf, Content::Erased);
+            }
+        },
+    }
 }
 
 /// Entries taken apart; what does not fit is left over as one that cannot be an entry.

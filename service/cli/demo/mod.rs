@@ -68,6 +68,7 @@ impl Demo {
             templates: None,
             github_secret_file: None,
             public_log: true,
+            policy: None,
             log: "warn".to_owned(),
             log_format: LogFormat::Text,
         };

@@ -1,6 +1,6 @@
 //! `/v1/events`: taking signed events in, and showing them.
 
-use actix_web::http::header::{CONTENT_TYPE, LOCATION};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION};
 use actix_web::web::{Data, Json, Path, Payload, Query};
 use actix_web::{HttpRequest, HttpResponse, get, post};
 use serde::Deserialize;
@@ -8,8 +8,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::super::problem::Problem;
 use super::super::{blocking, body};
-use super::query::paging;
-use crate::app::{Accepted, App, EventSummary, EventView, Page};
+use super::query::{invalid, paging};
+use crate::app::{Accepted, App, At, EventSummary, EventView, Page, ProofsError};
 use crate::domain::Instant;
 use crate::store::EventFilter;
 
@@ -226,21 +226,52 @@ pub async fn show_envelope(app: Data<App>, index: Path<u64>) -> Result<HttpRespo
         .body(envelope))
 }
 
-/// The receipt that was given when an event was recorded.
+/// Under which checkpoint a receipt is wanted.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct ReceiptQuery {
+    /// A size that the log has signed a checkpoint of, or `latest`: the published one, with its cosignatures. The
+    /// checkpoint of the event's own commit if absent.
+    pub tree_size: Option<String>,
+}
+
+/// The receipt that was given when an event was recorded, or the same proved under a later checkpoint.
 #[utoipa::path(
     tag = "events",
-    params(("index" = u64, Path, description = "Index of its entry")),
+    params(("index" = u64, Path, description = "Index of its entry"), ReceiptQuery),
     responses(
-        (status = 200, description = "The original receipt", body = ReceiptBody),
-        (status = 404, description = "There is no such event", body = Problem, content_type = "application/problem+json"),
+        (status = 200, description = "The receipt", body = ReceiptBody),
+        (status = 400, description = "The log is not that large, or that tree does not hold the event", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such event, or no checkpoint of that size", body = Problem, content_type = "application/problem+json"),
         (status = 410, description = "It was erased; `erased` says by which entry, and proves both", body = Problem, content_type = "application/problem+json"),
     ),
     security(("token" = []))
 )]
 #[get("/v1/events/{index}/receipt")]
-pub async fn show_receipt(app: Data<App>, index: Path<u64>) -> Result<HttpResponse, Problem> {
-    let receipt = blocking(move || app.receipt(*index)).await?;
+pub async fn show_receipt(
+    app: Data<App>,
+    index: Path<u64>,
+    query: Query<ReceiptQuery>,
+) -> Result<HttpResponse, Problem> {
+    let at = query.tree_size.as_deref().map(checkpoint_at).transpose()?;
+    let receipt = blocking(move || match at {
+        Some(at) => app.receipt_at(*index, at),
+        None => app.receipt(*index).map_err(ProofsError::Log),
+    });
+    let receipt = receipt.await?;
     Ok(HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, "no-store"))
         .insert_header((CONTENT_TYPE, "application/json"))
         .body(receipt.to_json()))
+}
+
+fn checkpoint_at(text: &str) -> Result<At, Problem> {
+    match text {
+        "latest" => Ok(At::Latest),
+        size => size
+            .parse()
+            .map(At::Size)
+            .map_err(|_| invalid("tree_size", &"must be a number or \"latest\"")),
+    }
 }

@@ -5,7 +5,7 @@ use actix_web::{HttpResponse, get};
 
 use super::super::blocking;
 use super::super::problem::{Kind, Problem};
-use crate::app::App;
+use crate::app::{App, LogError};
 
 /// Whether the process serves at all.
 #[utoipa::path(tag = "health", responses((status = 200, description = "It serves", body = String, content_type = "text/plain")), security(()))]
@@ -17,7 +17,8 @@ pub async fn alive() -> HttpResponse {
 }
 
 /// Whether it can read its log, answer and take records. What is wrong is said in words, a line each, also where it keeps
-/// nobody from anything.
+/// nobody from anything. Alarms that witnesses
+/// gave cause for are among it: no witness can put the service out of work.
 #[utoipa::path(
     tag = "health",
     responses(
@@ -36,8 +37,15 @@ pub async fn ready(app: Data<App>) -> Result<HttpResponse, Problem> {
     if troubles.keys().any(|trouble| trouble.stops()) {
         return Err(Problem::new(Kind::NotReady, lines.trim_end()));
     }
-    let summary = blocking(move || app.log_summary()).await?;
+    let (summary, witnessing) = blocking(move || Ok::<_, LogError>((app.log_summary()?, app.witnessing()?))).await?;
+    for alarm in &witnessing.alarms {
+        lines += &format!("ALARM {}: {}\n", alarm.reason, alarm.message);
+    }
     Ok(HttpResponse::Ok()
         .content_type("text/plain; charset=utf-8")
-        .body(format!("ready\ntree size {}\n{lines}", summary.tree_size)))
+        .body(format!(
+            "ready\ntree size {}\nquorum {}\n{lines}",
+            summary.tree_size,
+            witnessing.quorum.as_str()
+        )))
 }

@@ -10,8 +10,9 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::super::blocking;
 use super::super::problem::Problem;
-use crate::app::{App, LogError};
+use crate::app::{App, LogError, QuorumState, WitnessStatus, Witnessing};
 use crate::domain::Instant;
+use crate::store::AlarmRow;
 
 /// The log as it is now.
 #[derive(Serialize, ToSchema)]
@@ -26,6 +27,8 @@ pub struct LogView {
     pub log_key: String,
     /// The signed checkpoint of exactly this tree.
     pub checkpoint: String,
+    /// What witnesses say of the published checkpoints.
+    pub witnessing: WitnessingView,
     /// The log that this one continues, named by its second entry.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub predecessor: Option<PredecessorView>,
@@ -42,6 +45,91 @@ pub struct PredecessorView {
     pub log_key: String,
     /// Its last signed checkpoint, as published.
     pub checkpoint: String,
+}
+
+/// What witnesses say of the published checkpoints.
+#[derive(Serialize, ToSchema)]
+pub struct WitnessingView {
+    /// Whether the checkpoint that `/log/checkpoint` serves has the quorum of the service's policy.
+    pub quorum: QuorumState,
+    /// The newest checkpoint with a quorum.
+    pub newest_quorum: Option<WitnessedView>,
+    /// The witnesses of the policy.
+    pub witnesses: Vec<WitnessView>,
+    /// Trees that witnesses hold and this log does not continue, the newest first. Alarms are never removed.
+    pub alarms: Vec<AlarmView>,
+}
+
+/// A checkpoint and when something was said of it.
+#[derive(Serialize, ToSchema)]
+pub struct WitnessedView {
+    /// Its size.
+    pub tree_size: u64,
+    /// When it was cosigned, or had its quorum.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Instant,
+}
+
+/// A witness of the policy.
+#[derive(Serialize, ToSchema)]
+pub struct WitnessView {
+    /// What the policy calls it.
+    pub name: String,
+    /// Its key, as a C2SP vkey.
+    pub key: String,
+    /// The newest checkpoint that it cosigned.
+    pub newest: Option<WitnessedView>,
+}
+
+/// A witness holds a tree that this log does not continue.
+#[derive(Serialize, ToSchema)]
+pub struct AlarmView {
+    /// Key of the witness, as a C2SP vkey.
+    pub witness: String,
+    /// `root`: another tree of the same size. `inconsistent`: another tree before. `ahead`: a larger tree than is here.
+    pub reason: String,
+    /// Size of the tree that the witness holds.
+    pub held_size: u64,
+    /// Size of the checkpoint that it was asked to cosign.
+    pub tree_size: u64,
+    /// What happened, in words.
+    pub message: String,
+    /// The checkpoint that the witness holds, if it showed one that this log's key signed.
+    pub held_checkpoint: Option<String>,
+    /// When it happened.
+    #[schema(value_type = String, format = DateTime)]
+    pub raised_at: Instant,
+}
+
+impl From<(u64, Instant)> for WitnessedView {
+    fn from((tree_size, at): (u64, Instant)) -> Self {
+        Self { tree_size, at }
+    }
+}
+
+impl From<Witnessing> for WitnessingView {
+    fn from(witnessing: Witnessing) -> Self {
+        let witness = |status: WitnessStatus| WitnessView {
+            name: status.name,
+            key: status.key,
+            newest: status.newest.map(Into::into),
+        };
+        let alarm = |row: AlarmRow| AlarmView {
+            witness: row.witness,
+            reason: row.reason,
+            held_size: row.held_size as u64,
+            tree_size: row.tree_size as u64,
+            message: row.message,
+            held_checkpoint: row.held_note,
+            raised_at: Instant::from_millis(row.raised_ms),
+        };
+        Self {
+            quorum: witnessing.quorum,
+            newest_quorum: witnessing.newest_quorum.map(Into::into),
+            witnesses: witnessing.witnesses.into_iter().map(witness).collect(),
+            alarms: witnessing.alarms.into_iter().map(alarm).collect(),
+        }
+    }
 }
 
 /// An entry of the log, taken apart.
@@ -80,22 +168,37 @@ pub struct TreeSize {
     pub tree_size: Option<u64>,
 }
 
-/// The newest published checkpoint, as a C2SP signed note.
+/// The published checkpoint, as a C2SP signed note with the cosignatures there are.
+///
+/// With a policy that asks for a quorum this is the newest checkpoint that has it, unless the witnesses have been silent
+/// for more than ten seconds: then it is the newest one, and the header says so.
 #[utoipa::path(
     tag = "log",
     responses(
-        (status = 200, description = "Signed note", body = String, content_type = "text/plain"),
+        (status = 200, description = "Signed note", body = String, content_type = "text/plain",
+            headers(
+                ("Shipslog-Quorum" = String, description = "`met`, `old` (an older one has it), `missing` (none ever had it) or `not-required`"),
+                ("Shipslog-Quorum-Size" = u64, description = "Size of the newest checkpoint with a quorum, if there is one"),
+                ("Shipslog-Quorum-Time" = String, description = "When it had it"),
+            )),
         (status = 404, description = "Nothing is published yet", body = Problem, content_type = "application/problem+json"),
     ),
     security(())
 )]
 #[get("/log/checkpoint")]
 pub async fn checkpoint(app: Data<App>) -> Result<HttpResponse, Problem> {
-    let note = blocking(move || app.published_checkpoint()).await?;
-    Ok(HttpResponse::Ok()
+    let served = blocking(move || app.served_checkpoint()).await?;
+    let mut response = HttpResponse::Ok();
+    response
         .insert_header((CACHE_CONTROL, "no-cache"))
-        .content_type("text/plain; charset=utf-8")
-        .body(note))
+        .insert_header(("Shipslog-Quorum", served.quorum.as_str()))
+        .content_type("text/plain; charset=utf-8");
+    if let Some((size, at)) = served.newest_quorum {
+        response
+            .insert_header(("Shipslog-Quorum-Size", size))
+            .insert_header(("Shipslog-Quorum-Time", at.to_string()));
+    }
+    Ok(response.body(served.note.to_string()))
 }
 
 /// A tile or entry bundle of the published log, by its C2SP tlog-tiles path.
@@ -143,13 +246,14 @@ pub async fn tile(app: Data<App>, request: HttpRequest, path: Path<String>) -> R
 #[get("/v1/log")]
 pub async fn show_log(app: Data<App>) -> Result<Json<LogView>, Problem> {
     let keyring = app.keyring();
-    let summary = blocking(move || app.log_summary()).await?;
+    let (summary, witnessing) = blocking(move || Ok::<_, LogError>((app.log_summary()?, app.witnessing()?))).await?;
     Ok(Json(LogView {
         origin: summary.origin,
         tree_size: summary.tree_size,
         root: summary.root.to_base64(),
         log_key: summary.log_key,
         checkpoint: summary.checkpoint,
+        witnessing: witnessing.into(),
         predecessor: keyring.predecessor().map(|predecessor| PredecessorView {
             origin: predecessor.checkpoint.origin.clone(),
             tree_size: predecessor.checkpoint.size,

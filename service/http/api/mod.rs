@@ -9,6 +9,7 @@ pub mod hooks;
 pub mod incidents;
 pub mod log;
 pub mod producers;
+pub mod proofs;
 mod query;
 pub mod search;
 pub mod tokens;

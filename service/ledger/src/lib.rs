@@ -66,7 +66,7 @@ pub use json::JsonError;
 pub use key::{KeyError, KeyId, PrivateKey, PublicKey};
 pub use note::{NoteError, NoteKey, NoteSignature, NoteSigner, SignedNote};
 pub use policy::{Cosigned, Policy, PolicyError, PolicyLog, PolicyVerdict, PolicyWitness, Quorum};
-pub use proof::{MAX_PROOF_HASHES, ProofError, ProofPlan, verify_consistency, verify_inclusion};
+pub use proof::{MAX_PROOF_HASHES, ProofError, ProofPlan, prefix_root, verify_consistency, verify_inclusion};
 pub use receipt::{Receipt, ReceiptError, VerifiedReceipt};
 pub use tile::{FullTile, TileError, TileId, TilePath, partial_width};
 pub use tlog_proof::{TlogProof, TlogProofError};

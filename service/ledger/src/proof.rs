@@ -142,7 +142,7 @@ pub fn verify_inclusion(leaf: &Hash, index: u64, size: u64, proof: &[Hash], root
     if index >= size {
         return Err(ProofError::Index { index, size });
     }
-    let mut walk = Walk::new(index, size - 1, proof)?;
+    let mut walk = Walk::new(index, size - 1, proof.len())?;
     let mut hash = *leaf;
     for step in proof {
         match walk.up()? {
@@ -179,8 +179,34 @@ pub fn verify_consistency(
         (false, Some((first, rest))) => (first, rest),
         (_, None) => return Err(ProofError::Length(0)),
     };
+    if consistency_roots(old, new, first, rest, proof.len())? == (*old_root, *new_root) {
+        Ok(())
+    } else {
+        Err(ProofError::Root)
+    }
+}
+
+/// The root that the newer tree had when it had `old` entries, as a consistency proof says that leads to its root. What
+/// convicts a log that signed another. A proof from a complete subtree presupposes that root and cannot tell.
+pub fn prefix_root(old: u64, new: u64, new_root: &Hash, proof: &[Hash]) -> Option<Hash> {
+    if old == 0 || old >= new || old.is_power_of_two() {
+        return None;
+    }
+    let (first, rest) = proof.split_first()?;
+    let (old_hash, new_hash) = consistency_roots(old, new, first, rest, proof.len()).ok()?;
+    (new_hash == *new_root).then_some(old_hash)
+}
+
+/// Both roots that a consistency proof leads to, from the subtree that both trees share.
+fn consistency_roots(
+    old: u64,
+    new: u64,
+    first: &Hash,
+    rest: &[Hash],
+    length: usize,
+) -> Result<(Hash, Hash), ProofError> {
     let skipped = (old - 1).trailing_ones();
-    let mut walk = Walk::new((old - 1) >> skipped, (new - 1) >> skipped, proof)?;
+    let mut walk = Walk::new((old - 1) >> skipped, (new - 1) >> skipped, length)?;
     let (mut old_hash, mut new_hash) = (*first, *first);
     for step in rest {
         match walk.up()? {
@@ -192,11 +218,7 @@ pub fn verify_consistency(
         }
     }
     walk.end()?;
-    if old_hash == *old_root && new_hash == *new_root {
-        Ok(())
-    } else {
-        Err(ProofError::Root)
-    }
+    Ok((old_hash, new_hash))
 }
 
 /// On which side of the path a hash of the proof stands.
@@ -213,8 +235,7 @@ struct Walk {
 }
 
 impl Walk {
-    fn new(position: u64, last: u64, proof: &[Hash]) -> Result<Self, ProofError> {
-        let length = proof.len();
+    fn new(position: u64, last: u64, length: usize) -> Result<Self, ProofError> {
         if length > MAX_PROOF_HASHES {
             Err(ProofError::Length(length))
         } else {

@@ -139,6 +139,11 @@ impl AddCheckpoint {
         self.old
     }
 
+    /// The consistency proof.
+    pub fn proof(&self) -> &[Hash] {
+        &self.proof
+    }
+
     /// The checkpoint as the log signed it.
     pub fn note(&self) -> &SignedNote {
         &self.note

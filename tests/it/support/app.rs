@@ -181,6 +181,7 @@ impl TestApp {
                 disk: Disk::new(vec![data], None),
                 github_secret: Some(GITHUB_SECRET.to_owned()),
                 templates: shipslog::render::Templates::built_in().unwrap(),
+                policy: None,
             };
             let writer = actix_web::rt::System::new().block_on(async move {
                 let (app, writer) = App::open(database, options).await.unwrap();

@@ -5,8 +5,11 @@ pub mod binary;
 pub mod cluster;
 pub mod database;
 pub mod events;
+pub mod evidence;
 pub mod http;
 pub mod proxy;
+pub mod python;
+pub mod witness;
 
 pub use app::TestApp;
 pub use database::Backend;
@@ -24,7 +27,7 @@ pub fn key(number: u8) -> PrivateKey {
 /// Waits until something is so.
 #[track_caller]
 pub fn eventually(what: &str, mut so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + Duration::from_secs(120);
     while !so() {
         assert!(Instant::now() < deadline, "not in time: {what}");
         std::thread::sleep(Duration::from_millis(20));

@@ -7,7 +7,7 @@ use ledger::note::NoteSignature;
 use ledger::witness::{MAX_ADD_CHECKPOINT_BYTES, parse_tree_size, tree_size_body};
 use ledger::{
     AddCheckpoint, AddCheckpointError, Checkpoint, CosignatureError, Cosigner, CosignerKey, Hash, NoteError, NoteKey,
-    NoteSigner, ProofError, ProofPlan, SignedNote, WitnessRefusal, leaf_hash, sha256,
+    NoteSigner, ProofError, ProofPlan, SignedNote, WitnessRefusal, leaf_hash, prefix_root, sha256,
 };
 use proptest::prelude::*;
 
@@ -348,6 +348,9 @@ proptest! {
             proof[bit / 256].0[bit % 256 / 8] ^= 1 << (bit % 8);
             let flipped = AddCheckpoint::new(old, proof, request.note().clone()).unwrap();
             prop_assert!(flipped.check_continues(Some(&held)).is_err());
+            prop_assert_eq!(prefix_root(old, new, &checkpoint(new).root, flipped.proof()), None);
+            let told = prefix_root(old, new, &checkpoint(new).root, request.proof());
+            prop_assert_eq!(told, (!old.is_power_of_two()).then_some(held.root));
         }
         let line = witness().cosign(&checkpoint(new), TIME + new).unwrap();
         let cosigned = request.note().with_signatures([line]).unwrap();
