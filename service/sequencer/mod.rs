@@ -4,6 +4,7 @@
 //! the others. A batch is committed as a whole, and nobody is answered before it is. After a failed commit the writer
 //! loads its state from the database again; it never goes on with what it had in memory.
 
+mod append;
 pub mod batch;
 mod continuity;
 mod readiness;

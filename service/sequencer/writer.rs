@@ -8,11 +8,12 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use ledger::{Checkpoint, Hash, NoteKey, NoteSigner, SignedNote, leaf_hash};
+use ledger::{NoteKey, NoteSigner, SignedNote};
 
+use super::append;
 use super::batch::{self, Decision, Identity, Plan, identity};
 use super::continuity::Continuity;
-use super::runs::{Runs, Slice};
+use super::runs::Runs;
 use super::state::State;
 use super::{
     Committed, CommittedBatch, Keys, Readiness, Record, Sequenced, Settings, Submission, SubmitError, Trouble,
@@ -21,7 +22,7 @@ use crate::clock::Clock;
 use crate::disk::Disk;
 use crate::domain::Instant as Timestamp;
 use crate::guard::{Divergence, GuardError};
-use crate::store::{self, Database, HeadRow, ReadTx, ReferenceRow, StoreError, WriteTx};
+use crate::store::{self, Database, ReadTx, ReferenceRow, StoreError};
 
 /// Most records of one batch.
 const BATCH: usize = 512;
@@ -314,7 +315,7 @@ impl Writer {
                 return Ok::<_, WriteError>((plan, slice, None));
             }
             tx.append_run(slice.run, runs.rows(&slice))?;
-            let note = write(tx, state, &plan, &slice, signer)?;
+            let note = append::append(tx, state, &plan, &slice, signer)?;
             Ok((plan, slice, Some(note)))
         })?;
         if note.is_some() {
@@ -415,59 +416,6 @@ fn load(tx: &mut ReadTx<'_>, log_key: &NoteKey) -> Result<(State, Runs), StoreEr
 fn publication_due(state: &State, now_ms: i64) -> bool {
     // A clock that went back must not stop publication.
     !(0..PUBLISH_INTERVAL_MS).contains(&(now_ms - state.published.1))
-}
-
-/// Writes a batch and signs the head it leads to. The signature is made inside the transaction that stores it, from
-/// leaves read back from the database, and leaves this process only after the commit.
-fn write(
-    tx: &mut WriteTx<'_>,
-    before: &State,
-    plan: &Plan,
-    slice: &Slice,
-    signer: &NoteSigner,
-) -> Result<SignedNote, StoreError> {
-    let (old_size, after) = (before.size(), &plan.after);
-    tx.append_entries(old_size, &plan.leaves)?;
-    tx.append_envelopes(&plan.envelopes)?;
-    tx.append_events(&plan.events)?;
-    tx.append_references(&plan.references)?;
-    tx.append_tiles(&plan.tiles)?;
-    for erasure in &plan.erasures {
-        tx.erase(erasure)?;
-    }
-    if stored_root(tx, before, plan.leaves.len() as u64)? != after.root {
-        return Err(StoreError::Damaged(
-            "the entries read back do not give the root that was computed".into(),
-        ));
-    }
-    let checkpoint = Checkpoint {
-        origin: signer.key().name().to_owned(),
-        size: after.size(),
-        root: after.root,
-    };
-    let note = checkpoint
-        .sign(signer)
-        .map_err(|error| StoreError::Damaged(error.to_string()))?;
-    tx.append_checkpoint(after.size(), &note.to_string())?;
-    let head = HeadRow {
-        tree_size: after.size(),
-        root: after.root,
-        edge: after.edge.encode(),
-        time_ms: after.time_ms,
-        runs: slice.complete,
-    };
-    tx.move_head(old_size, &head)?;
-    Ok(note)
-}
-
-/// The root that the stored bytes give: a bit that flipped on the way to the database is not signed.
-fn stored_root(tx: &mut WriteTx<'_>, before: &State, count: u64) -> Result<Hash, StoreError> {
-    let mut edge = before.edge.clone();
-    let mut full = Vec::new();
-    for leaf in tx.reading().leaves(before.size(), count)? {
-        edge.append(leaf_hash(&leaf), &mut full);
-    }
-    Ok(edge.root())
 }
 
 fn answers(records: Vec<Record>, plan: Plan, note: Option<SignedNote>) -> Vec<Result<Sequenced, SubmitError>> {

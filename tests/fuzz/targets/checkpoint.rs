@@ -1,3 +1,5 @@
+//! Fuzzes what reads checkpoints.
+
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {

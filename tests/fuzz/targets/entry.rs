@@ -1,3 +1,5 @@
+//! Fuzzes what reads entries.
+
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {

@@ -1,3 +1,5 @@
+//! Fuzzes what reads inclusion and consistency proofs.
+
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {

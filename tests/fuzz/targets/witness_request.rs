@@ -1,3 +1,5 @@
+//! Fuzzes what reads requests to a witness.
+
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
