@@ -9,11 +9,14 @@ mod finish;
 mod models;
 mod slice;
 
-use ledger::{Checkpoint, Edge, Entry, Envelope, FullTile, Hash, NoteKey, SignedNote, leaf_hash};
+use ledger::{
+    Checkpoint, CosignerKey, Edge, Entry, Envelope, FullTile, Hash, NoteKey, NoteSignature, SignedNote, leaf_hash,
+};
 
 use super::log::canonical;
+use super::quorum::cosigned_ms;
 use crate::audit::{Audit, Content, Kind, Report};
-use crate::store::{Database, HeadRow, StoreError};
+use crate::store::{CosignatureRow, Database, HeadRow, StoreError};
 
 use models::{Expected, Runs};
 use slice::Slice;
@@ -145,6 +148,14 @@ impl Check<'_> {
                 self.audit.find(Kind::Publication, Some(size - 1), message);
             }
         }
+        for row in &slice.cosignatures {
+            let note = slice.checkpoints.get(&(row.tree_size as u64));
+            if let Err(what) = cosigned(row, note) {
+                let message = format!("the cosignature under the checkpoint of size {}: {what}", row.tree_size);
+                self.audit
+                    .find(Kind::Cosignature, Some(row.tree_size as u64 - 1), message);
+            }
+        }
         self.run(database, start + count)?;
         for tile in &full {
             self.tile(database, tile)?;
@@ -251,5 +262,22 @@ impl Check<'_> {
         let message = format!("tile {}/{} {wrong}", id.level, id.index);
         self.audit.find(Kind::Tile, Some(first), message);
         Ok(())
+    }
+}
+
+/// Whether a witness signed the checkpoint as the row says.
+fn cosigned(row: &CosignatureRow, note: Option<&String>) -> Result<(), String> {
+    let note = note.ok_or("there is no such checkpoint")?;
+    let note = SignedNote::parse(note).map_err(|error| error.to_string())?;
+    let witness = CosignerKey::parse(&row.witness).map_err(|error| error.to_string())?;
+    let lines = NoteSignature::parse_lines(&format!("{}\n", row.line)).map_err(|error| error.to_string())?;
+    let [line] = lines.as_slice() else {
+        return Err("it is not one line".to_owned());
+    };
+    let time_s = witness.verify(note.text(), line).map_err(|error| error.to_string())?;
+    if row.cosigned_ms == cosigned_ms(time_s) {
+        Ok(())
+    } else {
+        Err("its time is not the one that was signed".to_owned())
     }
 }

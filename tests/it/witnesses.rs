@@ -256,8 +256,8 @@ fn copy_of(service: &Service, data: &Path, origin: &str) -> MemoryLog {
 
 /// Somebody signs other entries with the log's key, and the witness sees those first.
 #[rstest]
-#[case::the_same_size(1, 1, "root")]
-#[case::a_smaller_tree(1, 3, "inconsistent")]
+#[case::the_same_size(1, 1, "fork")]
+#[case::a_smaller_tree(1, 3, "fork")]
 #[case::a_larger_tree(5, 1, "ahead")]
 fn a_fork_raises_an_alarm_that_stays(
     #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
@@ -343,7 +343,7 @@ fn every_way_to_say_fork_is_understood(#[case] status: u16, #[case] media: &'sta
     let alarm = witnessing(&service)["alarms"][0].clone();
     assert_eq!(
         (&alarm["reason"], &alarm["held_checkpoint"]),
-        (&json!("root"), &Value::Null)
+        (&json!("fork"), &Value::Null)
     );
     let asked = fake.requests.lock().unwrap();
     assert!(
