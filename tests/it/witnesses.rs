@@ -292,10 +292,10 @@ fn a_fork_raises_an_alarm_that_stays(
     let alarms = witnessing(&service)["alarms"].clone();
     let alarm = &alarms[0];
     assert_eq!(alarm["reason"], reason, "{alarm}");
-    assert_eq!(
-        (&alarm["held_size"], &alarm["tree_size"]),
-        (&json!(before + theirs), &json!(before + ours))
-    );
+    assert_eq!(alarm["held_size"], before + theirs);
+    // A batch may be published in two parts.
+    let asked = alarm["tree_size"].as_u64().unwrap();
+    assert!((before + 1..=before + ours).contains(&asked), "{alarm}");
     assert_eq!(alarm["witness"], witness.key.to_string());
     // The other head is kept: it is signed with our key, and it is not ours.
     let held = SignedNote::parse(alarm["held_checkpoint"].as_str().unwrap()).unwrap();
@@ -310,7 +310,7 @@ fn a_fork_raises_an_alarm_that_stays(
     assert_eq!(witnessing(&service)["alarms"][0], *alarm);
     let rows = us
         .database
-        .texts("SELECT CAST(COUNT(*) AS TEXT) AS value FROM alarm WHERE held_size = held_size");
+        .texts("SELECT CAST(COUNT(*) AS TEXT) AS value FROM alarm");
     assert!(rows == ["1"], "{rows:?} alarms of one fork");
 }
 
