@@ -141,6 +141,7 @@ impl Check<'_> {
             }
         }
         self.publications(&slice);
+        self.cosignatures(&slice);
         self.run(database, start + count)?;
         for tile in &full {
             self.tile(database, tile)?;

@@ -41,7 +41,7 @@ pub use github::HookError;
 pub use incidents::{IncidentDetail, IncidentFilter, IncidentView};
 pub use log::{LogError, LogSummary, TileBody};
 pub use proof::{At, ConsistencyProof, InclusionProof, ProofsError};
-pub use quorum::{QuorumState, ServedCheckpoint, WitnessPolicy, WitnessStatus, Witnessing};
+pub use quorum::{QuorumState, ServedCheckpoint, WitnessPolicy, WitnessStatus, Witnessing, cosigned_ms};
 pub use read::{MAX_PAGE, Page, Paging, ReadError};
 pub use record::{Accepted, RecordError};
 pub use tokens::{IssuedToken, NewToken};

@@ -209,6 +209,11 @@ pub(super) fn cosigned_note(tx: &mut ReadTx<'_>, size: u64) -> Result<SignedNote
     Ok(note.map_err(damaged)?)
 }
 
+/// The time of a cosignature as it is stored: as large as the column can hold.
+pub fn cosigned_ms(time_s: u64) -> i64 {
+    i64::try_from(time_s).unwrap_or(i64::MAX).saturating_mul(1000)
+}
+
 /// Which size to serve: the newest with a quorum, unless its successors have been without one for too long.
 fn choose(published: u64, quorum: Option<u64>, waiting_since_ms: Option<i64>, now_ms: i64) -> (u64, QuorumState) {
     match (quorum, waiting_since_ms) {

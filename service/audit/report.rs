@@ -48,6 +48,8 @@ pub enum Kind {
     Checkpoint,
     /// A publication is of a checkpoint that is not there.
     Publication,
+    /// A stored cosignature does not verify.
+    Cosignature,
     /// The columns of an event do not say what the signed event says.
     ReadModel,
     /// An event is not known again by its producer, source and id, or is known by those of another.
@@ -87,6 +89,7 @@ impl Kind {
             Self::Head => "head",
             Self::Checkpoint => "checkpoint",
             Self::Publication => "publication",
+            Self::Cosignature => "cosignature",
             Self::ReadModel => "read model",
             Self::Identity => "identity",
             Self::Reference => "reference",

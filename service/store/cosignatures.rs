@@ -34,7 +34,7 @@ pub struct AlarmRow {
     pub held_size: i64,
     /// Size of the checkpoint that it was asked to cosign.
     pub tree_size: i64,
-    /// `root`, `inconsistent` or `ahead`.
+    /// `fork` or `ahead`.
     pub reason: String,
     /// What happened, in words.
     pub message: String,
@@ -50,6 +50,18 @@ impl ReadTx<'_> {
         let query = cosignature::table
             .filter(cosignature::tree_size.eq(tree_size as i64))
             .order(cosignature::witness);
+        Ok(each!(self.connection, c => query.select(CosignatureRow::as_select()).load(c))?)
+    }
+
+    /// The cosignatures under checkpoints above `after` and not above `last`, in order.
+    pub fn cosignatures_between(&mut self, after: u64, last: u64) -> Result<Vec<CosignatureRow>, StoreError> {
+        let query = cosignature::table
+            .filter(
+                cosignature::tree_size
+                    .gt(after as i64)
+                    .and(cosignature::tree_size.le(last as i64)),
+            )
+            .order((cosignature::tree_size, cosignature::witness));
         Ok(each!(self.connection, c => query.select(CosignatureRow::as_select()).load(c))?)
     }
 

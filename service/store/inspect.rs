@@ -4,7 +4,8 @@ use diesel::prelude::*;
 
 use super::connection::each;
 use super::schema::{
-    checkpoint, entry, envelope, erasure, event, head, log, publication, reference, reference_run, tile,
+    alarm, checkpoint, cosignature, entry, envelope, erasure, event, head, log, publication, quorum, reference,
+    reference_run, tile,
 };
 use super::{LogRow, RUN, ReadTx, StoreError};
 
@@ -83,6 +84,9 @@ impl ReadTx<'_> {
         outside!(self, found, erasure::erased_by, 0, size);
         outside!(self, found, checkpoint::tree_size, 1, size + 1);
         outside!(self, found, publication::tree_size, 1, size + 1);
+        outside!(self, found, cosignature::tree_size, 1, size + 1);
+        outside!(self, found, quorum::tree_size, 1, size + 1);
+        outside!(self, found, alarm::tree_size, 1, size + 1);
         // A run is begun when all its entries are there and the one before it is complete.
         let begun = (runs as i64 + 1).min(size / RUN as i64);
         outside!(self, found, reference_run::run, 0, begun);

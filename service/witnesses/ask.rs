@@ -11,7 +11,7 @@ use reqwest::header::CONTENT_TYPE;
 
 use super::answer::{Answer, Meaning, judge};
 use super::{AskError, Keeper, Published};
-use crate::app::App;
+use crate::app::{App, cosigned_ms};
 use crate::outbound;
 use crate::store::{AlarmRow, CosignatureRow};
 
@@ -78,7 +78,7 @@ impl Asking {
                         tree_size: published.size as i64,
                         witness: self.key.to_string(),
                         line: line.to_string(),
-                        cosigned_ms: i64::try_from(time).unwrap_or(i64::MAX).saturating_mul(1000),
+                        cosigned_ms: cosigned_ms(time),
                     }));
                 }
                 Meaning::Holds(size) => {
@@ -86,12 +86,11 @@ impl Asking {
                     old = size;
                 }
                 Meaning::Fork => {
-                    let reason = if old == published.size { "root" } else { "inconsistent" };
                     let message = format!(
                         "the witness {} has cosigned another tree of {old} entries under this log's name than the one here",
                         self.name
                     );
-                    return self.alarm(reason, old, message, published, keeper).await;
+                    return self.alarm("fork", old, message, published, keeper).await;
                 }
                 Meaning::Problem(problem) => return Err(AskError::Answer(problem)),
             }

@@ -4,7 +4,7 @@ mod changes;
 
 use std::time::Duration;
 
-use ledger::NoteKey;
+use ledger::{Checkpoint, Cosigner, NoteKey, SignedNote};
 use rstest::rstest;
 use serde_json::json;
 use shipslog::app;
@@ -40,6 +40,7 @@ impl Ground {
             .expect(201);
         fill(&service, count, count + 1);
         assert!(service.terminate());
+        witness(&database, backend);
         let vkey = std::fs::read_to_string(folder.path().join("log.vkey")).unwrap();
         Some(Self {
             database,
@@ -74,6 +75,28 @@ impl Ground {
                 .unwrap();
         }
         copy
+    }
+}
+
+/// What the service would have stored of a witness: a cosignature, a quorum, an alarm.
+fn witness(database: &TestDatabase, backend: Backend) {
+    let published = "(SELECT MIN(tree_size) FROM publication)";
+    let note = format!("SELECT note AS value FROM checkpoint WHERE tree_size = {published}");
+    let note = SignedNote::parse(&database.texts(&note)[0]).unwrap();
+    let witness = Cosigner::new("witness.example", key(40)).unwrap();
+    let line = witness
+        .cosign(&Checkpoint::parse(note.text()).unwrap(), 1_700_000_000)
+        .unwrap();
+    let (vkey, digest) = match backend {
+        Backend::Sqlite => (witness.key(), "zeroblob(32)"),
+        Backend::Postgres => (witness.key(), "decode(repeat('00', 32), 'hex')"),
+    };
+    for row in [
+        format!("cosignature VALUES ({published}, '{vkey}', '{line}', 1700000000000)"),
+        format!("quorum VALUES ({digest}, {published}, 1)"),
+        format!("alarm VALUES ('{vkey}', 1, {published}, 'fork', 'm', NULL, 1)"),
+    ] {
+        database.execute(&format!("INSERT INTO {row}")).unwrap();
     }
 }
 

@@ -141,7 +141,7 @@ fn the_database_itself_refuses_to_rewrite_history(#[values(Backend::Sqlite, Back
     for row in [
         format!("INSERT INTO cosignature (tree_size, witness, line, cosigned_ms) VALUES ({first}, 'w', 'l', 1)"),
         format!("INSERT INTO quorum (policy, tree_size, reached_ms) VALUES ({digest}, {first}, 1)"),
-        "INSERT INTO alarm (witness, held_size, tree_size, reason, message, raised_ms) VALUES ('w', 1, 1, 'root', 'm', 1)".to_owned(),
+        "INSERT INTO alarm (witness, held_size, tree_size, reason, message, raised_ms) VALUES ('w', 1, 1, 'fork', 'm', 1)".to_owned(),
     ] {
         app.database.execute(&row).unwrap();
     }

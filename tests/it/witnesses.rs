@@ -256,8 +256,8 @@ fn copy_of(service: &Service, data: &Path, origin: &str) -> MemoryLog {
 
 /// Somebody signs other entries with the log's key, and the witness sees those first.
 #[rstest]
-#[case::the_same_size(1, 1, "root")]
-#[case::a_smaller_tree(1, 3, "inconsistent")]
+#[case::the_same_size(1, 1, "fork")]
+#[case::a_smaller_tree(1, 3, "fork")]
 #[case::a_larger_tree(5, 1, "ahead")]
 fn a_fork_raises_an_alarm_that_stays(
     #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
@@ -292,10 +292,10 @@ fn a_fork_raises_an_alarm_that_stays(
     let alarms = witnessing(&service)["alarms"].clone();
     let alarm = &alarms[0];
     assert_eq!(alarm["reason"], reason, "{alarm}");
-    assert_eq!(
-        (&alarm["held_size"], &alarm["tree_size"]),
-        (&json!(before + theirs), &json!(before + ours))
-    );
+    assert_eq!(alarm["held_size"], before + theirs);
+    // A batch may be published in two parts.
+    let asked = alarm["tree_size"].as_u64().unwrap();
+    assert!((before + 1..=before + ours).contains(&asked), "{alarm}");
     assert_eq!(alarm["witness"], witness.key.to_string());
     // The other head is kept: it is signed with our key, and it is not ours.
     let held = SignedNote::parse(alarm["held_checkpoint"].as_str().unwrap()).unwrap();
@@ -308,9 +308,7 @@ fn a_fork_raises_an_alarm_that_stays(
     assert!(service.terminate());
     let service = us.serve(&one_witness(&witness.key, &witness.url()));
     assert_eq!(witnessing(&service)["alarms"][0], *alarm);
-    let rows = us
-        .database
-        .texts("SELECT CAST(COUNT(*) AS TEXT) AS value FROM alarm WHERE held_size = held_size");
+    let rows = us.database.texts("SELECT CAST(COUNT(*) AS TEXT) AS value FROM alarm");
     assert!(rows == ["1"], "{rows:?} alarms of one fork");
 }
 
@@ -343,7 +341,7 @@ fn every_way_to_say_fork_is_understood(#[case] status: u16, #[case] media: &'sta
     let alarm = witnessing(&service)["alarms"][0].clone();
     assert_eq!(
         (&alarm["reason"], &alarm["held_checkpoint"]),
-        (&json!("root"), &Value::Null)
+        (&json!("fork"), &Value::Null)
     );
     let asked = fake.requests.lock().unwrap();
     assert!(

@@ -23,7 +23,7 @@ CREATE TABLE alarm (
     witness   TEXT COLLATE "C" NOT NULL,
     held_size BIGINT NOT NULL CHECK (held_size >= 0),
     tree_size BIGINT NOT NULL CHECK (tree_size > 0),
-    reason    TEXT COLLATE "C" NOT NULL CHECK (reason IN ('root', 'inconsistent', 'ahead')),
+    reason    TEXT COLLATE "C" NOT NULL CHECK (reason IN ('fork', 'ahead')),
     message   TEXT NOT NULL,
     held_note TEXT,
     raised_ms BIGINT NOT NULL,

@@ -23,7 +23,7 @@ CREATE TABLE alarm (
     witness   TEXT NOT NULL,
     held_size INTEGER NOT NULL CHECK (held_size >= 0),
     tree_size INTEGER NOT NULL CHECK (tree_size > 0),
-    reason    TEXT NOT NULL CHECK (reason IN ('root', 'inconsistent', 'ahead')),
+    reason    TEXT NOT NULL CHECK (reason IN ('fork', 'ahead')),
     message   TEXT NOT NULL,
     held_note TEXT,
     raised_ms INTEGER NOT NULL,

@@ -1,12 +1,13 @@
 //! What was signed of the tree and given out: checkpoints, which of them receipts carry, and which were published.
-//!
-//! What others sign under a published checkpoint belongs here too, beside [`Check::publications`].
+//! What witnesses signed under those belongs to it. Nothing is believed that no signature says.
 
-use ledger::{Checkpoint, SignedNote};
+use ledger::{Checkpoint, CosignerKey, NoteSignature, SignedNote};
 
 use super::Check;
 use super::slice::Slice;
+use crate::app::quorum::cosigned_ms;
 use crate::audit::Kind;
+use crate::store::CosignatureRow;
 
 impl Check<'_> {
     /// A receipt carries the checkpoint of its batch, which is the next one after its entry.
@@ -54,5 +55,34 @@ impl Check<'_> {
                 self.audit.find(Kind::Publication, Some(size - 1), message);
             }
         }
+    }
+
+    /// Each cosignature is one that its witness made.
+    pub(super) fn cosignatures(&mut self, slice: &Slice) {
+        for row in &slice.cosignatures {
+            let note = slice.checkpoints.get(&(row.tree_size as u64));
+            if let Err(what) = cosigned(row, note) {
+                let message = format!("the cosignature under the checkpoint of size {}: {what}", row.tree_size);
+                self.audit
+                    .find(Kind::Cosignature, Some(row.tree_size as u64 - 1), message);
+            }
+        }
+    }
+}
+
+/// Whether a witness signed the checkpoint as the row says.
+fn cosigned(row: &CosignatureRow, note: Option<&String>) -> Result<(), String> {
+    let note = note.ok_or("there is no such checkpoint")?;
+    let note = SignedNote::parse(note).map_err(|error| error.to_string())?;
+    let witness = CosignerKey::parse(&row.witness).map_err(|error| error.to_string())?;
+    let lines = NoteSignature::parse_lines(&format!("{}\n", row.line)).map_err(|error| error.to_string())?;
+    let [line] = lines.as_slice() else {
+        return Err("it is not one line".to_owned());
+    };
+    let time_s = witness.verify(note.text(), line).map_err(|error| error.to_string())?;
+    if row.cosigned_ms == cosigned_ms(time_s) {
+        Ok(())
+    } else {
+        Err("its time is not the one that was signed".to_owned())
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::store::{Database, EnvelopeRow, EventRow, ReadTx, ReferenceRow, StoreError};
+use crate::store::{CosignatureRow, Database, EnvelopeRow, EventRow, ReadTx, ReferenceRow, StoreError};
 
 /// Rows by the index that they stand at.
 #[derive(Default)]
@@ -17,6 +17,8 @@ pub(super) struct Slice {
     pub(super) checkpoints: BTreeMap<u64, String>,
     /// Sizes of those that were published.
     pub(super) publications: Vec<u64>,
+    /// What witnesses signed under them.
+    pub(super) cosignatures: Vec<CosignatureRow>,
 }
 
 /// Reads one table's share of a slice: from an index, so many entries.
@@ -44,7 +46,7 @@ impl Slice {
         Ok(slice)
     }
 
-    const PARTS: [Part; 7] = [
+    const PARTS: [Part; 8] = [
         |slice, tx, start, count| {
             let rows = tx.entries(start, count)?.into_iter();
             slice.entries = rows.map(|(idx, leaf)| (idx as u64, leaf)).collect();
@@ -80,6 +82,10 @@ impl Slice {
         |slice, tx, start, count| {
             let sizes = tx.publications(start, start + count)?.into_iter();
             slice.publications = sizes.map(|size| size as u64).collect();
+            Ok(())
+        },
+        |slice, tx, start, count| {
+            slice.cosignatures = tx.cosignatures_between(start, start + count)?;
             Ok(())
         },
     ];

@@ -86,7 +86,7 @@ pub struct WitnessView {
 pub struct AlarmView {
     /// Key of the witness, as a C2SP vkey.
     pub witness: String,
-    /// `root`: another tree of the same size. `inconsistent`: another tree before. `ahead`: a larger tree than is here.
+    /// `fork`: another tree of a size that this log has had. `ahead`: a larger tree than is here.
     pub reason: String,
     /// Size of the tree that the witness holds.
     pub held_size: u64,

@@ -63,6 +63,19 @@ pub const ROWS: &[Row] = &[
         "value = value || 'x'",
         "idx FROM kept_entry WHERE idx IN (149, 150)",
     ),
+    row(
+        "cosignature",
+        "witness = (SELECT MIN(witness) FROM cosignature)",
+        "tree_size = tree_size + 1000",
+        ANYWHERE,
+    ),
+    row("quorum", "reached_ms = 1", "tree_size = tree_size + 1000", ANYWHERE),
+    row(
+        "alarm",
+        "raised_ms = 1",
+        "tree_size = tree_size + 1000, held_size = held_size + 1",
+        ANYWHERE,
+    ),
     row("erasure", "idx = 40", "idx = idx + 1, erased_by = erased_by - 1", "40"),
 ];
 
@@ -83,6 +96,25 @@ const NOT_IN_THE_LOG: &[(&str, &str, &str)] = &[
         "",
         "which signed checkpoints were served; those who got one hold it",
     ),
+    (
+        "cosignature",
+        "",
+        "that a witness signed; those who got the line hold it, and so does the witness",
+    ),
+    ("quorum", "policy", "the operator's policy is not in the log"),
+    ("quorum", "reached_ms", "the clock when the last needed line came"),
+    ("quorum", "", "who has a policy judges the cosignatures themselves"),
+    ("alarm", "witness", "what a witness answered, and nobody signed"),
+    ("alarm", "held_size", "what a witness answered, and nobody signed"),
+    ("alarm", "reason", "what a witness answered, and nobody signed"),
+    ("alarm", "message", "what a witness answered, and nobody signed"),
+    (
+        "alarm",
+        "held_note",
+        "signed by the log's key, and of no tree of this log",
+    ),
+    ("alarm", "raised_ms", "the clock when the answer came"),
+    ("alarm", "", "the witness holds what it answered with"),
 ];
 
 /// Where it is not about an entry.
