@@ -26,5 +26,4 @@ pub mod steps;
 pub mod strace;
 
 pub use random::Random;
-pub use replica::Replica;
 pub use site::{Site, Tally};

@@ -290,7 +290,8 @@ pub fn contents(database: &TestDatabase, backend: Backend) -> BTreeMap<String, V
 }
 
 /// The bundle as a dishonest service would give it out: whatever the database says, in the right form.
-pub fn forge_bundle(database: &TestDatabase, backend: Backend, readme: &[u8], folder: &Path) {
+/// What is the same in every bundle comes from a real one.
+pub fn forge_bundle(database: &TestDatabase, backend: Backend, real: &Path, folder: &Path) {
     let newest = "tree_size = (SELECT max(tree_size) FROM publication)";
     let notes = database.texts(&format!("SELECT note AS value FROM checkpoint WHERE {newest}"));
     let note = notes.first().cloned().unwrap_or_default();
@@ -303,7 +304,9 @@ pub fn forge_bundle(database: &TestDatabase, backend: Backend, readme: &[u8], fo
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, bytes).unwrap();
     };
-    write("README.md".to_owned(), readme);
+    for name in ["README.md", "verify.py"] {
+        write(name.to_owned(), &fs::read(real.join(name)).unwrap());
+    }
     write("checkpoint".to_owned(), note.as_bytes());
     for bundle in 0..size.div_ceil(256) {
         let (start, end) = (bundle * 256, size.min(bundle * 256 + 256));

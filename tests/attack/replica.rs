@@ -17,18 +17,6 @@ pub struct Replica {
 }
 
 impl Replica {
-    /// Reads the entries of a bundle in a folder.
-    pub fn of_bundle(folder: &std::path::Path, size: u64) -> Option<Self> {
-        let mut replica = Self::default();
-        for bundle in 0..size.div_ceil(256) {
-            let path = folder
-                .join("tile/entries")
-                .join(tile_path(bundle, (size - bundle * 256).min(256)));
-            replica.leaves.extend(split(&std::fs::read(path).ok()?)?);
-        }
-        Some(replica)
-    }
-
     /// Reads what was added since, up to `size`, which must be published.
     pub fn extend(&mut self, client: &Client, size: u64) -> Result<(), String> {
         while (self.leaves.len() as u64) < size {
