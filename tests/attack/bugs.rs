@@ -28,6 +28,7 @@ pub struct Bug {
     pub edits: &'static [Edit],
 }
 
+const APPEND: &str = "service/sequencer/append.rs";
 const WRITER: &str = "service/sequencer/writer.rs";
 const STORE: &str = "service/store/mod.rs";
 
@@ -96,7 +97,7 @@ pub const BUGS: &[Bug] = &[
         found_by: &[FoundBy::KillLoop],
         edits: &[
             Edit {
-                file: WRITER,
+                file: APPEND,
                 find: "    tx.move_head(old_size, &head)?;\n",
                 replace: "    drop(head);\n",
             },
@@ -104,7 +105,7 @@ pub const BUGS: &[Bug] = &[
                 file: WRITER,
                 find: "        if note.is_some() {\n",
                 replace: "        if note.is_some() {
-            let head = HeadRow {
+            let head = crate::store::HeadRow {
                 tree_size: plan.after.size(),
                 root: plan.after.root,
                 edge: plan.after.edge.encode(),
