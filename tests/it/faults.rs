@@ -92,6 +92,11 @@ fn what_the_queue_cannot_hold_is_refused_and_nothing_is_lost(
     while app.tree_size() < before + CLIENTS * LINES {
         send();
     }
-    assert!(send().iter().all(|answer| answer["status"] == 200));
+    // A slow machine may be too busy for some of it, again and again.
+    crate::support::eventually("all of it is known", || {
+        let answers = send();
+        assert!(answers.iter().all(|answer| answer["status"] != 201), "recorded twice");
+        answers.iter().all(|answer| answer["status"] == 200)
+    });
     assert_eq!(app.tree_size(), before + CLIENTS * LINES);
 }

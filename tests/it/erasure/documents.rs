@@ -11,7 +11,7 @@ use super::files::{found_in, traces};
 use crate::support::binary::{Service, code, run, stdout};
 use crate::support::database::TestDatabase;
 use crate::support::events::{deployed, sign};
-use crate::support::{Backend, key};
+use crate::support::{Backend, key, python};
 
 #[rstest]
 fn documents_and_bundles_say_what_was_erased(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
@@ -35,17 +35,17 @@ fn documents_and_bundles_say_what_was_erased(#[values(Backend::Sqlite, Backend::
         service.client.get(&path).expect(200).text().to_owned()
     };
     assert!(notes(size, "md").contains("zqmarker pays"));
+    // Both verifiers, and they agree.
     let verify = |bundle: &Path| {
         let key = data.join("log.vkey");
-        run(&[
-            "verify",
-            "bundle",
-            bundle.to_str().unwrap(),
-            "--log-key",
-            key.to_str().unwrap(),
-            "--format",
-            "json",
-        ])
+        let arguments = [bundle.to_str().unwrap(), "--log-key", key.to_str().unwrap()];
+        let verdict = run(&[&["verify", "bundle"], &arguments[..], &["--format", "json"]].concat());
+        let second = python::verify(&arguments);
+        assert!(
+            second.is_none_or(|second| second == code(&verdict)),
+            "{second:?}: {verdict:?}"
+        );
+        verdict
     };
     let export = |name: &str| {
         let bundle = folder.path().join(name);
