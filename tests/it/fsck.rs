@@ -274,13 +274,18 @@ fn it_runs_beside_a_service_that_records_and_erases(#[values(Backend::Sqlite, Ba
             }
             n
         });
-        let began = std::time::Instant::now();
-        fsck(&["--rate", "200"]);
-        assert!(began.elapsed() >= Duration::from_millis(1500), "it keeps to its rate");
-        for _ in 0..2 {
-            fsck(&[]);
-        }
+        let looking = scope.spawn(|| {
+            let began = std::time::Instant::now();
+            fsck(&["--rate", "200"]);
+            assert!(began.elapsed() >= Duration::from_millis(1500), "it keeps to its rate");
+            for _ in 0..2 {
+                fsck(&[]);
+            }
+        });
+        let looked = looking.join();
+        // Whatever came of it: the writing has to end.
         ended.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert!(looked.is_ok(), "fsck found something beside a live service");
         assert!(writing.join().unwrap() > 400, "the service went on");
     });
     let report: serde_json::Value = serde_json::from_str(&fsck(&["--format", "json"])).unwrap();

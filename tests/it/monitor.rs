@@ -317,6 +317,7 @@ fn changes_to_the_database_are_seen() {
                     .unwrap();
             }
         }
+        watched.database.execute("DROP TRIGGER envelope_only_erased").unwrap();
         watched.database.execute(&statement).unwrap();
         if !is_new {
             record(&service, ids("later", 1));
