@@ -244,7 +244,7 @@ fn it_runs_beside_a_service_that_records_and_erases(#[values(Backend::Sqlite, Ba
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().to_str().unwrap().to_owned();
     let service = Service::start(folder.path(), Some(&database.url), &[]);
-    fill(&service, 0, 300);
+    fill(&service, 0, 600);
     let ended = std::sync::atomic::AtomicBool::new(false);
     let fsck = |arguments: &[&str]| {
         let output = command(&["fsck", "--data", &data, "--database", &database.url])
@@ -261,7 +261,7 @@ fn it_runs_beside_a_service_that_records_and_erases(#[values(Backend::Sqlite, Ba
     };
     std::thread::scope(|scope| {
         let writing = scope.spawn(|| {
-            let mut n = 300;
+            let mut n = 600;
             while !ended.load(std::sync::atomic::Ordering::Relaxed) {
                 fill(&service, n, n + 40);
                 let erasure = json!({ "reason": "legal-order", "text": "ordered" });
@@ -286,7 +286,7 @@ fn it_runs_beside_a_service_that_records_and_erases(#[values(Backend::Sqlite, Ba
         // Whatever came of it: the writing has to end.
         ended.store(true, std::sync::atomic::Ordering::Relaxed);
         assert!(looked.is_ok(), "fsck found something beside a live service");
-        assert!(writing.join().unwrap() > 400, "the service went on");
+        assert!(writing.join().unwrap() > 600, "the service went on");
     });
     let report: serde_json::Value = serde_json::from_str(&fsck(&["--format", "json"])).unwrap();
     assert_eq!(
