@@ -262,36 +262,6 @@ macro_rules! each {
 }
 pub(super) use each;
 
-/// Inserts rows, as many with one statement as serves the database best.
-///
-/// SQLite parses each statement that it has not seen before, which costs more than the rows themselves: statements of a
-/// few fixed lengths are parsed once and kept. PostgreSQL is asked over a connection: there one long statement is best.
-macro_rules! insert_all {
-    ($connection:expr, $table:expr, $rows:expr) => {
-        match $connection {
-            $crate::store::connection::Connection::Sqlite(connection) => {
-                let (sixteens, rest) = $rows.as_chunks::<16>();
-                let (fours, ones) = rest.as_chunks::<4>();
-                for rows in sixteens {
-                    diesel::insert_into($table).values(rows).execute(connection)?;
-                }
-                for rows in fours {
-                    diesel::insert_into($table).values(rows).execute(connection)?;
-                }
-                for row in ones {
-                    diesel::insert_into($table).values(row).execute(connection)?;
-                }
-            }
-            $crate::store::connection::Connection::Postgres(connection) => {
-                for rows in $rows.chunks($crate::store::ROWS_PER_INSERT) {
-                    diesel::insert_into($table).values(rows).execute(connection)?;
-                }
-            }
-        }
-    };
-}
-pub(super) use insert_all;
-
 #[derive(QueryableByName)]
 struct Setting {
     #[diesel(sql_type = diesel::sql_types::Text)]

@@ -9,7 +9,8 @@ use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::serialize::ToSql;
 use diesel::sql_types::{Bool, HasSqlType, Text};
 
-use super::connection::{each, insert_all};
+use super::append::append;
+use super::connection::each;
 use super::references::{PLACE, after, place};
 use super::schema::{event, reference_run};
 use super::{ROWS_PER_INSERT, ReadTx, StoreError, WriteTx};
@@ -278,7 +279,6 @@ pub fn end_of(prefix: &str) -> String {
 impl WriteTx<'_> {
     /// Adds events to the read model.
     pub fn append_events(&mut self, rows: &[EventRow]) -> Result<(), StoreError> {
-        insert_all!(&mut *self.connection, event::table, rows);
-        Ok(())
+        append(self.connection, rows)
     }
 }

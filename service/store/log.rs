@@ -7,7 +7,8 @@ use diesel::serialize::ToSql;
 use diesel::sql_types::{BigInt, Binary, HasSqlType};
 use ledger::{FullTile, Hash, TileId};
 
-use super::connection::{each, insert_all};
+use super::append::{EntryRow, TileRow, append};
+use super::connection::each;
 use super::schema::{checkpoint, entry, envelope, head, log, publication, tile};
 use super::{ROWS_PER_INSERT, ReadTx, StoreError, WriteTx};
 
@@ -52,22 +53,6 @@ pub struct EnvelopeRow {
     pub salt: Option<Vec<u8>>,
     /// The bytes as received.
     pub bytes: Option<Vec<u8>>,
-}
-
-#[derive(Insertable)]
-#[diesel(table_name = entry, treat_none_as_default_value = false)]
-// Owned, as its siblings below: a statement is kept only for types without lifetimes.
-struct NewEntry {
-    idx: i64,
-    leaf: Vec<u8>,
-}
-
-#[derive(Insertable)]
-#[diesel(table_name = tile, treat_none_as_default_value = false)]
-struct NewTile {
-    level: i32,
-    idx: i64,
-    hashes: Vec<u8>,
 }
 
 impl ReadTx<'_> {
@@ -186,36 +171,30 @@ impl WriteTx<'_> {
 
     /// Appends leaves from `start`.
     pub fn append_entries(&mut self, start: u64, leaves: &[Vec<u8>]) -> Result<(), StoreError> {
-        let rows: Vec<NewEntry> = leaves
+        let rows: Vec<EntryRow<'_>> = leaves
             .iter()
             .zip(start..)
-            .map(|(leaf, idx)| NewEntry {
-                idx: idx as i64,
-                leaf: leaf.clone(),
-            })
+            .map(|(leaf, idx)| EntryRow { idx: idx as i64, leaf })
             .collect();
-        insert_all!(&mut *self.connection, entry::table, rows);
-        Ok(())
+        append(self.connection, &rows)
     }
 
     /// Stores envelopes beside their entries.
     pub fn append_envelopes(&mut self, rows: &[EnvelopeRow]) -> Result<(), StoreError> {
-        insert_all!(&mut *self.connection, envelope::table, rows);
-        Ok(())
+        append(self.connection, rows)
     }
 
     /// Stores tiles that became full.
     pub fn append_tiles(&mut self, tiles: &[FullTile]) -> Result<(), StoreError> {
-        let rows: Vec<NewTile> = tiles
+        let rows: Vec<TileRow<'_>> = tiles
             .iter()
-            .map(|tile| NewTile {
+            .map(|tile| TileRow {
                 level: i32::from(tile.id().level),
                 idx: tile.id().index as i64,
-                hashes: tile.bytes().to_vec(),
+                hashes: tile.bytes(),
             })
             .collect();
-        insert_all!(&mut *self.connection, tile::table, rows);
-        Ok(())
+        append(self.connection, &rows)
     }
 
     /// Keeps the signed checkpoint of a batch.

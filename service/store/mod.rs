@@ -3,6 +3,7 @@
 //! Reading happens in a [`ReadTx`], one snapshot; writing in a [`WriteTx`], which only a [`Writer`] opens and only the
 //! sequencer holds. Nothing here decides anything: it stores what it is given and returns what it stored.
 
+mod append;
 mod backfill;
 mod connection;
 mod cosignatures;

@@ -6,7 +6,8 @@
 
 use diesel::prelude::*;
 
-use super::connection::{each, insert_all};
+use super::append::{RunRow, append};
+use super::connection::each;
 use super::schema::{reference, reference_run};
 use super::{EventRow, ReadTx, StoreError, WriteTx};
 
@@ -23,15 +24,6 @@ pub struct ReferenceRow {
     pub kind: String,
     /// Index of the event's entry.
     pub idx: i64,
-}
-
-#[derive(Insertable)]
-#[diesel(table_name = reference_run, treat_none_as_default_value = false)]
-struct NewRunRow {
-    run: i64,
-    value: String,
-    kind: String,
-    idx: i64,
 }
 
 /// The kind of rows that say where an event belongs. They are in runs alone: before, the event's own columns say it.
@@ -132,23 +124,14 @@ impl ReadTx<'_> {
 impl WriteTx<'_> {
     /// Adds references, in any order.
     pub fn append_references(&mut self, rows: &[ReferenceRow]) -> Result<(), StoreError> {
-        insert_all!(&mut *self.connection, reference::table, rows);
-        Ok(())
+        append(self.connection, rows)
     }
 
     /// Adds the next rows of a run.
     pub fn append_run(&mut self, run: u64, rows: &[ReferenceRow]) -> Result<(), StoreError> {
-        let rows: Vec<NewRunRow> = rows
-            .iter()
-            .map(|row| NewRunRow {
-                run: run as i64,
-                value: row.value.clone(),
-                kind: row.kind.clone(),
-                idx: row.idx,
-            })
-            .collect();
-        insert_all!(&mut *self.connection, reference_run::table, rows);
-        Ok(())
+        let run = run as i64;
+        let rows: Vec<RunRow<'_>> = rows.iter().map(|reference| RunRow { run, reference }).collect();
+        append(self.connection, &rows)
     }
 }
 

@@ -94,14 +94,18 @@ impl Operator {
         self.leaves[index as usize] = leaf;
     }
 
-    /// Exchanges what a table holds of two neighbours.
+    /// Exchanges what a table holds of two neighbours. The checkpoint of a receipt belongs to the place: it stays.
     pub fn swap_rows(&mut self, table: &str, index: u64) {
         let next = index + 1;
-        self.moving(
-            table,
-            index,
-            &format!("UPDATE moved SET idx = CASE idx WHEN {index} THEN {next} WHEN {next} THEN {index} ELSE idx END"),
-        );
+        let exchanged = |column: &str, of_index: &str, of_next: &str| {
+            format!("{column} = CASE idx WHEN {index} THEN {of_next} WHEN {next} THEN {of_index} ELSE {column} END")
+        };
+        let mut changes = vec![exchanged("idx", &index.to_string(), &next.to_string())];
+        if table == "envelope" {
+            let size = |index: u64| self.text("tree_size", table, &format!("idx = {index}"));
+            changes.push(exchanged("tree_size", &size(index), &size(next)));
+        }
+        self.moving(table, index, &format!("UPDATE moved SET {}", changes.join(", ")));
     }
 
     /// Takes an entry out of a table and closes the gap.

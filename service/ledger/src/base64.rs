@@ -1,11 +1,19 @@
 //! Base64, strictly: no line breaks, no stray bits, no second way to write the same bytes.
 
+use std::fmt;
+
 use base64::Engine;
+use base64::display::Base64Display;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
 
 /// Standard alphabet with padding.
 pub(crate) fn encode(bytes: &[u8]) -> String {
     STANDARD.encode(bytes)
+}
+
+/// The same, written where it is wanted.
+pub(crate) fn display(bytes: &[u8]) -> impl fmt::Display {
+    Base64Display::new(bytes, &STANDARD)
 }
 
 /// Reads the standard alphabet with padding, as every C2SP text has it. `None` for any other spelling.

@@ -79,16 +79,20 @@ pub(crate) fn check_payload_type(payload_type: &str) -> Result<(), EntryError> {
 /// Whether an entry for these has room, at whatever time. Says the same of every entry with this type and number of
 /// signers, so it can be asked before the time is known.
 pub(crate) fn check_room(payload_type: &str, signers: usize) -> Result<(), EntryError> {
-    const FIXED: usize = "shipslog-entry/v1\ntime \ncommitment \npayload-type \n".len() + 20 + 44;
-    const SIGNER: usize = "signer  \n".len() + 64 + 44;
-    let length = signers
-        .saturating_mul(SIGNER)
-        .saturating_add(FIXED + payload_type.len());
-    if length > MAX_ENTRY_BYTES {
+    if length(payload_type, signers) > MAX_ENTRY_BYTES {
         Err(EntryError::TooLong)
     } else {
         Ok(())
     }
+}
+
+/// The most bytes that an entry for these can have.
+fn length(payload_type: &str, signers: usize) -> usize {
+    const FIXED: usize = "shipslog-entry/v1\ntime \ncommitment \npayload-type \n".len() + 20 + 44;
+    const SIGNER: usize = "signer  \n".len() + 64 + 44;
+    signers
+        .saturating_mul(SIGNER)
+        .saturating_add(FIXED + payload_type.len())
 }
 
 impl Entry {
@@ -137,12 +141,13 @@ impl Entry {
 
     /// The bytes of the leaf.
     pub fn encode(&self) -> Vec<u8> {
-        let mut text = String::with_capacity(MAX_ENTRY_BYTES);
-        for part in [HEADER, "\ntime ", &self.time.to_string(), "\ncommitment "] {
-            text.push_str(part);
-        }
+        let mut text = String::with_capacity(length(&self.payload_type, self.signers.len()));
         for part in [
-            &base64::encode(&self.commitment.0),
+            HEADER,
+            "\ntime ",
+            &self.time.to_string(),
+            "\ncommitment ",
+            &self.commitment.to_base64(),
             "\npayload-type ",
             &self.payload_type,
             "\n",

@@ -5,12 +5,10 @@
 
 mod read;
 
-use serde_json::Value;
-
 use crate::base64;
 use crate::entry::{self, Entry, EntryError, Signer};
 use crate::hash::sha256;
-use crate::json::JsonError;
+use crate::json::{JsonError, quoted};
 use crate::key::{PrivateKey, PublicKey};
 
 /// Signatures that one envelope may carry.
@@ -230,9 +228,4 @@ impl Verified {
 fn pae(payload_type: &str, payload: &[u8]) -> Vec<u8> {
     let head = format!("DSSEv1 {} {payload_type} {} ", payload_type.len(), payload.len());
     [head.as_bytes(), payload].concat()
-}
-
-/// A JSON string.
-fn quoted(text: &str) -> String {
-    Value::from(text).to_string()
 }

@@ -82,6 +82,11 @@ pub fn escape(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }
 
+/// A text as a JSON string, with its quotes.
+pub(crate) fn quoted(text: &str) -> String {
+    serde_json::to_string(text).expect("every text is a JSON string")
+}
+
 fn not_utf8(bytes: &[u8], valid: usize) -> JsonError {
     let before = &bytes[..valid];
     let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();

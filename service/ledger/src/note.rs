@@ -239,7 +239,7 @@ impl NoteSignature {
 impl fmt::Display for NoteSignature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let blob = [&self.key_id[..], &self.signature].concat();
-        write!(f, "{LINE_START}{} {}", self.name, base64::encode(&blob))
+        write!(f, "{LINE_START}{} {}", self.name, base64::display(&blob))
     }
 }
 

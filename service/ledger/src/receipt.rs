@@ -85,12 +85,12 @@ pub struct VerifiedReceipt {
 impl Receipt {
     /// The JSON form, without white space.
     pub fn to_json(&self) -> String {
-        let proof = Value::from(self.proof.to_string());
         format!(
-            r#"{{"index":{},"entry":"{}","salt":"{}","proof":{proof},"envelope_sha256":"{}"}}"#,
+            r#"{{"index":{},"entry":"{}","salt":"{}","proof":{},"envelope_sha256":"{}"}}"#,
             self.proof.index,
-            base64::encode(&self.entry),
-            base64::encode(&self.salt),
+            base64::display(&self.entry),
+            base64::display(&self.salt),
+            json::quoted(&self.proof.to_string()),
             self.envelope_sha256
         )
     }

@@ -99,12 +99,12 @@ impl fmt::Display for TlogProof {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{HEADER}")?;
         if let Some(extra) = &self.extra {
-            writeln!(f, "extra {}", base64::encode(extra))?;
+            writeln!(f, "extra {}", base64::display(extra))?;
         }
         writeln!(f, "index {}", self.index)?;
         self.hashes
             .iter()
-            .try_for_each(|hash| writeln!(f, "{}", hash.to_base64()))?;
+            .try_for_each(|hash| writeln!(f, "{}", base64::display(&hash.0)))?;
         write!(f, "\n{}", self.checkpoint)
     }
 }
