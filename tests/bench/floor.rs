@@ -92,8 +92,7 @@ fn fill(directory: &Path, producers: &[Producer], size: usize, options: &Options
         disk: Disk::new(vec![directory.to_owned()], None),
     };
     let (sequencer, thread) = Sequencer::start(&database, settings).unwrap();
-    let time = || processor::of_thread("sequencer").unwrap();
-    let before = time();
+    let before = started("sequencer");
     let deadline = Instant::now() + Duration::from_secs_f64(options.seconds);
     let mut first = 0;
     while Instant::now() < deadline && first < options.entries {
@@ -113,16 +112,29 @@ fn fill(directory: &Path, producers: &[Producer], size: usize, options: &Options
             assert!(matches!(answer, Sequenced::Fresh(_)), "an event was there already");
         }
     }
-    let took = time() - before;
+    let took = processor::of_thread("sequencer").unwrap() - before;
     drop(sequencer);
     thread.join().unwrap();
     took
 }
 
+/// Processor time of a thread that may have no name yet: it gives itself one when it begins to run.
+fn started(name: &str) -> Duration {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        match processor::of_thread(name) {
+            Some(time) => return time,
+            None => assert!(Instant::now() < deadline, "there is no thread {name}"),
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
 /// A record as the service makes it of an envelope that it has received.
 fn record(sequencer: &Sequencer, producer: &Producer, envelope: String) -> Record {
     let keyring = sequencer.keys().current();
-    let verified = Envelope::parse(envelope.as_bytes()).and_then(|envelope| envelope.verify(|id| keyring.candidates(id)));
+    let verified =
+        Envelope::parse(envelope.as_bytes()).and_then(|envelope| envelope.verify(|id| keyring.candidates(id)));
     let verified = verified.unwrap();
     let event = parse::parse(verified.payload_type(), verified.payload()).unwrap();
     let salt = Entropy::system().bytes().unwrap();

@@ -193,7 +193,9 @@ impl Course<'_> {
             if self.load.repeat {
                 number %= self.requests.len();
             }
-            let Some(request) = self.requests.get(number) else { break };
+            let Some(request) = self.requests.get(number) else {
+                break;
+            };
             worker.sent += 1;
             let sent = Instant::now();
             match exchange(&mut stream, request, &mut buffer).await {

@@ -63,12 +63,24 @@ pub fn run(options: &Options) {
         );
     };
     let quarter_ran = verify(&small, &key);
-    row("verify bundle, a quarter", quarter_ran.elapsed, quarter_ran.processor_time, quarter, Some(quarter_ran.peak_kib));
+    row(
+        "verify bundle, a quarter",
+        quarter_ran.elapsed,
+        quarter_ran.processor_time,
+        quarter,
+        Some(quarter_ran.peak_kib),
+    );
     let envelopes = events::envelopes(&producers, 0..options.entries, Form::Full);
     let mut rounds = Vec::new();
     for _ in 0..options.rounds {
         let ran = verify(&whole, &key);
-        row("verify bundle", ran.elapsed, ran.processor_time, options.entries, Some(ran.peak_kib));
+        row(
+            "verify bundle",
+            ran.elapsed,
+            ran.processor_time,
+            options.entries,
+            Some(ran.peak_kib),
+        );
         let pure = bound(&envelopes, &producers);
         for (what, pure) in ["parse and verify", "signatures alone"].into_iter().zip(&pure) {
             row(what, pure.elapsed, pure.processor_time, options.entries, None);

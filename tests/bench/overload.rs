@@ -91,7 +91,10 @@ fn tell(peak: &Measured, overload: &Measured, seconds: f64) {
         percentile_ms(&overload.late_us, 99)
     );
     println!("  refusals      {refusal_p50:>6.1} ms p50, {refusal_p99:.1} ms p99, aim under {AIM_REFUSAL} ms");
-    println!("  goodput       {:>6.2} of the peak, aim {AIM:.2}", accepted / peak.rate());
+    println!(
+        "  goodput       {:>6.2} of the peak, aim {AIM:.2}",
+        accepted / peak.rate()
+    );
     let (peak_left, overload_left) = (peak.left(), overload.left());
     println!(
         "  the same      {:>6.2} for the same processor time: the generator left {:.0} % of it at the peak, {:.0} % now\n",

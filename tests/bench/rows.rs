@@ -50,7 +50,9 @@ impl Rows {
             .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE '\\_\\_%' ESCAPE '\\' AND name NOT LIKE 'sqlite%' ORDER BY rowid")
             .unwrap();
         let names = names.query_map([], |row| row.get::<_, String>(0)).unwrap();
-        let tables = names.map(|name| Table::read(&connection, name.unwrap(), &sizes)).collect();
+        let tables = names
+            .map(|name| Table::read(&connection, name.unwrap(), &sizes))
+            .collect();
         Self {
             tables,
             begun: sizes.partition_point(|size| *size <= begun as i64),
@@ -162,7 +164,11 @@ impl Table {
 
     fn insert(&self) -> String {
         let places = vec!["?"; self.columns.len()].join(", ");
-        format!("INSERT INTO {} ({}) VALUES ({places})", self.name, self.columns.join(", "))
+        format!(
+            "INSERT INTO {} ({}) VALUES ({places})",
+            self.name,
+            self.columns.join(", ")
+        )
     }
 
     /// Sets every column, with the same parameters as [`Self::insert`].

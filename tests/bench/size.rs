@@ -155,7 +155,9 @@ fn latencies(server: &Server, count: usize, path: impl Fn(usize) -> String) -> V
                 path(number)
             );
             let begin = Instant::now();
-            let (status, _) = load::exchange(&mut stream, request.as_bytes(), &mut buffer).await.unwrap();
+            let (status, _) = load::exchange(&mut stream, request.as_bytes(), &mut buffer)
+                .await
+                .unwrap();
             all.push(micros(begin.elapsed()));
             assert_eq!(status, 200, "{request}");
         }
