@@ -68,21 +68,35 @@ pub fn run(options: &Options) {
         println!("peak      {peak}");
         let overload = measure(options.connections, Some(peak.rate() * options.times));
         println!("overload  {overload}");
-        tell(&peak, &overload, options.seconds);
+        tell(&peak, &overload, options);
     }
     println!("resident at most {} MiB", service.peak_mib());
 }
 
-fn tell(peak: &Measured, overload: &Measured, seconds: f64) {
+fn tell(peak: &Measured, overload: &Measured, options: &Options) {
+    let Options {
+        times,
+        seconds,
+        connections,
+        ..
+    } = options;
     let [accepted, refused, other] = [
         overload.rate(),
         overload.refused_us.len() as f64 / seconds,
         (overload.others + overload.broken) as f64 / seconds,
     ];
     println!(
-        "\n  offered {:.0}/s ({:.1} times the peak), recorded {accepted:.0}/s, refused {refused:.0}/s with 503 or 429, other or no answer {other:.0}/s",
+        "\n  due {:.0}/s ({times} times the peak), sent {:.0}/s ({:.1} times), recorded {accepted:.0}/s, refused {refused:.0}/s with 503 or 429, \
+         other or no answer {other:.0}/s",
+        peak.rate() * times,
         overload.offered(),
         overload.offered() / peak.rate(),
+    );
+    // A request that is due waits for a connection only when all of them wait for answers.
+    println!(
+        "  sent late by {:.1} ms p50, {:.1} ms p99: more than a few mean that all {connections} connections waited for answers",
+        percentile_ms(&overload.late_us, 50),
+        percentile_ms(&overload.late_us, 99)
     );
     let [refusal_p50, refusal_p99] = [50, 99].map(|percent| percentile_ms(&overload.refused_us, percent));
     println!(

@@ -97,6 +97,7 @@ impl Server {
 
     /// The service on the SQLite log of this directory, which is begun if there is none.
     pub fn service_in(directory: &Path) -> Self {
+        std::fs::create_dir_all(directory).unwrap();
         Self::start(Directory::Kept(directory.to_owned()), None, None)
     }
 
