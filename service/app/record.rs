@@ -12,7 +12,7 @@ use crate::domain::parse::{self, EventError};
 use crate::entropy::EntropyError;
 use crate::sequencer::batch::{event_row, reference_rows};
 use crate::sequencer::{Record, Sequenced, SubmitError};
-use crate::store::{ReadTx, StoreError};
+use crate::store::{EnvelopeRow, ReadTx, ReferenceRow, StoreError};
 
 /// Records of a batch that are queued together: fewer than the queue takes, so that a batch alone never fills it.
 const GROUP: usize = 512;
@@ -70,7 +70,7 @@ impl App {
     /// Takes in one DSSE envelope, as received.
     pub async fn record(&self, envelope: Vec<u8>) -> Result<Accepted, RecordError> {
         match self.prepare(envelope)? {
-            Prepared::Fit(record) => self.accept(self.sequencer.submit(*record).await?).await,
+            Prepared::Fit(record) => self.accept(self.sequencer.submit(record).await?).await,
             Prepared::Unfit(earlier) => self.recorded_before(*earlier).await,
         }
     }
@@ -82,7 +82,7 @@ impl App {
             let mut waiting = Vec::with_capacity(group.len());
             for envelope in group {
                 waiting.push(self.prepare(envelope.to_vec()).and_then(|prepared| match prepared {
-                    Prepared::Fit(record) => Ok(Waiting::Queued(self.sequencer.enqueue(*record)?)),
+                    Prepared::Fit(record) => Ok(Waiting::Queued(self.sequencer.enqueue(record)?)),
                     Prepared::Unfit(earlier) => Ok(Waiting::Unfit(earlier)),
                 }));
                 // Verifying many takes long; others on this thread must not wait for all of it.
@@ -141,14 +141,21 @@ impl App {
                 })));
             }
         };
-        let salt = self.entropy.bytes()?;
+        let salt: [u8; 32] = self.entropy.bytes()?;
+        let row = event_row(0, 0, producer.as_str(), &event);
         Ok(Prepared::Fit(Box::new(Record {
-            row: event_row(0, 0, producer.as_str(), &event),
+            place: ReferenceRow::place(&row),
+            row,
             references: reference_rows(0, &event).collect(),
             identity: self.identities.hide(&event.id, &event.source, producer.as_str()),
             commitment: commitment(&salt, verified.pae()),
             envelope_sha256: sha256(&bytes),
-            envelope: bytes,
+            envelope: EnvelopeRow {
+                idx: 0,
+                tree_size: 0,
+                salt: Some(salt.to_vec()),
+                bytes: Some(bytes),
+            },
             verified,
             event,
             producer,

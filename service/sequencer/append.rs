@@ -4,7 +4,8 @@
 
 use ledger::{Checkpoint, Hash, NoteSigner, SignedNote, leaf_hash};
 
-use super::batch::Plan;
+use super::Record;
+use super::batch::{Decision, Plan};
 use super::runs::Slice;
 use super::state::State;
 use crate::store::{HeadRow, StoreError, WriteTx};
@@ -14,14 +15,21 @@ use crate::store::{HeadRow, StoreError, WriteTx};
 pub(super) fn append(
     tx: &mut WriteTx<'_>,
     before: &State,
+    records: &[Box<Record>],
     plan: &Plan,
     slice: &Slice,
     signer: &NoteSigner,
 ) -> Result<SignedNote, StoreError> {
     let (old_size, after) = (before.size(), &plan.after);
     tx.append_entries(old_size, &plan.leaves)?;
-    tx.append_envelopes(&plan.envelopes)?;
-    tx.append_events(&plan.events)?;
+    let appended = || {
+        let decided = records.iter().zip(&plan.decisions);
+        decided.filter(|(_, decision)| matches!(decision, Decision::Append { .. }))
+    };
+    let envelopes: Vec<_> = appended().map(|(record, _)| &record.envelope).collect();
+    tx.append_envelopes(&envelopes)?;
+    let events: Vec<_> = appended().map(|(record, _)| &record.row).collect();
+    tx.append_events(&events)?;
     tx.append_references(&plan.references)?;
     tx.append_tiles(&plan.tiles)?;
     for erasure in &plan.erasures {

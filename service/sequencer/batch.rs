@@ -3,17 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use ledger::{Entry, FullTile, leaf_hash};
+use ledger::{Entry, FullTile, Hash, leaf_hash};
 
 use super::state::State;
 use super::{Record, SubmitError};
 use crate::domain::event::{Body, Event, Phase, RunPhase};
 use crate::domain::producer::Administration;
 use crate::domain::{Instant, Outcome};
-use crate::store::{EnvelopeRow, ErasureRow, EventRow, ReferenceRow};
-
-/// Names one entry for ever: event id, source, producer.
-pub(super) type Identity = (String, String, String);
+use crate::store::{ErasureRow, EventRow, Known, ReferenceRow};
 
 /// What becomes of one record of the batch.
 pub(super) enum Decision {
@@ -29,9 +26,10 @@ pub(super) enum Decision {
 pub(super) struct Plan {
     pub(super) decisions: Vec<Decision>,
     pub(super) leaves: Vec<Vec<u8>>,
-    pub(super) envelopes: Vec<EnvelopeRow>,
-    pub(super) events: Vec<EventRow>,
+    /// What the new entries can be found by.
     pub(super) references: Vec<ReferenceRow>,
+    /// Where they belong.
+    pub(super) places: Vec<ReferenceRow>,
     pub(super) tiles: Vec<FullTile>,
     /// What is destroyed with it.
     pub(super) erasures: Vec<ErasureRow>,
@@ -39,8 +37,27 @@ pub(super) struct Plan {
     pub(super) after: State,
 }
 
-/// Decides each record in the order of the queue.
-pub(super) fn plan(before: &State, records: &mut [Record], mut known: HashMap<Identity, u64>, now: Instant) -> Plan {
+/// The entries that some records are in already.
+pub(super) struct Indexes<'k>(HashMap<(&'k str, &'k str, &'k str), u64>);
+
+impl<'k> Indexes<'k> {
+    pub(super) fn new(known: &'k [Known]) -> Self {
+        let named = |(id, source, producer, index): &'k Known| {
+            ((id.as_str(), source.as_str(), producer.as_str()), *index as u64)
+        };
+        Self(known.iter().map(named).collect())
+    }
+
+    /// The entry with the identity of a record: no producer can take another's ids.
+    pub(super) fn of(&self, record: &Record) -> Option<u64> {
+        let event = &record.event;
+        let identity = (event.id.as_str(), event.source.as_str(), record.producer.as_str());
+        self.0.get(&identity).copied()
+    }
+}
+
+/// Decides each record in the order of the queue, and completes the rows of those that are appended.
+pub(super) fn plan(before: &State, records: &mut [Box<Record>], known: &Indexes<'_>, now: Instant) -> Plan {
     let first = before.size();
     let time_ms = now.as_millis().max(before.time_ms);
     let mut after = State {
@@ -49,15 +66,15 @@ pub(super) fn plan(before: &State, records: &mut [Record], mut known: HashMap<Id
     };
     let mut decisions = Vec::with_capacity(records.len());
     let mut leaves = Vec::with_capacity(records.len());
-    let mut envelopes = Vec::with_capacity(records.len());
-    let mut events = Vec::with_capacity(records.len());
     let mut references = Vec::with_capacity(records.len() * 4);
+    let mut places = Vec::with_capacity(records.len());
     let mut tiles = Vec::new();
     let mut erasures = Vec::new();
-    for record in records {
-        let identity = identity(record);
+    let mut batch: HashMap<Hash, u64> = HashMap::with_capacity(records.len());
+    for record in records.iter_mut() {
+        let again = || batch.get(&record.identity).copied();
         let erased = || after.keyring.erasures().identified(&record.identity);
-        if let Some(index) = known.get(&identity).copied().or_else(erased) {
+        if let Some(index) = known.of(record).or_else(again).or_else(erased) {
             decisions.push(Decision::Known { index });
             continue;
         }
@@ -77,50 +94,32 @@ pub(super) fn plan(before: &State, records: &mut [Record], mut known: HashMap<Id
         }
         after.edge.append(leaf_hash(&leaf), &mut tiles);
         leaves.push(leaf);
-        envelopes.push(EnvelopeRow {
-            idx: index as i64,
-            tree_size: 0, // known once the whole batch is
-            salt: Some(record.salt.to_vec()),
-            bytes: Some(std::mem::take(&mut record.envelope)),
-        });
         erasures.extend(erasure_row(index, &record.event));
+        record.envelope.idx = index as i64;
         record.row.idx = index as i64;
         record.row.recorded_ms = time_ms;
-        events.push(std::mem::take(&mut record.row));
-        references.extend(
-            std::mem::take(&mut record.references)
-                .into_iter()
-                .map(|row| ReferenceRow {
-                    idx: index as i64,
-                    ..row
-                }),
-        );
+        let at = |row| ReferenceRow {
+            idx: index as i64,
+            ..row
+        };
+        references.extend(std::mem::take(&mut record.references).into_iter().map(at));
+        places.extend(record.place.take().map(at));
         decisions.push(Decision::Append { position });
-        known.insert(identity, index);
+        batch.insert(record.identity, index);
     }
-    for envelope in &mut envelopes {
-        envelope.tree_size = after.edge.size() as i64;
+    for record in records {
+        record.envelope.tree_size = after.edge.size() as i64;
     }
     after.root = after.edge.root();
     Plan {
         decisions,
         leaves,
-        envelopes,
-        events,
         references,
+        places,
         tiles,
         erasures,
         after,
     }
-}
-
-/// The identity of a record: no producer can take another's ids.
-pub(super) fn identity(record: &Record) -> Identity {
-    (
-        record.event.id.clone(),
-        record.event.source.clone(),
-        record.producer.as_str().to_owned(),
-    )
 }
 
 /// Whether the key may sign at this index, and what the record changes about keys. The record was checked against the

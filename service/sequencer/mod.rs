@@ -26,7 +26,7 @@ use crate::disk::Disk;
 use crate::domain::keyring::{Keyring, KeyringError, PermissionError};
 use crate::domain::{Event, ProducerName};
 use crate::guard::Guard;
-use crate::store::{Database, EventRow, ReferenceRow, StoreError};
+use crate::store::{Database, EnvelopeRow, EventRow, ReferenceRow, StoreError};
 
 pub use readiness::{Readiness, Trouble};
 
@@ -38,9 +38,7 @@ pub struct Record {
     pub event: Event,
     /// Whose key verified it.
     pub producer: ProducerName,
-    /// The bytes as received.
-    pub envelope: Vec<u8>,
-    /// SHA-256 of those bytes.
+    /// SHA-256 of the bytes as received.
     pub envelope_sha256: Hash,
     /// Blinds the commitment.
     pub salt: [u8; 32],
@@ -48,10 +46,14 @@ pub struct Record {
     pub commitment: Hash,
     /// Its producer, source and id, as they would survive its erasure.
     pub identity: Hash,
+    /// The bytes as received, and the salt; index and tree size are set when it is sequenced.
+    pub envelope: EnvelopeRow,
     /// What the event says, in columns; index and time are set when it is sequenced.
     pub row: EventRow,
     /// What it can be found by; the index is set when it is sequenced.
     pub references: Vec<ReferenceRow>,
+    /// Where it belongs; the index is set when it is sequenced.
+    pub place: Option<ReferenceRow>,
 }
 
 /// What became of a record.
@@ -73,7 +75,7 @@ pub struct Committed {
     index: u64,
     entry: Vec<u8>,
     /// Goes back to the thread that made it: that is where its many parts are freed fastest.
-    record: Record,
+    record: Box<Record>,
 }
 
 /// What all receipts of a batch are made from.
@@ -147,7 +149,7 @@ pub enum SubmitError {
 type Reply = oneshot::Sender<Result<Sequenced, SubmitError>>;
 
 struct Submission {
-    record: Record,
+    record: Box<Record>,
     reply: Reply,
 }
 
@@ -207,12 +209,15 @@ impl Sequencer {
     }
 
     /// Hands a record to the writer and waits until it is durable.
-    pub async fn submit(&self, record: Record) -> Result<Sequenced, SubmitError> {
+    pub async fn submit(&self, record: Box<Record>) -> Result<Sequenced, SubmitError> {
         self.enqueue(record)?.await.unwrap_or(Err(SubmitError::Stopped))
     }
 
     /// Hands a record to the writer; the answer comes through the channel.
-    pub fn enqueue(&self, record: Record) -> Result<oneshot::Receiver<Result<Sequenced, SubmitError>>, SubmitError> {
+    pub fn enqueue(
+        &self,
+        record: Box<Record>,
+    ) -> Result<oneshot::Receiver<Result<Sequenced, SubmitError>>, SubmitError> {
         self.readiness.writable()?;
         let (reply, answer) = oneshot::channel();
         match self.queue.try_send(Submission { record, reply }) {

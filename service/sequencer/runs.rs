@@ -72,7 +72,7 @@ impl Runs {
     }
 
     /// After the commit: the slice is written, and these references are new.
-    pub(super) fn advance(&mut self, slice: &Slice, new: Vec<ReferenceRow>, tree_size: u64) {
+    pub(super) fn advance(&mut self, slice: &Slice, new: impl Iterator<Item = ReferenceRow>, tree_size: u64) {
         self.written = slice.rows.end;
         self.open.extend(new);
         if slice.complete > self.complete {

@@ -3,7 +3,8 @@
 //! Group commit without a timer: while one batch is being made durable the next one gathers in the queue. Checkpoints are
 //! published after the answers to a batch: nobody waits for the guard.
 
-use std::collections::HashMap;
+#![expect(clippy::vec_box, reason = "a record is large, and goes from list to list on its way")]
+
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
@@ -11,7 +12,7 @@ use std::time::{Duration, Instant};
 use ledger::{NoteKey, NoteSigner, SignedNote};
 
 use super::append;
-use super::batch::{self, Decision, Identity, Plan, identity};
+use super::batch::{self, Decision, Indexes, Plan};
 use super::continuity::Continuity;
 use super::runs::Runs;
 use super::state::State;
@@ -22,7 +23,7 @@ use crate::clock::Clock;
 use crate::disk::Disk;
 use crate::domain::Instant as Timestamp;
 use crate::guard::{Divergence, GuardError};
-use crate::store::{self, Database, ReadTx, ReferenceRow, StoreError};
+use crate::store::{self, Database, Known, ReadTx, StoreError};
 
 /// Most records of one batch.
 const BATCH: usize = 512;
@@ -143,7 +144,7 @@ impl Writer {
     }
 
     /// Commits a batch. One answer for each record, in order.
-    fn sequence(&mut self, mut records: Vec<Record>) -> Vec<Result<Sequenced, SubmitError>> {
+    fn sequence(&mut self, mut records: Vec<Box<Record>>) -> Vec<Result<Sequenced, SubmitError>> {
         if let Err(refused) = self.readiness.writable() {
             return records.into_iter().map(|_| Err(refused.clone())).collect();
         }
@@ -185,7 +186,7 @@ impl Writer {
 
     /// Finds out, on a new connection, what became of a commit whose answer was lost. Nothing is sent again: what is in the
     /// log is answered with its receipt, and what is not there (yet) as not known.
-    fn resolve(&mut self, records: Vec<Record>) -> Vec<Result<Sequenced, SubmitError>> {
+    fn resolve(&mut self, records: Vec<Box<Record>>) -> Vec<Result<Sequenced, SubmitError>> {
         let deadline = Instant::now() + RESOLVE;
         let known = loop {
             match self.open().and_then(|()| self.find(&records)) {
@@ -201,28 +202,26 @@ impl Writer {
                 Err(error) => {
                     tracing::error!(%error, "the outcome of a commit could not be found out");
                     self.failed(&error);
-                    break HashMap::new();
+                    break Vec::new();
                 }
             }
         };
-        let answer = |record: Record| match known.get(&identity(&record)) {
-            Some(index) => Ok(Sequenced::Known {
-                index: *index,
-                record: Box::new(record),
-            }),
+        let known = Indexes::new(&known);
+        let answer = |record: Box<Record>| match known.of(&record) {
+            Some(index) => Ok(Sequenced::Known { index, record }),
             None => Err(SubmitError::Unconfirmed),
         };
         records.into_iter().map(answer).collect()
     }
 
     /// Which of these records are in the log. Waits for the head, so that a commit that is still on its way has ended.
-    fn find(&mut self, records: &[Record]) -> Result<HashMap<Identity, u64>, WriteError> {
+    fn find(&mut self, records: &[Box<Record>]) -> Result<Vec<Known>, WriteError> {
         let Some(Open { connection, .. }) = &mut self.open else {
             return Err(StoreError::Damaged("the log is not loaded".into()).into());
         };
         connection.transaction(|tx| {
             tx.lock_head()?;
-            known(&mut tx.reading(), records)
+            Ok(known(&mut tx.reading(), records)?)
         })
     }
 
@@ -288,7 +287,7 @@ impl Writer {
         self.find(&[]).map(drop)
     }
 
-    fn commit(&mut self, records: &mut [Record]) -> Result<(Plan, Option<SignedNote>), WriteError> {
+    fn commit(&mut self, records: &mut [Box<Record>]) -> Result<(Plan, Option<SignedNote>), WriteError> {
         let Some(Open {
             connection,
             state,
@@ -309,18 +308,17 @@ impl Writer {
                 (*state, *runs) = load(&mut tx.reading(), signer.key())?;
             }
             let known = known(&mut tx.reading(), records)?;
-            let plan = batch::plan(state, records, known, now);
+            let plan = batch::plan(state, records, &Indexes::new(&known), now);
             let slice = runs.slice(plan.leaves.len());
             if plan.leaves.is_empty() {
                 return Ok::<_, WriteError>((plan, slice, None));
             }
             tx.append_run(slice.run, runs.rows(&slice))?;
-            let note = append::append(tx, state, &plan, &slice, signer)?;
+            let note = append::append(tx, state, records, &plan, &slice, signer)?;
             Ok((plan, slice, Some(note)))
         })?;
         if note.is_some() {
-            let mut new = std::mem::take(&mut plan.references);
-            new.extend(plan.events.iter().filter_map(ReferenceRow::place));
+            let new = plan.references.drain(..).chain(plan.places.drain(..));
             runs.advance(&slice, new, plan.after.size());
             *state = plan.after.clone();
             self.continuity.saw(state.size(), state.root);
@@ -382,14 +380,10 @@ impl Writer {
     }
 }
 
-/// Which of these records are in the log.
-fn known(tx: &mut ReadTx<'_>, records: &[Record]) -> Result<HashMap<Identity, u64>, WriteError> {
+/// Which of these records may be in the log: entries with their event ids.
+fn known(tx: &mut ReadTx<'_>, records: &[Box<Record>]) -> Result<Vec<Known>, StoreError> {
     let event_ids: Vec<&str> = records.iter().map(|record| record.event.id.as_str()).collect();
-    let known = tx.known(&event_ids)?;
-    Ok(known
-        .into_iter()
-        .map(|(id, source, producer, index)| ((id, source, producer), index as u64))
-        .collect())
+    tx.known(&event_ids)
 }
 
 /// What waits, and what joins it as long as processors are short: a commit costs as much for one record as for many, so
@@ -418,7 +412,7 @@ fn publication_due(state: &State, now_ms: i64) -> bool {
     !(0..PUBLISH_INTERVAL_MS).contains(&(now_ms - state.published.1))
 }
 
-fn answers(records: Vec<Record>, plan: Plan, note: Option<SignedNote>) -> Vec<Result<Sequenced, SubmitError>> {
+fn answers(records: Vec<Box<Record>>, plan: Plan, note: Option<SignedNote>) -> Vec<Result<Sequenced, SubmitError>> {
     let Plan {
         decisions,
         mut leaves,
@@ -434,7 +428,7 @@ fn answers(records: Vec<Record>, plan: Plan, note: Option<SignedNote>) -> Vec<Re
             checkpoint,
         })
     });
-    let committed = |record: Record, position: usize, entry: Vec<u8>| match &batch {
+    let committed = |record: Box<Record>, position: usize, entry: Vec<u8>| match &batch {
         Some(batch) => Ok(Sequenced::Fresh(Box::new(Committed {
             batch: batch.clone(),
             index: first + position as u64,
@@ -448,10 +442,7 @@ fn answers(records: Vec<Record>, plan: Plan, note: Option<SignedNote>) -> Vec<Re
         .zip(decisions)
         .map(|(record, decision)| match decision {
             Decision::Append { position } => committed(record, position, std::mem::take(&mut leaves[position])),
-            Decision::Known { index } => Ok(Sequenced::Known {
-                index,
-                record: Box::new(record),
-            }),
+            Decision::Known { index } => Ok(Sequenced::Known { index, record }),
             Decision::Refused(error) => Err(error),
         })
         .collect()

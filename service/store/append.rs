@@ -4,6 +4,9 @@
 //! fixed lengths are parsed once and kept. PostgreSQL is sent all rows at once, a column an array, with a statement that is
 //! parsed once as well. A row that is refused fails the whole transaction; what a statement wrote before it goes with that.
 
+use std::borrow::Borrow;
+use std::marker::PhantomData;
+
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
@@ -49,26 +52,26 @@ pub(super) trait Row {
     /// Adds the values of one row, separated by commas.
     fn values<'b>(&'b self, out: &mut AstPass<'_, 'b, Sqlite>) -> QueryResult<()>;
     /// Turns rows into columns.
-    fn columns(rows: &[Self]) -> Self::Columns<'_>
+    fn columns<'r, B: Borrow<Self>>(rows: &'r [B]) -> Self::Columns<'r>
     where
-        Self: Sized;
+        Self: 'r;
 }
 
 /// Inserts rows, none, few or many.
-pub(super) fn append<R: Row>(connection: &mut Connection, rows: &[R]) -> Result<(), StoreError> {
+pub(super) fn append<R: Row, B: Borrow<R>>(connection: &mut Connection, rows: &[B]) -> Result<(), StoreError> {
     match connection {
         Connection::Sqlite(connection) => {
             let (sixteens, rest) = rows.as_chunks::<16>();
             let (fours, rest) = rest.as_chunks::<4>();
             let (ones, _) = rest.as_chunks::<1>();
             for rows in sixteens {
-                Values(rows).execute(connection)?;
+                Values::<R, B, _>::new(rows).execute(connection)?;
             }
             for rows in fours {
-                Values(rows).execute(connection)?;
+                Values::<R, B, _>::new(rows).execute(connection)?;
             }
             for rows in ones {
-                Values(rows).execute(connection)?;
+                Values::<R, B, _>::new(rows).execute(connection)?;
             }
         }
         Connection::Postgres(connection) => {
@@ -83,22 +86,28 @@ pub(super) fn append<R: Row>(connection: &mut Connection, rows: &[R]) -> Result<
 /// `INSERT … VALUES` of so many rows. Without `OR FAIL`, SQLite would keep a copy of each page that it changes until the statement
 /// ends, to undo this statement alone; here a failure undoes the transaction.
 /// Source: <https://www.sqlite.org/tempfiles.html>, "Statement Journal Files".
-struct Values<'r, R, const N: usize>(&'r [R; N]);
+struct Values<'r, R, B, const N: usize>(&'r [B; N], PhantomData<R>);
 
 /// `INSERT … SELECT` from arrays.
 struct Unnested<'r, R: Row + 'r>(R::Columns<'r>);
 
 /// Names a statement.
-struct Statement<Id, const N: usize>(std::marker::PhantomData<Id>);
+struct Statement<Id, const N: usize>(PhantomData<Id>);
 
-impl<R: Row, const N: usize> QueryFragment<Sqlite> for Values<'_, R, N> {
+impl<'r, R, B, const N: usize> Values<'r, R, B, N> {
+    fn new(rows: &'r [B; N]) -> Self {
+        Self(rows, PhantomData)
+    }
+}
+
+impl<R: Row, B: Borrow<R>, const N: usize> QueryFragment<Sqlite> for Values<'_, R, B, N> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
         out.push_sql("INSERT OR FAIL INTO ");
         out.push_sql(R::INTO);
         let mut separator = " VALUES (";
         for row in self.0 {
             out.push_sql(separator);
-            row.values(&mut out)?;
+            row.borrow().values(&mut out)?;
             separator = "), (";
         }
         out.push_sql(")");
@@ -106,12 +115,12 @@ impl<R: Row, const N: usize> QueryFragment<Sqlite> for Values<'_, R, N> {
     }
 }
 
-impl<R: Row, const N: usize> QueryId for Values<'_, R, N> {
+impl<R: Row, B, const N: usize> QueryId for Values<'_, R, B, N> {
     type QueryId = Statement<R::Id, N>;
     const HAS_STATIC_QUERY_ID: bool = true;
 }
 
-impl<R, const N: usize> RunQueryDsl<SqliteConnection> for Values<'_, R, N> {}
+impl<R, B, const N: usize> RunQueryDsl<SqliteConnection> for Values<'_, R, B, N> {}
 
 impl<R: Row> QueryFragment<Pg> for Unnested<'_, R> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
@@ -171,9 +180,12 @@ macro_rules! rows {
                 Ok(())
             }
 
-            fn columns(rows: &[Self]) -> $columns<'_> {
+            fn columns<'r, B: Borrow<Self>>(rows: &'r [B]) -> $columns<'r>
+            where
+                Self: 'r,
+            {
                 $columns {
-                    $($column: rows.iter().map(|$of| -> &$rust { $value }).collect(),)+
+                    $($column: rows.iter().map(B::borrow).map(|$of: &'r Self| -> &'r $rust { $value }).collect(),)+
                 }
             }
         }

@@ -278,7 +278,7 @@ pub fn end_of(prefix: &str) -> String {
 
 impl WriteTx<'_> {
     /// Adds events to the read model.
-    pub fn append_events(&mut self, rows: &[EventRow]) -> Result<(), StoreError> {
-        append(self.connection, rows)
+    pub fn append_events(&mut self, rows: &[&EventRow]) -> Result<(), StoreError> {
+        append::<EventRow, _>(self.connection, rows)
     }
 }

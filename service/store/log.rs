@@ -176,12 +176,12 @@ impl WriteTx<'_> {
             .zip(start..)
             .map(|(leaf, idx)| EntryRow { idx: idx as i64, leaf })
             .collect();
-        append(self.connection, &rows)
+        append::<EntryRow<'_>, _>(self.connection, &rows)
     }
 
     /// Stores envelopes beside their entries.
-    pub fn append_envelopes(&mut self, rows: &[EnvelopeRow]) -> Result<(), StoreError> {
-        append(self.connection, rows)
+    pub fn append_envelopes(&mut self, rows: &[&EnvelopeRow]) -> Result<(), StoreError> {
+        append::<EnvelopeRow, _>(self.connection, rows)
     }
 
     /// Stores tiles that became full.
@@ -194,7 +194,7 @@ impl WriteTx<'_> {
                 hashes: tile.bytes(),
             })
             .collect();
-        append(self.connection, &rows)
+        append::<TileRow<'_>, _>(self.connection, &rows)
     }
 
     /// Keeps the signed checkpoint of a batch.

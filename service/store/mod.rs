@@ -27,7 +27,7 @@ use std::sync::Arc;
 pub use connection::{Connect, DatabaseUrl};
 pub use cosignatures::{AlarmRow, CosignatureRow};
 pub use erasure::{ErasureRow, Purged};
-pub use events::{EventFilter, EventRow, end_of};
+pub use events::{EventFilter, EventRow, Known, end_of};
 pub use guard::GuardTable;
 pub use inspect::Stray;
 pub use log::{EnvelopeRow, HeadRow, LogRow};

@@ -124,14 +124,14 @@ impl ReadTx<'_> {
 impl WriteTx<'_> {
     /// Adds references, in any order.
     pub fn append_references(&mut self, rows: &[ReferenceRow]) -> Result<(), StoreError> {
-        append(self.connection, rows)
+        append::<ReferenceRow, _>(self.connection, rows)
     }
 
     /// Adds the next rows of a run.
     pub fn append_run(&mut self, run: u64, rows: &[ReferenceRow]) -> Result<(), StoreError> {
         let run = run as i64;
         let rows: Vec<RunRow<'_>> = rows.iter().map(|reference| RunRow { run, reference }).collect();
-        append(self.connection, &rows)
+        append::<RunRow<'_>, _>(self.connection, &rows)
     }
 }
 

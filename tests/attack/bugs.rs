@@ -122,8 +122,8 @@ pub const BUGS: &[Bug] = &[
         edits: &[
             Edit {
                 file: "service/sequencer/batch.rs",
-                find: "known.get(&identity).copied().or_else(erased) {",
-                replace: "known.get(&identity).copied().or_else(erased).filter(|_| false) {",
+                find: "known.of(record).or_else(again).or_else(erased) {",
+                replace: "known.of(record).or_else(again).or_else(erased).filter(|_| false) {",
             },
             Edit {
                 file: "migrations/sqlite/2026-11-23-000002_read_models/up.sql",

@@ -4,7 +4,6 @@
 //! salt are destroyed nothing can be guessed from it, and every proof stays valid. The form is fixed for good; another
 //! one would begin with another first line.
 
-use crate::base64;
 use crate::checkpoint::parse_decimal;
 use crate::hash::Hash;
 use crate::key::KeyId;
