@@ -15,7 +15,7 @@ use shipslog::entropy::Entropy;
 use shipslog::guard::Guard;
 use shipslog::sequencer::batch::{event_row, reference_rows};
 use shipslog::sequencer::{Record, Sequenced, Sequencer, Settings};
-use shipslog::store::{Connect, Database, DatabaseUrl};
+use shipslog::store::{Connect, Database, DatabaseUrl, EnvelopeRow, ReferenceRow};
 
 use crate::events::{self, Form, Producer};
 use crate::processor;
@@ -98,7 +98,7 @@ fn fill(directory: &Path, producers: &[Producer], size: usize, options: &Options
     while Instant::now() < deadline && first < options.entries {
         let envelopes = events::envelopes(producers, first..first + size, Form::Full);
         let numbered = envelopes.into_iter().zip(first..);
-        let records: Vec<Record> = numbered
+        let records: Vec<Box<Record>> = numbered
             .map(|(envelope, number)| record(&sequencer, &producers[number % producers.len()], envelope))
             .collect();
         first += size;
@@ -131,24 +131,31 @@ fn started(name: &str) -> Duration {
 }
 
 /// A record as the service makes it of an envelope that it has received.
-fn record(sequencer: &Sequencer, producer: &Producer, envelope: String) -> Record {
+fn record(sequencer: &Sequencer, producer: &Producer, envelope: String) -> Box<Record> {
     let keyring = sequencer.keys().current();
     let verified =
         Envelope::parse(envelope.as_bytes()).and_then(|envelope| envelope.verify(|id| keyring.candidates(id)));
     let verified = verified.unwrap();
     let event = parse::parse(verified.payload_type(), verified.payload()).unwrap();
     let salt = Entropy::system().bytes().unwrap();
-    Record {
-        row: event_row(0, 0, &producer.name, &event),
+    let row = event_row(0, 0, &producer.name, &event);
+    Box::new(Record {
+        place: ReferenceRow::place(&row),
+        row,
         references: reference_rows(0, &event).collect(),
         // Nothing is erased here, so that any value does.
         identity: Hash(salt),
         commitment: commitment(&salt, verified.pae()),
         envelope_sha256: sha256(envelope.as_bytes()),
-        envelope: envelope.into_bytes(),
+        envelope: EnvelopeRow {
+            idx: 0,
+            tree_size: 0,
+            salt: Some(salt.to_vec()),
+            bytes: Some(envelope.into_bytes()),
+        },
         verified,
         event,
         producer: producer.name.parse().unwrap(),
         salt,
-    }
+    })
 }
