@@ -1,4 +1,4 @@
-//! A PostgreSQL of the test's own, which can be killed without harm to others.
+//! A PostgreSQL of one's own, which can be killed without harm to others. The benchmarks use it too.
 
 use std::fs;
 use std::net::TcpListener;
@@ -6,10 +6,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::{Random, Site, Tally};
-use crate::support::database::TestDatabase;
-
-const SENDERS: usize = 4;
 /// How long it may take to start, with recovery.
 const START: Duration = Duration::from_secs(60);
 
@@ -68,6 +64,11 @@ impl Cluster {
     /// Its own database.
     pub fn url(&self) -> String {
         format!("postgres://shipslog:loopback@127.0.0.1:{}/postgres", self.port)
+    }
+
+    /// Its first process, whose children are the others; `None` while it is stopped.
+    pub fn process(&self) -> Option<u32> {
+        self.server.as_ref().map(Child::id)
     }
 
     /// Starts it and waits until it answers.
@@ -153,32 +154,6 @@ impl Drop for Cluster {
             }
         }
     }
-}
-
-/// `kill -9` of the database under load, again and again. The service is never restarted.
-pub fn crash_loop(cluster: &mut Cluster, cycles: u64, random: &mut Random) -> Tally {
-    let mut site = Site::on(TestDatabase::within(&cluster.url()));
-    for _ in 0..cycles {
-        if !site.up() {
-            break;
-        }
-        let load = site.load(SENDERS);
-        if !load.wait_for(random.between(10..80)) {
-            site.find("B: it takes nothing in".to_owned());
-        }
-        std::thread::sleep(Duration::from_micros(random.between(0..20_000)));
-        cluster.kill();
-        std::thread::sleep(Duration::from_millis(random.between(0..300)));
-        cluster.start();
-        if !load.wait_for(5) {
-            site.find("B: it does not recover from a crash of the database".to_owned());
-        }
-        load.stop();
-        if !site.check() {
-            break;
-        }
-    }
-    site.close()
 }
 
 fn is_root() -> bool {

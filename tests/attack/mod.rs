@@ -11,6 +11,7 @@ pub mod bugs;
 mod check;
 pub mod cluster;
 pub mod commit;
+pub mod crash;
 pub mod disk;
 pub mod evil;
 mod journal;

@@ -1,7 +1,9 @@
-//! Events to send: distinct, realistic deployment events of about a kibibyte, signed before the clock starts.
+//! Events to send: distinct, realistic deployment events, signed before the clock starts.
+
+use std::ops::Range;
 
 use ledger::{Envelope, PrivateKey};
-use serde_json::json;
+use serde_json::{Value, json};
 use shipslog::domain::Instant;
 use uuid::{NoContext, Timestamp, Uuid};
 
@@ -14,6 +16,15 @@ pub struct Producer {
     pub name: String,
     /// Its key.
     pub key: PrivateKey,
+}
+
+/// How much an event says.
+#[derive(Clone, Copy)]
+pub enum Form {
+    /// All that a pipeline knows: envelopes of about two kibibytes.
+    Full,
+    /// What a deployment must say: envelopes of about 900 bytes.
+    Short,
 }
 
 /// Producers with known keys.
@@ -29,19 +40,36 @@ pub fn producers(count: usize) -> Vec<Producer> {
     (0..count.max(1)).map(producer).collect()
 }
 
-/// Whole HTTP requests for the events `first .. first + count`, signed on all cores.
-pub fn prepare(producers: &[Producer], first: usize, count: usize, threads: usize) -> Vec<Vec<u8>> {
-    let threads = threads.max(1);
-    let share = count.div_ceil(threads);
+/// Envelopes around the events of these numbers, signed on all cores.
+pub fn envelopes(producers: &[Producer], numbers: Range<usize>, form: Form) -> Vec<String> {
+    let threads = crate::cores();
+    let share = numbers.len().div_ceil(threads);
     std::thread::scope(|scope| {
         let parts: Vec<_> = (0..threads)
             .map(|part| {
-                let range = first + (part * share).min(count)..first + ((part + 1) * share).min(count);
-                scope.spawn(move || range.map(|number| request(producers, number)).collect::<Vec<_>>())
+                let begin = (numbers.start + part * share).min(numbers.end);
+                let range = begin..(begin + share).min(numbers.end);
+                scope.spawn(move || {
+                    range
+                        .map(|number| envelope(producers, number, form))
+                        .collect::<Vec<_>>()
+                })
             })
             .collect();
         parts.into_iter().flat_map(|part| part.join().unwrap()).collect()
     })
+}
+
+/// A whole HTTP request for each envelope.
+pub fn singles(envelopes: &[String]) -> Vec<Vec<u8>> {
+    let single = |envelope: &String| request("/v1/events", "application/vnd.dsse.envelope.v1+json", envelope);
+    envelopes.iter().map(single).collect()
+}
+
+/// A whole HTTP request for so many envelopes each.
+pub fn batches(envelopes: &[String], size: usize) -> Vec<Vec<u8>> {
+    let batch = |some: &[String]| request("/v1/events/batch", "application/x-ndjson", &some.join("\n"));
+    envelopes.chunks(size).map(batch).collect()
 }
 
 /// The body of a prepared request.
@@ -50,41 +78,35 @@ pub fn body(request: &[u8]) -> &[u8] {
     &request[head + 4..]
 }
 
-fn request(producers: &[Producer], number: usize) -> Vec<u8> {
-    let producer = &producers[number % producers.len()];
-    let payload = payload(&producer.name, number).into_bytes();
-    let body = Envelope::sign("application/vnd.cdevents+json", &payload, &[&producer.key]).to_json();
+fn request(path: &str, media_type: &str, body: &str) -> Vec<u8> {
     let head = format!(
-        "POST /v1/events HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/vnd.dsse.envelope.v1+json\r\n\
-         content-length: {}\r\n\r\n",
+        "POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: {media_type}\r\ncontent-length: {}\r\n\r\n",
         body.len()
     );
     [head.as_bytes(), body.as_bytes()].concat()
 }
 
-fn payload(producer: &str, number: usize) -> String {
-    let millis = BEGINNING_MS + number as u64 * 7;
-    let time = Timestamp::from_unix(NoContext, millis / 1000, (millis % 1000) as u32 * 1_000_000);
-    let service = ["checkout", "payments", "catalogue", "identity", "search", "mail"][number % 6];
-    let environment = ["production", "staging", "testing"][number % 3];
-    let commit = format!(
-        "{:040x}",
-        (number as u128 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)
-    );
+fn envelope(producers: &[Producer], number: usize, form: Form) -> String {
+    let producer = &producers[number % producers.len()];
+    let payload = match form {
+        Form::Full => full(&producer.name, number),
+        Form::Short => short(&producer.name, number),
+    };
+    let payload = payload.to_string().into_bytes();
+    Envelope::sign("application/vnd.cdevents+json", &payload, &[&producer.key]).to_json()
+}
+
+fn full(producer: &str, number: usize) -> Value {
+    let service = service(number);
+    let commit = commit(number);
     json!({
-        "context": {
-            "version": "0.4.1",
-            "id": Uuid::new_v7(time).to_string(),
-            "source": format!("https://ci.example.com/{producer}"),
-            "type": "dev.cdevents.service.deployed.0.2.0",
-            "timestamp": Instant::from_millis(millis as i64).to_string(),
-        },
+        "context": context(producer, number),
         "subject": {
             "id": service,
             "source": format!("https://ci.example.com/{producer}"),
             "type": "service",
             "content": {
-                "environment": { "id": environment, "source": "https://cluster.example.com" },
+                "environment": { "id": environment(number), "source": "https://cluster.example.com" },
                 "artifactId": format!("pkg:oci/{service}@sha256%3A{commit}{}?repository_url=registry.example.com", &commit[..24]),
             },
         },
@@ -98,5 +120,47 @@ fn payload(producer: &str, number: usize) -> String {
             "commits": [{ "id": commit, "message": "fix: ask the bank once more", "author": "ada@example.com" }],
         } },
     })
-    .to_string()
+}
+
+fn short(producer: &str, number: usize) -> Value {
+    let service = service(number);
+    let commit = commit(number);
+    json!({
+        "context": context(producer, number),
+        "subject": {
+            "id": service,
+            "type": "service",
+            "content": {
+                "environment": { "id": environment(number) },
+                "artifactId": format!("pkg:oci/{service}@sha256%3A{commit}{}", &commit[..24]),
+            },
+        },
+    })
+}
+
+fn context(producer: &str, number: usize) -> Value {
+    let millis = BEGINNING_MS + number as u64 * 7;
+    let time = Timestamp::from_unix(NoContext, millis / 1000, (millis % 1000) as u32 * 1_000_000);
+    json!({
+        "version": "0.4.1",
+        "id": Uuid::new_v7(time).to_string(),
+        "source": format!("https://ci.example.com/{producer}"),
+        "type": "dev.cdevents.service.deployed.0.2.0",
+        "timestamp": Instant::from_millis(millis as i64).to_string(),
+    })
+}
+
+fn service(number: usize) -> &'static str {
+    ["checkout", "payments", "catalogue", "identity", "search", "mail"][number % 6]
+}
+
+fn environment(number: usize) -> &'static str {
+    ["production", "staging", "testing"][number % 3]
+}
+
+fn commit(number: usize) -> String {
+    format!(
+        "{:040x}",
+        (number as u128 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)
+    )
 }

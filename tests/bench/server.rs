@@ -1,15 +1,41 @@
-//! The two servers under load, each a process of its own that ends with this one.
+//! The servers under load, each a process of its own that ends with this one.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use ledger::{NoteKey, Receipt};
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use tempfile::TempDir;
 
-use crate::events::Producer;
+use crate::cluster::Cluster;
+use crate::events::{self, Producer};
 use crate::load::Measured;
+use crate::processor;
+
+/// Where the service keeps its log.
+#[derive(clap::Args)]
+pub struct Storage {
+    /// Database of the service, which must be empty; without it SQLite in a temporary directory
+    #[arg(long, value_name = "URL", conflicts_with = "postgres")]
+    database: Option<String>,
+    /// Start a PostgreSQL for this run, with fsync, and count its processor time too
+    #[arg(long)]
+    pub postgres: bool,
+}
+
+impl Storage {
+    /// SQLite in a temporary directory.
+    pub fn sqlite() -> Self {
+        Self {
+            database: None,
+            postgres: false,
+        }
+    }
+}
 
 /// A server, ended when dropped.
 pub struct Server {
@@ -18,7 +44,13 @@ pub struct Server {
     /// Where it listens.
     pub address: SocketAddr,
     child: Child,
-    directory: TempDir,
+    directory: Directory,
+    cluster: Option<Cluster>,
+}
+
+enum Directory {
+    Temporary(TempDir),
+    Kept(PathBuf),
 }
 
 impl Server {
@@ -32,9 +64,9 @@ impl Server {
             .collect();
         std::fs::write(&keys, pem).unwrap();
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .arg("--bare")
+            .arg("bare")
             .arg(&keys)
-            .args(["--workers", &workers.to_string()])
+            .arg(workers.to_string())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -46,13 +78,30 @@ impl Server {
             name: "bare",
             address: line.trim().parse().unwrap(),
             child,
-            directory,
+            directory: Directory::Temporary(directory),
+            cluster: None,
         }
     }
 
-    /// The service itself, on an empty database.
-    pub fn service(database: Option<&str>) -> Self {
-        let directory = tempfile::tempdir().unwrap();
+    /// The service on an empty log, with the producers' keys registered.
+    pub fn service(storage: &Storage, producers: &[Producer]) -> Self {
+        let cluster = storage
+            .postgres
+            .then(|| Cluster::new().expect("--postgres needs PostgreSQL's programs"));
+        let url = storage.database.clone().or(cluster.as_ref().map(Cluster::url));
+        let directory = Directory::Temporary(tempfile::tempdir().unwrap());
+        let server = Self::start(directory, url, cluster);
+        server.register(producers);
+        server
+    }
+
+    /// The service on the SQLite log of this directory, which is begun if there is none.
+    pub fn service_in(directory: &Path) -> Self {
+        std::fs::create_dir_all(directory).unwrap();
+        Self::start(Directory::Kept(directory.to_owned()), None, None)
+    }
+
+    fn start(directory: Directory, database: Option<String>, cluster: Option<Cluster>) -> Self {
         // Free now; the service says so if somebody else takes it first.
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_shipslog"));
@@ -62,38 +111,38 @@ impl Server {
             .arg(directory.path())
             .args(["--listen", &address.to_string()]);
         if let Some(url) = database {
-            command.args(["--database", url]);
+            command.args(["--database", &url]);
         }
         let log = std::fs::File::create(directory.path().join("serve.log")).unwrap();
         let mut child = command.stdout(Stdio::null()).stderr(log).spawn().unwrap();
-        let deadline = Instant::now() + Duration::from_secs(30);
-        while !is_healthy(address) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !is_ready(address) {
             let ended = child.try_wait().unwrap();
             if ended.is_some() || Instant::now() > deadline {
                 let log = std::fs::read_to_string(directory.path().join("serve.log")).unwrap();
-                panic!("the service does not listen on {address}: {log}");
+                panic!("the service does not get ready on {address}: {log}");
             }
-            std::thread::sleep(Duration::from_millis(20));
+            std::thread::sleep(Duration::from_millis(5));
         }
         Self {
             name: "service",
             address,
             child,
             directory,
+            cluster,
         }
     }
 
     /// Lets the producers sign for everything.
     pub fn register(&self, producers: &[Producer]) {
-        let token = std::fs::read_to_string(self.directory.path().join("admin.token")).unwrap();
+        let token = self.token();
         for producer in producers {
             let body =
                 serde_json::json!({ "name": producer.name, "public_key": producer.key.public().to_pem() }).to_string();
             let mut stream = TcpStream::connect(self.address).unwrap();
             let head = format!(
-                "POST /v1/producers HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {}\r\nconnection: close\r\n\
+                "POST /v1/producers HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\
                  content-type: application/json\r\ncontent-length: {}\r\n\r\n",
-                token.trim(),
                 body.len()
             );
             stream.write_all((head + &body).as_bytes()).unwrap();
@@ -103,41 +152,57 @@ impl Server {
         }
     }
 
-    /// The last receipt of every connection must verify: what was measured is what was promised.
-    pub fn verify_receipts(&self, measured: &Measured) {
-        let vkey = std::fs::read_to_string(self.directory.path().join("log.vkey")).unwrap();
+    /// Its data directory.
+    pub fn data(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// The administrator's token.
+    pub fn token(&self) -> String {
+        let token = std::fs::read_to_string(self.data().join("admin.token")).unwrap();
+        token.trim().to_owned()
+    }
+
+    /// Entries of its log.
+    pub fn tree_size(&self) -> u64 {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        let request = format!(
+            "GET /v1/log HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {}\r\nconnection: close\r\n\r\n",
+            self.token()
+        );
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+        let log: serde_json::Value = serde_json::from_str(body).unwrap();
+        log["tree_size"].as_u64().unwrap()
+    }
+
+    /// The last receipts of every connection must verify: what was measured is what was promised.
+    pub fn verify_receipts(&self, measured: &Measured, requests: &[Vec<u8>]) {
+        let vkey = std::fs::read_to_string(self.data().join("log.vkey")).unwrap();
         let log = NoteKey::parse(vkey.trim_end()).unwrap();
-        assert!(!measured.last.is_empty(), "no request was answered with 201");
-        for ((_, receipt), body) in measured.last.iter().zip(&measured.bodies) {
-            Receipt::parse(receipt)
-                .unwrap()
-                .verify(&log, body)
-                .expect("a receipt verifies");
+        assert!(!measured.last.is_empty(), "nothing was accepted");
+        for (number, answer) in &measured.last {
+            let envelopes = events::body(&requests[*number]).split(|byte| *byte == b'\n');
+            for (receipt, envelope) in receipts(answer).iter().zip(envelopes) {
+                Receipt::parse(receipt)
+                    .unwrap()
+                    .verify(&log, envelope)
+                    .expect("a receipt verifies");
+            }
         }
     }
 
-    /// Processor time that it has used so far.
+    /// Processor time that it has used so far, and its database's server with it.
     pub fn processor_time(&self) -> Duration {
-        // proc(5), `stat`: utime and stime are the 14th and 15th field, in ticks of 10 ms; the name in the second may hold spaces.
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
-        let after_name = stat.rsplit(')').next().unwrap_or_default();
-        let fields = after_name.split_whitespace().skip(11).take(2);
-        let ticks: u64 = fields.filter_map(|field| field.parse::<u64>().ok()).sum();
-        Duration::from_millis(ticks * 10)
+        let database = self.cluster.as_ref().and_then(Cluster::process);
+        processor::of_process(self.child.id()) + database.map(processor::of_family).unwrap_or_default()
     }
 
     /// The most memory it ever had resident, in MiB.
     pub fn peak_mib(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
-        let line = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmHWM:"))
-            .unwrap_or("");
-        line.split_whitespace()
-            .next()
-            .and_then(|kib| kib.parse::<u64>().ok())
-            .unwrap_or(0)
-            / 1024
+        processor::peak_kib(self.child.id()).unwrap_or(0) / 1024
     }
 }
 
@@ -150,12 +215,36 @@ impl Drop for Server {
     }
 }
 
-/// Whether it answers. A listener that accepts connections may belong to a service that is not open yet.
-fn is_healthy(address: SocketAddr) -> bool {
+impl Directory {
+    fn path(&self) -> &Path {
+        match self {
+            Self::Temporary(directory) => directory.path(),
+            Self::Kept(path) => path,
+        }
+    }
+}
+
+/// The receipts of an answer: it is one, or it has a line for each.
+fn receipts(answer: &[u8]) -> Vec<&[u8]> {
+    #[derive(Deserialize)]
+    struct Line<'a> {
+        #[serde(borrow)]
+        receipt: &'a RawValue,
+    }
+    let lines = answer.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    let receipt = |line| match serde_json::from_slice::<Line<'_>>(line) {
+        Ok(Line { receipt }) => receipt.get().as_bytes(),
+        Err(_) => line,
+    };
+    lines.map(receipt).collect()
+}
+
+/// Whether it does its work. A listener that accepts connections may belong to a service that is not open yet.
+fn is_ready(address: SocketAddr) -> bool {
     let Ok(mut stream) = TcpStream::connect(address) else {
         return false;
     };
-    let request = "GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n";
+    let request = "GET /readyz HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n";
     let mut answer = String::new();
     stream.write_all(request.as_bytes()).is_ok()
         && stream.read_to_string(&mut answer).is_ok()

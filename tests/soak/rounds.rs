@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
-use crate::attack::cluster::{Cluster, crash_loop};
+use crate::attack::cluster::Cluster;
+use crate::attack::crash::crash_loop;
 use crate::attack::disk::disk_full;
 use crate::attack::evil::every_manipulation;
 use crate::attack::power::{Machine, power_cuts};
