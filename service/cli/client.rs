@@ -54,31 +54,40 @@ pub fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, 
 pub struct Client {
     http: reqwest::Client,
     url: String,
+    /// Whether the address comes from a setting, and not from the command itself.
+    configured: bool,
     token: Option<String>,
 }
 
 impl Client {
     /// The service that flags, environment and configuration file name.
     pub fn new(settings: ClientSettings, context: &Context) -> Result<Self, Failure> {
+        let configured = settings.url.is_none();
         let config::Client { url, token } = settings.resolve(&context.environment, &context.file)?;
-        Self::open(url, token)
+        Self::open(url, configured, token)
     }
 
     /// Whatever is at an address, asked without a token.
     pub fn anonymous(url: &str) -> Result<Self, Failure> {
-        Self::open(url.to_owned(), None)
+        Self::open(url.to_owned(), false, None)
     }
 
-    fn open(url: String, token: Option<String>) -> Result<Self, Failure> {
+    fn open(url: String, configured: bool, token: Option<String>) -> Result<Self, Failure> {
         if !outbound::is_http(&url) {
             return Err(Failure::unclear(format!(
-                "\"{url}\" is not an http:// or https:// address (--url, SHIPSLOG_URL)"
+                "\"{url}\" is not an http:// or https:// address{}",
+                if configured { " (--url, SHIPSLOG_URL)" } else { "" }
             )));
         }
         // No certificate is checked over plain HTTP, so a machine without any must do.
         let http = outbound::client(url.starts_with("https://"))
             .map_err(|error| Failure::refused(format!("cannot start the HTTP client: {}", chain(&error))))?;
-        Ok(Self { http, url, token })
+        Ok(Self {
+            http,
+            url,
+            configured,
+            token,
+        })
     }
 
     /// Whether there is a token to show.
@@ -168,7 +177,10 @@ impl Client {
             match self.request(Method::POST, path, Some(&body)).await {
                 Ok(response) if response.status() == StatusCode::SERVICE_UNAVAILABLE => {
                     pause = pause.max(retry_after(&response));
-                    output::note(&format!("The service is busy; trying again in {pause:?}."));
+                    // Busy, not sure, read-only, …: whoever waits wants to know for what.
+                    let body = response.text().await.unwrap_or_default();
+                    let why = problem(StatusCode::SERVICE_UNAVAILABLE, path, &body, self.token.is_some());
+                    output::note(&format!("{why}; trying again in {pause:?}."));
                 }
                 Ok(response) => {
                     let response = self.checked(path, response).await?;
@@ -249,8 +261,13 @@ impl Client {
     }
 
     fn lost(&self, error: &reqwest::Error) -> Failure {
+        let hint = if self.configured {
+            " Set --url or SHIPSLOG_URL to its address."
+        } else {
+            ""
+        };
         Failure::refused(format!(
-            "no answer from {}: {}. Is the service running there? Set --url or SHIPSLOG_URL to its address.",
+            "no answer from {}: {}. Is the service running there?{hint}",
             self.url,
             chain(error)
         ))
