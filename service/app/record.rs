@@ -69,6 +69,7 @@ pub enum RecordError {
 impl App {
     /// Takes in one DSSE envelope, as received.
     pub async fn record(&self, envelope: Vec<u8>) -> Result<Accepted, RecordError> {
+        let _under_way = self.sequencer.begin()?;
         match self.prepare(envelope)? {
             Prepared::Fit(record) => self.accept(self.sequencer.submit(record).await?).await,
             Prepared::Unfit(earlier) => self.recorded_before(*earlier).await,
