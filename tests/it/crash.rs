@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use rstest::rstest;
 
-use crate::attack::cluster::{Cluster, crash_loop};
+use crate::attack::cluster::Cluster;
+use crate::attack::crash::crash_loop;
 use crate::attack::disk::disk_full;
 use crate::attack::power::{Machine, power_cuts};
 use crate::attack::{Random, Site, backup, bugs, commit, kill, steps, strace};
