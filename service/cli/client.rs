@@ -1,7 +1,7 @@
 //! The HTTP client that commands use: one service, one token, problems made readable.
 //!
 //! Writes are tried again when the connection breaks or the service is busy: the ledger knows an event by its id, so
-//! a second try gets the receipt of the first.
+//! a second try gets the receipt of the first. Reads are tried again when the connection breaks.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::{Context, Failure, output};
 use crate::config::{self, ClientSettings};
-use crate::outbound::{self, chain};
+use crate::outbound::{self, BodyError, chain};
 
 /// Media type of an envelope.
 pub const ENVELOPE: &str = "application/vnd.dsse.envelope.v1+json";
@@ -20,6 +20,7 @@ pub const ENVELOPE: &str = "application/vnd.dsse.envelope.v1+json";
 pub const ENVELOPES: &str = "application/x-ndjson";
 
 const TRIES: u32 = 6;
+const READS: u32 = 3;
 const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// A path with each segment or query value percent-encoded.
@@ -49,34 +50,44 @@ pub fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, 
 }
 
 /// A connection to one service.
+#[derive(Clone)]
 pub struct Client {
     http: reqwest::Client,
     url: String,
+    /// Whether the address comes from a setting, and not from the command itself.
+    configured: bool,
     token: Option<String>,
 }
 
 impl Client {
     /// The service that flags, environment and configuration file name.
     pub fn new(settings: ClientSettings, context: &Context) -> Result<Self, Failure> {
+        let configured = settings.url.is_none();
         let config::Client { url, token } = settings.resolve(&context.environment, &context.file)?;
-        Self::open(url, token)
+        Self::open(url, configured, token)
     }
 
     /// Whatever is at an address, asked without a token.
     pub fn anonymous(url: &str) -> Result<Self, Failure> {
-        Self::open(url.to_owned(), None)
+        Self::open(url.to_owned(), false, None)
     }
 
-    fn open(url: String, token: Option<String>) -> Result<Self, Failure> {
+    fn open(url: String, configured: bool, token: Option<String>) -> Result<Self, Failure> {
         if !outbound::is_http(&url) {
             return Err(Failure::unclear(format!(
-                "\"{url}\" is not an http:// or https:// address (--url, SHIPSLOG_URL)"
+                "\"{url}\" is not an http:// or https:// address{}",
+                if configured { " (--url, SHIPSLOG_URL)" } else { "" }
             )));
         }
         // No certificate is checked over plain HTTP, so a machine without any must do.
         let http = outbound::client(url.starts_with("https://"))
             .map_err(|error| Failure::refused(format!("cannot start the HTTP client: {}", chain(&error))))?;
-        Ok(Self { http, url, token })
+        Ok(Self {
+            http,
+            url,
+            configured,
+            token,
+        })
     }
 
     /// Whether there is a token to show.
@@ -104,18 +115,23 @@ impl Client {
 
     /// At most `limit` bytes from a GET, or nothing where there is no such resource.
     pub async fn find_bytes(&self, path: &str, limit: usize) -> Result<Option<Vec<u8>>, Failure> {
-        let response = self
-            .request(Method::GET, path, None)
-            .await
-            .map_err(|error| self.lost(&error))?;
-        if response.status() == StatusCode::NOT_FOUND {
-            return Ok(None);
+        let mut left = READS;
+        loop {
+            left -= 1;
+            let response = self
+                .request(Method::GET, path, None)
+                .await
+                .map_err(|error| self.lost(&error))?;
+            if response.status() == StatusCode::NOT_FOUND {
+                return Ok(None);
+            }
+            let response = self.checked(path, response).await?;
+            match outbound::body(response, limit).await {
+                Err(BodyError::CutOff(_)) if left > 0 => {}
+                Err(error) => return Err(Failure::refused(format!("{path}: {error}"))),
+                Ok(bytes) => return Ok(Some(bytes)),
+            }
         }
-        let response = self.checked(path, response).await?;
-        let bytes = outbound::body(response, limit).await;
-        bytes
-            .map(Some)
-            .map_err(|error| Failure::refused(format!("{path}: {error}")))
     }
 
     /// Text from a GET.
@@ -161,7 +177,10 @@ impl Client {
             match self.request(Method::POST, path, Some(&body)).await {
                 Ok(response) if response.status() == StatusCode::SERVICE_UNAVAILABLE => {
                     pause = pause.max(retry_after(&response));
-                    output::note(&format!("The service is busy; trying again in {pause:?}."));
+                    // Busy, not sure, read-only, …: whoever waits wants to know for what.
+                    let body = response.text().await.unwrap_or_default();
+                    let why = problem(StatusCode::SERVICE_UNAVAILABLE, path, &body, self.token.is_some());
+                    output::note(&format!("{why}; trying again in {pause:?}."));
                 }
                 Ok(response) => {
                     let response = self.checked(path, response).await?;
@@ -198,6 +217,18 @@ impl Client {
     }
 
     async fn request(&self, method: Method, path: &str, body: Option<&Body>) -> Result<Response, reqwest::Error> {
+        let mut left = if method == Method::GET { READS } else { 1 };
+        loop {
+            left -= 1;
+            match self.send(method.clone(), path, body).await {
+                // It was there and hung up: one that closes idle connections may do so while it is being asked.
+                Err(error) if left > 0 && error.is_request() && !error.is_connect() && !error.is_timeout() => {}
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn send(&self, method: Method, path: &str, body: Option<&Body>) -> Result<Response, reqwest::Error> {
         let mut request = self.http.request(method, format!("{}{path}", self.url));
         if let Some(token) = &self.token {
             request = request.header(AUTHORIZATION, format!("Bearer {token}"));
@@ -230,8 +261,13 @@ impl Client {
     }
 
     fn lost(&self, error: &reqwest::Error) -> Failure {
+        let hint = if self.configured {
+            " Set --url or SHIPSLOG_URL to its address."
+        } else {
+            ""
+        };
         Failure::refused(format!(
-            "no answer from {}: {}. Is the service running there? Set --url or SHIPSLOG_URL to its address.",
+            "no answer from {}: {}. Is the service running there?{hint}",
             self.url,
             chain(error)
         ))
@@ -315,8 +351,9 @@ mod tests {
         assert!(problem(StatusCode::NOT_FOUND, "/v1/tokens", "<html>", true).contains("Is this the address"));
     }
 
-    /// A service that answers each connection in turn with one of these, the empty one by hanging up; gives the bodies it got.
-    fn service(answers: &'static [&'static str]) -> (String, std::thread::JoinHandle<Vec<String>>) {
+    /// A service that answers each connection in turn with one of these, the empty one by hanging up; gives the requests
+    /// it got, each of which ends like this.
+    fn service(end: &'static str, answers: &'static [&'static str]) -> (String, std::thread::JoinHandle<Vec<String>>) {
         use std::io::{Read, Write};
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -326,7 +363,7 @@ mod tests {
                 .map(|answer| {
                     let (mut stream, _) = listener.accept().unwrap();
                     let mut request = Vec::new();
-                    while !request.ends_with(b"{\"event\":1}") {
+                    while !request.ends_with(end.as_bytes()) {
                         let mut byte = [0];
                         stream.read_exact(&mut byte).unwrap();
                         request.push(byte[0]);
@@ -339,28 +376,23 @@ mod tests {
         (url, worker)
     }
 
+    const EVENT: &str = "{\"event\":1}";
+
     fn post(url: String) -> Result<String, Failure> {
-        let context = Context {
-            environment: crate::config::Environment::default(),
-            file: crate::config::File::default(),
-        };
-        let client = Client::new(
-            ClientSettings {
-                url: Some(url),
-                ..ClientSettings::default()
-            },
-            &context,
-        )?;
-        block_on(client.post_again("/v1/events", ENVELOPE, b"{\"event\":1}".to_vec()))
+        let client = Client::anonymous(&url)?;
+        block_on(client.post_again("/v1/events", ENVELOPE, EVENT.as_bytes().to_vec()))
     }
 
     #[test]
     fn a_busy_or_absent_service_is_asked_again_with_the_same_bytes() {
-        let (url, worker) = service(&[
-            "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 0\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
-            "",
-            "HTTP/1.1 201 Created\r\nContent-Length: 11\r\nConnection: close\r\n\r\n{\"index\":7}",
-        ]);
+        let (url, worker) = service(
+            EVENT,
+            &[
+                "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 0\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+                "",
+                "HTTP/1.1 201 Created\r\nContent-Length: 11\r\nConnection: close\r\n\r\n{\"index\":7}",
+            ],
+        );
         assert_eq!(post(url).unwrap(), "{\"index\":7}");
         let requests = worker.join().unwrap();
         assert_eq!(requests.len(), 3);
@@ -372,10 +404,31 @@ mod tests {
     }
 
     #[test]
+    fn a_read_is_tried_again_when_the_connection_breaks() {
+        const CUT: &str = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\nti";
+        const WHOLE: &str = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\ntile";
+        let read = |answers| {
+            let (url, worker) = service("\r\n\r\n", answers);
+            let client = Client::anonymous(&url).unwrap();
+            let found = block_on(client.find_bytes("/tile/0/000", 4));
+            (found, worker.join().unwrap().len())
+        };
+        let (found, requests) = read(&["", CUT, WHOLE]);
+        assert_eq!((found.unwrap(), requests), (Some(b"tile".to_vec()), 3));
+        let (found, requests) = read(&["", "", ""]);
+        assert!(found.unwrap_err().to_string().contains("no answer from"));
+        assert_eq!(requests, 3);
+        let (found, requests) = read(&[CUT, CUT, CUT]);
+        assert!(found.unwrap_err().to_string().contains("was cut off"));
+        assert_eq!(requests, 3);
+    }
+
+    #[test]
     fn a_refusal_is_not_repeated() {
-        let (url, worker) = service(&[
-            "HTTP/1.1 409 Conflict\r\nContent-Length: 20\r\nConnection: close\r\n\r\n{\"title\":\"Conflict\"}",
-        ]);
+        let (url, worker) = service(
+            EVENT,
+            &["HTTP/1.1 409 Conflict\r\nContent-Length: 20\r\nConnection: close\r\n\r\n{\"title\":\"Conflict\"}"],
+        );
         let failure = post(url).unwrap_err();
         assert_eq!((failure.code(), failure.to_string().as_str()), (1, "409: Conflict"));
         assert_eq!(worker.join().unwrap().len(), 1);
@@ -383,9 +436,12 @@ mod tests {
 
     #[test]
     fn a_redirect_is_told_instead_of_followed() {
-        let (url, worker) = service(&[
-            "HTTP/1.1 308 Permanent Redirect\r\nLocation: https://elsewhere.example/\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
-        ]);
+        let (url, worker) = service(
+            EVENT,
+            &[
+                "HTTP/1.1 308 Permanent Redirect\r\nLocation: https://elsewhere.example/\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+            ],
+        );
         assert!(
             post(url)
                 .unwrap_err()

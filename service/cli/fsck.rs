@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
 use super::output::{Format, print, print_json};
 use super::serve::database_url;
@@ -104,8 +104,12 @@ struct Pace {
 impl Pace {
     fn new(rate: Option<Rate>) -> Self {
         let bar = if std::io::stderr().is_terminal() {
-            let style = ProgressStyle::with_template("{bar:40} {pos} of {len} entries, {per_sec}, {eta} left");
-            ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+            let style = ProgressStyle::with_template("{bar:40} {pos} of {len} entries, {rate}/s, {eta} left");
+            let rate = |state: &ProgressState, line: &mut dyn std::fmt::Write| {
+                write!(line, "{:.0}", state.per_sec()).unwrap_or_default();
+            };
+            let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+            ProgressBar::new(0).with_style(style.with_key("rate", rate))
         } else {
             ProgressBar::hidden()
         };

@@ -32,6 +32,9 @@ mod trust;
 mod verify;
 mod witness;
 
+/// Read from files that others wrote, so it is fuzzed from outside this crate.
+pub use bundle::Line as BundleLine;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 

@@ -45,7 +45,10 @@ pub async fn write(client: &Client, folder: &Path) -> Result<Exported, Failure> 
     {
         return Err(other_history(folder, earlier, &checkpoint));
     }
-    let log = ServedLog { client, prefix: PREFIX };
+    let log = ServedLog {
+        client: client.clone(),
+        prefix: PREFIX,
+    };
     let mut rebuilt = Rebuilt::default();
     for part in Part::all(checkpoint.size) {
         let bytes = tree.bundle(&log, part).await?;
@@ -120,7 +123,7 @@ impl Tree {
     }
 
     /// An entry bundle: from the folder if it is there, else from the service. Wrong ones give a wrong root.
-    async fn bundle(&self, log: &ServedLog<'_>, part: Part) -> Result<Vec<u8>, Failure> {
+    async fn bundle(&self, log: &ServedLog, part: Part) -> Result<Vec<u8>, Failure> {
         let path = part.path();
         if let Some(bytes) = read(&self.path(path))? {
             return Ok(bytes);

@@ -2,6 +2,7 @@
 //!
 //! No tile is believed: each is what the entries give, or it is wrong.
 
+use futures_util::{Stream, StreamExt, stream};
 use ledger::{Edge, Entry, FullTile, Hash, NodeId, TileId, TilePath, entry_bundle, leaf_hash, partial_width};
 
 use super::Failure;
@@ -10,17 +11,20 @@ use super::client::Client;
 
 /// No resource of a log is longer: 256 entries of at most 65,535 bytes, each with its length.
 const MAX_BYTES: usize = 256 * (2 + 65_535);
+/// Entry bundles that are asked for at once.
+const AT_ONCE: usize = 8;
 /// Width of a full tile or bundle.
 const FULL: u16 = 256;
 /// Tile levels that any tree can have.
 const LEVELS: u8 = 8;
 
 /// A log that is served somewhere.
-pub struct ServedLog<'a> {
+#[derive(Clone)]
+pub struct ServedLog {
     /// Who asks.
-    pub client: &'a Client,
+    pub client: Client,
     /// What stands before `/checkpoint` and `/tile`.
-    pub prefix: &'a str,
+    pub prefix: &'static str,
 }
 
 /// The tree of the entries seen so far.
@@ -29,7 +33,7 @@ pub struct Rebuilt {
     time: u64,
 }
 
-impl ServedLog<'_> {
+impl ServedLog {
     /// The checkpoint, not verified.
     pub async fn checkpoint(&self) -> Result<Option<Vec<u8>>, Failure> {
         let path = format!("{}/checkpoint", self.prefix);
@@ -54,6 +58,25 @@ impl ServedLog<'_> {
             bytes.truncate(length(path, bytes));
         }
         Ok(bytes)
+    }
+
+    /// The entry bundles of parts, in their order, some of them under way at once. Each goes on by itself whatever
+    /// the caller does between two of them: a connection that is open and says nothing can hold up a small server.
+    pub fn bundles(
+        &self,
+        parts: impl Iterator<Item = Part>,
+    ) -> impl Stream<Item = (Part, Result<Option<Vec<u8>>, Failure>)> {
+        stream::iter(parts)
+            .map(|part| {
+                let log = self.clone();
+                let task = tokio::spawn(async move { log.tile(part.path()).await });
+                async move {
+                    let ended = task.await;
+                    let broken = |error| Err(Failure::refused(format!("tile/{}: {error}", part.path())));
+                    (part, ended.unwrap_or_else(broken))
+                }
+            })
+            .buffered(AT_ONCE)
     }
 
     async fn resource(&self, path: TilePath) -> Result<Option<Vec<u8>>, Failure> {

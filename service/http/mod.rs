@@ -92,7 +92,6 @@ pub fn serve(app: Data<App>, listener: TcpListener, settings: Settings) -> std::
             .service(openapi::docs(document))
             .service(web::redirect("/docs", "/docs/"))
             .app_data(web::PathConfig::default().error_handler(|error, _| openapi::bad_path(&error).into()))
-            .app_data(web::QueryConfig::default().error_handler(|error, _| openapi::bad_query(&error).into()))
             .wrap(from_fn(access::guard))
             .wrap(from_fn(headers::secure))
     })

@@ -1,6 +1,6 @@
 //! The description of the API, generated from the handlers, and the page that shows it.
 
-use actix_web::error::{PathError, QueryPayloadError};
+use actix_web::error::PathError;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 use utoipa_actix_web::AppExt;
@@ -66,9 +66,4 @@ pub fn docs(document: utoipa::openapi::OpenApi) -> SwaggerUi {
 /// A path parameter that cannot be read.
 pub fn bad_path(error: &PathError) -> Problem {
     Problem::new(Kind::NotFound, format!("there is nothing at this path: {error}"))
-}
-
-/// Query parameters that cannot be read.
-pub fn bad_query(error: &QueryPayloadError) -> Problem {
-    Problem::new(Kind::InvalidParameter, error.to_string())
 }

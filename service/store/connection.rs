@@ -26,8 +26,12 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A writer that is paused, or whose host is gone, loses its session and with it the lock on the head, before those who
 /// wait for the lock give up. No statement of ours takes long.
-const WRITER_TIMEOUTS: &str = "SET idle_in_transaction_session_timeout = '5s'; SET lock_timeout = '15s'; SET statement_timeout = '30s'; \
-     SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3";
+///
+/// All that a writer reads it finds by a key. Of tables that have just grown there are no statistics, and the planner would
+/// rather read the whole of them; it may not.
+const WRITER_SETTINGS: &str = "SET idle_in_transaction_session_timeout = '5s'; SET lock_timeout = '15s'; SET statement_timeout = '30s'; \
+     SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3; \
+     SET enable_seqscan = off; SET enable_bitmapscan = off";
 
 /// Where the database is, by URL scheme.
 #[derive(Debug, Clone)]
@@ -104,7 +108,7 @@ impl Connect {
     pub(super) fn establish_writer(&self) -> Result<Connection, StoreError> {
         let mut connection = self.establish()?;
         if let Connection::Postgres(postgres) = &mut connection {
-            postgres.batch_execute(WRITER_TIMEOUTS)?;
+            postgres.batch_execute(WRITER_SETTINGS)?;
         }
         connection.assert_durable()?;
         Ok(connection)

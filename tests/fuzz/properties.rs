@@ -2,9 +2,11 @@
 //! or, where white space and order are free, as something that reads the same.
 
 use ledger::{
-    AddCheckpoint, Checkpoint, Entry, Envelope, Hash, Policy, Receipt, SignedNote, TilePath, TlogProof, entry_bundle,
+    AddCheckpoint, Checkpoint, Entry, Envelope, Hash, NoteSignature, Policy, Receipt, SignedNote, TilePath, TlogProof,
+    entry_bundle,
 };
 use shipslog::adapter::github;
+use shipslog::cli::BundleLine;
 use shipslog::domain::parse::{CDEVENT_JSON, CLOUDEVENT_JSON, EventErrorKind, parse};
 
 use super::seeds::log_key;
@@ -18,7 +20,9 @@ pub struct Target {
 
 /// All of them.
 pub const TARGETS: &[Target] = &[
+    target("bundle_line", bundle_line),
     target("checkpoint", checkpoint),
+    target("cosignatures", cosignatures),
     target("entry", entry),
     target("entry_bundle", entry_bundle),
     target("envelope", envelope),
@@ -45,6 +49,37 @@ pub fn note(bytes: &[u8]) -> bool {
     };
     assert_eq!(note.to_string(), text);
     let _ = Checkpoint::open(&note, &log_key());
+    true
+}
+
+/// What a witness answers with.
+pub fn cosignatures(bytes: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return false;
+    };
+    let Ok(lines) = NoteSignature::parse_lines(text) else {
+        return false;
+    };
+    let again: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    assert_eq!(again, text);
+    true
+}
+
+/// A line of a bundle's file of envelopes; that it is written again as the same bytes is part of reading it.
+pub fn bundle_line(bytes: &[u8]) -> bool {
+    let Some(line) = BundleLine::parse(bytes) else {
+        return false;
+    };
+    let read = ledger::json::parse(bytes).unwrap();
+    assert_eq!(read["index"], line.index);
+    assert_eq!(read.get("erased").is_some(), line.sealed.is_none());
+    if let Some((_, envelope)) = line.sealed {
+        let text = read["envelope"].to_string();
+        assert_eq!(
+            Envelope::parse(text.as_bytes()).unwrap(),
+            Envelope::parse(envelope.as_bytes()).unwrap()
+        );
+    }
     true
 }
 

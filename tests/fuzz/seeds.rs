@@ -5,7 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use ledger::{
-    Checkpoint, Edge, Envelope, NoteKey, NoteSigner, PrivateKey, Receipt, SignedNote, TlogProof, leaf_hash, sha256,
+    Checkpoint, Edge, Envelope, Hash, NoteKey, NoteSigner, PrivateKey, Receipt, SignedNote, TlogProof, leaf_hash,
+    sha256,
 };
 
 fn signer() -> NoteSigner {
@@ -88,9 +89,20 @@ pub fn of(target: &str, shared: &Path) -> Vec<Vec<u8>> {
         }
         "envelope" => vec![envelope().to_json().into_bytes()],
         "receipt" => vec![receipt.to_json().into_bytes()],
+        "bundle_line" => {
+            let (salt, envelope) = (Hash(receipt.salt).to_base64(), envelope().to_json());
+            text(vec![
+                Some(format!("{{\"index\":7,\"salt\":\"{salt}\",\"envelope\":{envelope}}}\n")),
+                Some("{\"index\":7,\"erased\":true}\n".to_owned()),
+            ])
+        }
+        "cosignatures" => {
+            let below = |note: String| Some(note.split_once("\n\n")?.1.to_owned());
+            text(vec![below(note), cosigned.and_then(below)])
+        }
         "policy" => text(vec![Some(policy())]),
         "witness_request" => {
-            let hash = ledger::Hash::EMPTY_ROOT.to_base64();
+            let hash = Hash::EMPTY_ROOT.to_base64();
             text(vec![
                 Some(format!("old 0\n\n{note}")),
                 Some(format!("old 1\n{hash}\n\n{note}")),

@@ -73,7 +73,8 @@ fn what_the_queue_cannot_hold_is_refused_and_nothing_is_lost(
                 .collect()
         })
     };
-    let held = app.database.hold_writes(Duration::from_secs(2));
+    // Long enough for a slow machine to fill the queue; after five seconds the writer would give up.
+    let held = app.database.hold_writes(Duration::from_secs(4));
     let answers = send();
     held.join().unwrap();
     let refused: Vec<&Value> = answers.iter().filter(|answer| answer["status"] == 503).collect();

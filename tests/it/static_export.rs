@@ -6,10 +6,10 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use ledger::{Checkpoint, Edge, Hash, NoteSigner, PrivateKey, SignedNote, TilePath, entry_bundle, leaf_hash};
 use rstest::rstest;
@@ -171,7 +171,7 @@ fn a_second_run_adds_what_is_new_and_writes_nothing_over() {
     assert_eq!(code(&service.shipslog(&["export", "x", "--static", "y"])), 2);
 }
 
-/// A file server, and nothing more.
+/// A file server, and nothing more: one connection after the other, in the order in which they were opened.
 struct Files {
     address: SocketAddr,
     ended: Arc<AtomicBool>,
@@ -189,7 +189,7 @@ impl Files {
                 if stop.load(Ordering::SeqCst) {
                     return;
                 }
-                answer(stream.unwrap(), &folder);
+                answer(stream.unwrap(), &folder, |_| ());
             }
         });
         Self {
@@ -200,7 +200,7 @@ impl Files {
     }
 }
 
-fn answer(mut stream: TcpStream, folder: &Path) {
+fn answer(mut stream: TcpStream, folder: &Path, before: impl FnOnce(&str)) {
     let mut request = Vec::new();
     let mut byte = [0];
     while !request.ends_with(b"\r\n\r\n") {
@@ -211,6 +211,7 @@ fn answer(mut stream: TcpStream, folder: &Path) {
     }
     let request = String::from_utf8(request).unwrap();
     let path = request.split(' ').nth(1).unwrap().trim_start_matches('/');
+    before(path);
     let (status, body) = match fs::read(folder.join(path)) {
         Ok(body) => ("200 OK", body),
         Err(_) => ("404 Not Found", Vec::new()),
@@ -259,7 +260,8 @@ fn a_served_log_is_verified_from_its_tiles() {
     );
     let files = Files::serve(&tree);
     let url = format!("http://{}/", files.address);
-    assert_eq!(verify(&url, &[]).0, 0);
+    let (code, _, message) = verify(&url, &[]);
+    assert_eq!(code, 0, "{message}");
 
     let head = checkpoint(&tree);
     let held = folder.path().join("held.txt");
@@ -307,11 +309,13 @@ fn a_served_log_is_verified_from_its_tiles() {
         bad[good.len() / 2] ^= 1;
         for bytes in [&bad[..], &good[..good.len() - 1], &[&good[..], b"x"].concat()] {
             fs::write(&path, bytes).unwrap();
-            assert_eq!(verify(&url, &[]).0, 1, "{name}");
+            let (code, _, message) = verify(&url, &[]);
+            assert_eq!(code, 1, "{name}: {message}");
         }
         fs::remove_file(&path).unwrap();
         // Without a checkpoint there is no log to speak of; without a tile there is a broken one.
-        assert_eq!(verify(&url, &[]).0, if name == "checkpoint" { 2 } else { 1 }, "{name}");
+        let (code, _, message) = verify(&url, &[]);
+        assert_eq!(code, if name == "checkpoint" { 2 } else { 1 }, "{name}: {message}");
         fs::write(&path, good).unwrap();
     }
     // What is full by now may be all that is kept of what was narrow: the specification allows it.
@@ -320,9 +324,61 @@ fn a_served_log_is_verified_from_its_tiles() {
     let wider = [&narrow[..], &narrow].concat();
     fs::remove_file(tree.join(&last)).unwrap();
     fs::write(tree.join(format!("tile/entries/{:03}", head.size / 256)), wider).unwrap();
-    assert_eq!(verify(&url, &[]).0, 0);
+    let (code, _, message) = verify(&url, &[]);
+    assert_eq!(code, 0, "{message}");
     drop(files);
     assert_eq!(verify(&url, &[]).0, 2, "nobody answers");
+}
+
+#[test]
+fn a_bundle_that_is_asked_for_goes_on_while_a_tile_is_compared() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some((service, tree, _database)) = exported(folder.path(), Backend::Sqlite) else {
+        return;
+    };
+    // The narrow bundle was replaced by a full one, so two requests lead to it.
+    let size = checkpoint(&tree).size;
+    let last = format!("tile/entries/{:03}.p/{}", size / 256, size % 256);
+    let full = format!("tile/entries/{:03}", size / 256);
+    fs::rename(tree.join(&last), tree.join(&full)).unwrap();
+    // A server that answers for the first tile only once it was asked for that bundle, and for the bundle's narrow form
+    // only once it was asked for the first tile.
+    let seen = Arc::new((Mutex::new(Vec::new()), Condvar::new()));
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let served = tree.clone();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().map(Result::unwrap) {
+            let (served, seen) = (served.clone(), Arc::clone(&seen));
+            let (last, full) = (last.clone(), full.clone());
+            std::thread::spawn(move || {
+                answer(stream, &served, |path| {
+                    let (paths, told) = &*seen;
+                    let mut paths = paths.lock().unwrap();
+                    paths.push(path.to_owned());
+                    told.notify_all();
+                    let first = match path {
+                        "tile/0/000" => &full,
+                        path if path == last => "tile/0/000",
+                        _ => return,
+                    };
+                    let limit = Duration::from_secs(20);
+                    let missing = |paths: &mut Vec<String>| !paths.iter().any(|path| path == first);
+                    let (_paths, waited) = told.wait_timeout_while(paths, limit, missing).unwrap();
+                    assert!(!waited.timed_out(), "{path} is asked for, and {first} is not");
+                });
+            });
+        }
+    });
+    let vkey = service.data.join("log.vkey");
+    let output = run(&[
+        "verify",
+        "log",
+        &format!("http://{address}"),
+        "--log-key",
+        vkey.to_str().unwrap(),
+    ]);
+    stdout(&output);
 }
 
 #[rstest]

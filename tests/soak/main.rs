@@ -28,14 +28,18 @@ use std::time::{Duration, Instant};
 use attack::Random;
 use attack::cluster::Cluster;
 use attack::power::Machine;
-use options::Options;
+use options::{HELP, Options, Unread};
 use rounds::Table;
 
 fn main() -> std::process::ExitCode {
     let options = match Options::parse(std::env::args().skip(1)) {
         Ok(options) => options,
-        Err(message) => {
-            println!("{message}");
+        Err(Unread::Help) => {
+            println!("{HELP}");
+            return std::process::ExitCode::SUCCESS;
+        }
+        Err(Unread::Wrong(message)) => {
+            eprintln!("{message}\n\n{HELP}");
             return std::process::ExitCode::from(2);
         }
     };

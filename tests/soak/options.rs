@@ -1,6 +1,7 @@
 //! What the soak is told on its command line.
 
-const HELP: &str = "\
+/// What `--help` prints.
+pub const HELP: &str = "\
 Attacks the service for a while, then looks whether the attacks find planted bugs.
 
   --minutes N   begin rounds for so long; 0: only plant bugs [default: 10]
@@ -15,9 +16,17 @@ pub struct Options {
     pub bugs: bool,
 }
 
+/// Why there are none.
+pub enum Unread {
+    /// Help is asked for.
+    Help,
+    /// Something is not understood.
+    Wrong(String),
+}
+
 impl Options {
-    /// Reads them; what to print where that cannot be done, or help is asked for.
-    pub fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
+    /// Reads them.
+    pub fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, Unread> {
         let mut options = Self {
             minutes: 10,
             bugs: true,
@@ -26,11 +35,11 @@ impl Options {
             match argument.as_str() {
                 "--minutes" => {
                     let number = arguments.next().and_then(|number| number.parse().ok());
-                    options.minutes = number.ok_or_else(|| format!("--minutes needs a number\n\n{HELP}"))?;
+                    options.minutes = number.ok_or_else(|| Unread::Wrong("--minutes needs a number".to_owned()))?;
                 }
                 "--no-bugs" => options.bugs = false,
-                "--help" => return Err(HELP.to_owned()),
-                other => return Err(format!("unknown option {other}\n\n{HELP}")),
+                "--help" => return Err(Unread::Help),
+                other => return Err(Unread::Wrong(format!("unknown option {other}"))),
             }
         }
         Ok(options)

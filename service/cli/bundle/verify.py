@@ -156,7 +156,7 @@ class Rights:
         name, first, end = producer["name"], producer.get("valid_from"), producer.get("valid_until")
         demand(not producer["revoked"] and (not first or first <= moment) and (not end or moment < end),
                f"the key of {name} was not valid here")
-        demand(not self.listed or self.listed.get(key_id, (0,))[0] == name, f"{name} is not in your list so")
+        demand(not self.listed or self.listed.get(key_id, (0,))[0] == name, f"the key {key_id}, here {name}, is not in your list so")
         return producer
     def admit(self, index, time, signers, signatures, signed, event):
         """Demands that all signatures are by keys that were valid here, and that one of them might say this."""
@@ -213,7 +213,7 @@ def bundle(folder, keys, listed):
             try:
                 last = record(index, leaf, line, last, rights)
             except Exception as error:
-                raise Wrong(f"entry {index}: {error!r}") from error
+                raise Wrong(f"entry {index}: {error if isinstance(error, Wrong) else repr(error)}") from error
             node = sha256(b"\0", leaf)  # the tree of RFC 6962 section 2.1
             while index & 1:  # the edge holds one hash for each complete subtree, the largest first
                 node, index = sha256(b"\1", edge.pop(), node), index >> 1

@@ -32,7 +32,7 @@ pub enum Relation {
 
 /// Finds out. `edge` is that of the larger tree, where it is known.
 pub async fn relation(
-    log: &ServedLog<'_>,
+    log: &ServedLog,
     smaller: &Checkpoint,
     larger: &Checkpoint,
     edge: Option<&Edge>,
@@ -74,7 +74,7 @@ pub async fn relation(
 
 /// Nodes of a tree as it is served.
 struct Nodes<'a> {
-    log: &'a ServedLog<'a>,
+    log: &'a ServedLog,
     size: u64,
     edge: Option<&'a Edge>,
     tiles: HashMap<TileId, Option<Vec<Hash>>>,

@@ -1,8 +1,9 @@
 //! One look at a log: its checkpoint against the one remembered, its new entries, its tiles, its records.
 
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 
-use futures_util::{StreamExt, stream};
+use futures_util::StreamExt;
 use ledger::{AddCheckpoint, Checkpoint, Hash, SignedNote, TilePath};
 
 use super::commitments::Commitments;
@@ -14,9 +15,6 @@ use crate::cli::client::Client;
 use crate::cli::tiles::{Rebuilt, ServedLog, full_path};
 use crate::cli::trust::{Opened, Trust, forked};
 use crate::fork;
-
-/// Requests under way at once.
-const AT_ONCE: usize = 8;
 
 /// Who looks, and with what.
 pub struct Follower<'a> {
@@ -75,7 +73,7 @@ impl Follower<'_> {
     /// Looks once. What is believed afterwards is remembered.
     pub async fn follow(&self) -> Result<Seen, Halt> {
         let log = ServedLog {
-            client: self.client,
+            client: self.client.clone(),
             prefix: "/log",
         };
         let bytes = log.checkpoint().await?;
@@ -123,7 +121,7 @@ impl Follower<'_> {
     /// Derives the tree of the new checkpoint from its entries, and compares every new tile.
     async fn extend(
         &self,
-        log: &ServedLog<'_>,
+        log: &ServedLog,
         tree: &mut Rebuilt,
         checkpoint: &Checkpoint,
     ) -> Result<Option<Commitments>, Halt> {
@@ -134,11 +132,9 @@ impl Follower<'_> {
         }
         let mut commitments = self.client.has_token().then(Commitments::default);
         let parts = Part::all(checkpoint.size).skip_while(|part| part.first + u64::from(part.width) <= before);
-        let mut bundles = stream::iter(parts)
-            .map(|part| async move { (part, expect(log, part.path()).await) })
-            .buffered(AT_ONCE);
+        let mut bundles = pin!(log.bundles(parts));
         while let Some((part, bytes)) = bundles.next().await {
-            let bytes = bytes?;
+            let bytes = implied(part.path(), bytes?)?;
             let check = |size: u64, root: &dyn Fn() -> Hash| match kept {
                 Some(kept) if kept.size == size && kept.root != root() => Err(forked(kept, &root())),
                 Some(_) | None => Ok(()),
@@ -167,7 +163,7 @@ impl Follower<'_> {
     /// The log shows no more than it did.
     async fn not_larger(
         &self,
-        log: &ServedLog<'_>,
+        log: &ServedLog,
         place: &Place,
         held: &State,
         note: SignedNote,
@@ -209,7 +205,7 @@ impl Follower<'_> {
 }
 
 /// Something new is wrong: finds out whether the log contradicts what it signed before, and keeps both if so.
-async fn convict(log: &ServedLog<'_>, place: &Place, held: Option<&State>, note: &SignedNote, message: String) -> Halt {
+async fn convict(log: &ServedLog, place: &Place, held: Option<&State>, note: &SignedNote, message: String) -> Halt {
     let Some(held) = held else {
         return Halt::wrong(message);
     };
@@ -232,7 +228,7 @@ async fn convict(log: &ServedLog<'_>, place: &Place, held: Option<&State>, note:
 }
 
 /// Whether the newest part of the tree that was believed is still served.
-async fn still_there(log: &ServedLog<'_>, held: &State) -> Result<bool, Halt> {
+async fn still_there(log: &ServedLog, held: &State) -> Result<bool, Halt> {
     let Some(last) = Part::all(held.checkpoint.size).last() else {
         return Ok(true);
     };
@@ -261,13 +257,12 @@ fn keep(place: &Place, held: &SignedNote, offered: &SignedNote, proof: Option<fo
     }
 }
 
-async fn expect(log: &ServedLog<'_>, path: TilePath) -> Result<Vec<u8>, Halt> {
-    let found = log.tile(path).await?;
+fn implied(path: TilePath, found: Option<Vec<u8>>) -> Result<Vec<u8>, Halt> {
     found.ok_or_else(|| Halt::Unclear(format!("tile/{path} is missing, which the checkpoint implies")))
 }
 
-async fn compare(log: &ServedLog<'_>, path: TilePath, expected: &[u8]) -> Result<(), Halt> {
-    if expect(log, path).await? == expected {
+async fn compare(log: &ServedLog, path: TilePath, expected: &[u8]) -> Result<(), Halt> {
+    if implied(path, log.tile(path).await?)? == expected {
         Ok(())
     } else {
         Err(Halt::wrong(format!("tile/{path} is not what the entries give")))

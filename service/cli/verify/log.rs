@@ -2,7 +2,9 @@
 //!
 //! Asks without a token, and shows nobody which checkpoint the caller remembers.
 
-use futures_util::{StreamExt, stream};
+use std::pin::pin;
+
+use futures_util::StreamExt;
 use ledger::TilePath;
 use serde_json::json;
 
@@ -13,9 +15,6 @@ use super::super::output::{Format, print, print_json};
 use super::super::tiles::{Rebuilt, ServedLog, full_path};
 use super::super::trust::{Opened, Trust, TrustArguments, forked, shorter};
 use super::{Coverage, headline};
-
-/// Requests under way at once.
-const AT_ONCE: usize = 8;
 
 /// Arguments of `verify log`.
 #[derive(Debug, clap::Args)]
@@ -49,10 +48,7 @@ impl Arguments {
     pub fn run(self) -> Result<(), Failure> {
         let trust = self.trust.read()?;
         let client = Client::anonymous(self.url.trim_end_matches('/'))?;
-        let log = ServedLog {
-            client: &client,
-            prefix: "",
-        };
+        let log = ServedLog { client, prefix: "" };
         let mut outcome = None;
         block_on(async {
             outcome = Some(verify(&log, &trust).await);
@@ -107,7 +103,7 @@ impl Arguments {
     }
 }
 
-async fn verify(log: &ServedLog<'_>, trust: &Trust) -> Result<Opened, Halt> {
+async fn verify(log: &ServedLog, trust: &Trust) -> Result<Opened, Halt> {
     let wrong = |message: String| Halt::Wrong(message);
     let Some(note) = log.checkpoint().await? else {
         return Err(
@@ -124,12 +120,11 @@ async fn verify(log: &ServedLog<'_>, trust: &Trust) -> Result<Opened, Halt> {
         return Err(wrong(shorter(held, checkpoint)));
     }
     let mut tree = Rebuilt::default();
-    let mut bundles = stream::iter(Part::all(checkpoint.size))
-        .map(|part| async move { (part, expect(log, part.path()).await) })
-        .buffered(AT_ONCE);
+    let mut bundles = pin!(log.bundles(Part::all(checkpoint.size)));
     while let Some((part, bytes)) = bundles.next().await {
+        let bytes = implied(part.path(), bytes?)?;
         let full = tree
-            .add(part, &bytes?, |size, root| match held {
+            .add(part, &bytes, |size, root| match held {
                 Some(held) if held.size == size && held.root != root() => Err(forked(held, &root())),
                 Some(_) | None => Ok(()),
             })
@@ -153,13 +148,12 @@ async fn verify(log: &ServedLog<'_>, trust: &Trust) -> Result<Opened, Halt> {
 }
 
 /// What a signed checkpoint implies has to be there.
-async fn expect(log: &ServedLog<'_>, path: TilePath) -> Result<Vec<u8>, Halt> {
-    let found = log.tile(path).await?;
+fn implied(path: TilePath, found: Option<Vec<u8>>) -> Result<Vec<u8>, Halt> {
     found.ok_or_else(|| Halt::Wrong(format!("tile/{path} is missing, which the checkpoint implies")))
 }
 
-async fn compare(log: &ServedLog<'_>, path: TilePath, expected: &[u8]) -> Result<(), Halt> {
-    if expect(log, path).await? == expected {
+async fn compare(log: &ServedLog, path: TilePath, expected: &[u8]) -> Result<(), Halt> {
+    if implied(path, log.tile(path).await?)? == expected {
         Ok(())
     } else {
         Err(Halt::Wrong(format!("tile/{path} is not what the entries give")))

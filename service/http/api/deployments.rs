@@ -1,14 +1,14 @@
 //! Services, environments, what runs where, and deployments.
 
 use actix_web::get;
-use actix_web::web::{Data, Json, Path, Query};
+use actix_web::web::{Data, Json, Path};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::super::blocking;
 use super::super::problem::Problem;
 use super::log::TreeSize;
-use super::query::{invalid, name, optional_name, paging};
+use super::query::{Query, invalid, name, optional_name, paging};
 use crate::app::{App, DeploymentDetail, DeploymentFilter, DeploymentView, Page, StateView};
 use crate::domain::Instant;
 use crate::domain::deployment::Status;

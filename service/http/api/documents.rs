@@ -1,14 +1,14 @@
 //! Release notes and reports, as Markdown, as a page, or as the context they are made from.
 
 use actix_web::http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
-use actix_web::web::{Data, Query};
+use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, get};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::super::blocking;
 use super::super::problem::Problem;
-use super::query::{invalid, name, optional_name};
+use super::query::{Query, invalid, name, optional_name};
 use crate::app::{App, ComplianceQuery, Document, Format, NotesQuery};
 use crate::document::compliance::Period;
 use crate::document::parse_instant;

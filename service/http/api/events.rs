@@ -1,14 +1,14 @@
 //! `/v1/events`: taking signed events in, and showing them.
 
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION};
-use actix_web::web::{Data, Json, Path, Payload, Query};
+use actix_web::web::{Data, Json, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse, get, post};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::super::problem::Problem;
 use super::super::{blocking, body};
-use super::query::{invalid, paging};
+use super::query::{Query, invalid, paging};
 use crate::app::{Accepted, App, At, EventSummary, EventView, Page, ProofsError};
 use crate::domain::Instant;
 use crate::store::EventFilter;

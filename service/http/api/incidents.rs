@@ -1,14 +1,14 @@
 //! Incidents, each with the deployments that may have caused it.
 
 use actix_web::get;
-use actix_web::web::{Data, Json, Path, Query};
+use actix_web::web::{Data, Json, Path};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::super::blocking;
 use super::super::problem::Problem;
 use super::log::TreeSize;
-use super::query::{optional_name, paging};
+use super::query::{Query, optional_name, paging};
 use crate::app::{App, IncidentDetail, IncidentFilter, IncidentView, Page};
 
 /// Which incidents to list.

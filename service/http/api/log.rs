@@ -1,7 +1,7 @@
 //! The log for those who verify it: `/log/…` as C2SP tlog-tiles, `/v1/log/…` for single questions.
 
 use actix_web::http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
-use actix_web::web::{Data, Json, Path, Query};
+use actix_web::web::{Data, Json, Path};
 use actix_web::{HttpRequest, HttpResponse, get};
 use base64ct::{Base64, Encoding};
 use ledger::TilePath;
@@ -10,6 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::super::blocking;
 use super::super::problem::Problem;
+use super::query::Query;
 use crate::app::{App, LogError, QuorumState, WitnessStatus, Witnessing};
 use crate::domain::Instant;
 use crate::store::AlarmRow;

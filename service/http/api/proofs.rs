@@ -4,13 +4,14 @@
 //! answer under a wrong key would look like a fork.
 
 use actix_web::http::header::CACHE_CONTROL;
-use actix_web::web::{Data, Query};
+use actix_web::web::Data;
 use actix_web::{HttpResponse, get};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::super::blocking;
 use super::super::problem::Problem;
+use super::query::Query;
 use crate::app::App;
 
 /// Which entry in which tree.

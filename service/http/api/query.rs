@@ -1,6 +1,11 @@
-//! Query parameters that several lists share, read with an error that names the parameter.
+//! Query parameters, read with an error that names the parameter, and those that several lists share.
 
+use std::future::{Ready, ready};
 use std::str::FromStr;
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpRequest};
+use serde::de::DeserializeOwned;
 
 use super::super::problem::{Kind, Problem};
 use crate::app::Paging;
@@ -8,6 +13,49 @@ use crate::domain::id::NameError;
 
 /// Items of a page when nothing is said.
 const DEFAULT_LIMIT: u16 = 100;
+
+/// The query string of a request.
+pub struct Query<T>(T);
+
+impl<T> Query<T> {
+    /// What it says.
+    pub fn into_inner(self) -> T {
+        self.0
+    }
+}
+
+impl<T> std::ops::Deref for Query<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: DeserializeOwned> FromRequest for Query<T> {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _body: &mut Payload) -> Self::Future {
+        ready(read(request.query_string()).map(Self))
+    }
+}
+
+fn read<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
+    let pairs = serde_urlencoded::Deserializer::new(form_urlencoded::parse(query.as_bytes()));
+    serde_path_to_error::deserialize(pairs).map_err(|error| {
+        let parameter = error.path().to_string();
+        let error = error.into_inner().to_string();
+        // A parameter that is missing is named by what is said of it.
+        let missing = error
+            .strip_prefix("missing field `")
+            .and_then(|rest| rest.strip_suffix('`'));
+        match missing {
+            Some(parameter) => Problem::new(Kind::InvalidParameter, format!("{parameter} is missing")).at(parameter),
+            None => Problem::new(Kind::InvalidParameter, format!("{parameter}: {error}")).at(parameter),
+        }
+    })
+}
 
 /// Where a list begins, and how long a page is.
 pub fn paging(tree_size: Option<u64>, cursor: Option<&str>, limit: Option<u16>) -> Result<Paging, Problem> {

@@ -1,13 +1,13 @@
 //! `/v1/search`: what holds a commit, a digest, a version, an id, or the beginning of one.
 
 use actix_web::get;
-use actix_web::web::{Data, Json, Query};
+use actix_web::web::{Data, Json};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::super::blocking;
 use super::super::problem::Problem;
-use super::query::invalid;
+use super::query::{Query, invalid};
 use crate::app::{App, Found, Page};
 
 /// Shortest text that is searched for: a shorter one would find everything.

@@ -108,6 +108,15 @@ impl Service {
     }
 
     fn launch(program: &[&str], subcommand: &str, data: &Path, arguments: &[&str]) -> Result<Self, String> {
+        let launched = Self::launch_once(program, subcommand, data, arguments);
+        match launched {
+            // Somebody else took the port between our look and its start; nothing was set up yet.
+            Err(said) if said.contains("cannot listen on") => Self::launch_once(program, subcommand, data, arguments),
+            launched => launched,
+        }
+    }
+
+    fn launch_once(program: &[&str], subcommand: &str, data: &Path, arguments: &[&str]) -> Result<Self, String> {
         // Free now; the service says so if somebody else takes it first.
         let address: SocketAddr = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let listen = address.to_string();

@@ -149,7 +149,11 @@ impl TestDatabase {
                     postgres(&url, &hold).unwrap();
                 });
                 // Connecting takes a moment; the lock must be there first.
-                std::thread::sleep(Duration::from_millis(300));
+                super::eventually("the head is locked", || {
+                    let asleep = "SELECT count(*)::text AS value FROM pg_stat_activity \
+                                  WHERE datname = current_database() AND wait_event = 'PgSleep'";
+                    self.texts(asleep) == ["1"]
+                });
                 holding
             }
         }
