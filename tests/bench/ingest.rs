@@ -94,7 +94,7 @@ pub fn run(options: &Options) {
             server.peak_mib()
         );
     }
-    let aim = AIM[usize::from(options.storage.postgres)];
+    let aim = AIM[usize::from(options.storage.is_postgres())];
     println!("\nratio    {:>7.2}  aim {aim:.2}", service_best.0 / bare_best.0);
     let (connections, aim) = AIM_P99;
     if let Some(point) = points.iter().find(|point| point.connections == connections) {

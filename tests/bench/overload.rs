@@ -98,13 +98,14 @@ fn tell(peak: &Measured, overload: &Measured, options: &Options) {
         percentile_ms(&overload.late_us, 50),
         percentile_ms(&overload.late_us, 99)
     );
-    let [refusal_p50, refusal_p99] = [50, 99].map(|percent| percentile_ms(&overload.refused_us, percent));
-    println!(
-        "  sent late by {:.1} ms at the median, {:.1} ms at the 99th percentile",
-        percentile_ms(&overload.late_us, 50),
-        percentile_ms(&overload.late_us, 99)
-    );
-    println!("  refusals      {refusal_p50:>6.1} ms p50, {refusal_p99:.1} ms p99, aim under {AIM_REFUSAL} ms");
+    if overload.refused_us.is_empty() {
+        println!("  refusals      none: whatever was not recorded waited");
+    } else {
+        let [p50, p99] = [50, 99].map(|percent| percentile_ms(&overload.refused_us, percent));
+        println!("  refusals      {p50:>6.1} ms p50, {p99:.1} ms p99, aim under {AIM_REFUSAL} ms");
+    }
+    let [p50, p99] = [50, 99].map(|percent| overload.accepted_ms(percent));
+    println!("  records       {p50:>6.1} ms p50, {p99:.1} ms p99");
     println!(
         "  goodput       {:>6.2} of the peak, aim {AIM:.2}",
         accepted / peak.rate()

@@ -24,10 +24,15 @@ pub struct Storage {
     database: Option<String>,
     /// Start a PostgreSQL for this run, with fsync, and count its processor time too
     #[arg(long)]
-    pub postgres: bool,
+    postgres: bool,
 }
 
 impl Storage {
+    /// Whether it is PostgreSQL, which somebody may have started for the purpose.
+    pub fn is_postgres(&self) -> bool {
+        self.postgres || self.database.as_ref().is_some_and(|url| !url.starts_with("sqlite:"))
+    }
+
     /// SQLite in a temporary directory.
     pub fn sqlite() -> Self {
         Self {

@@ -116,21 +116,15 @@ fn fill_up(directory: &std::path::Path, producers: &[Producer], entries: usize) 
 fn prove(server: &Server, size: u64, count: usize) {
     let index = |number: usize| (number as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) % size;
     let alive = latencies(server, count, |_| "/healthz".to_owned());
-    let kinds: [(&str, Box<dyn Fn(usize) -> String>); 2] = [
-        (
-            "/v1/log/entries/{index}/proof",
-            Box::new(|number| format!("/v1/log/entries/{}/proof", index(number))),
-        ),
-        (
-            "/v1/log/proof/inclusion",
-            Box::new(|number| format!("/v1/log/proof/inclusion?index={}&tree_size={size}", index(number))),
-        ),
-    ];
     println!("one after the other                 p50 ms  p99 ms  less /healthz p50 ms  (aim {AIM_PROOF})");
     let [alive_p50, alive_p99] = [50, 99].map(|percent| percentile_ms(&alive, percent));
     println!("{:<34}  {alive_p50:>6.2}  {alive_p99:>6.2}", "/healthz");
-    for (name, path) in kinds {
-        let proofs = latencies(server, count, path);
+    let proof = |number: usize| format!("/v1/log/entries/{}/proof", index(number));
+    let inclusion = |number: usize| format!("/v1/log/proof/inclusion?index={}&tree_size={size}", index(number));
+    for (name, proofs) in [
+        ("/v1/log/entries/{index}/proof", latencies(server, count, proof)),
+        ("/v1/log/proof/inclusion", latencies(server, count, inclusion)),
+    ] {
         let [p50, p99] = [50, 99].map(|percent| percentile_ms(&proofs, percent));
         println!("{name:<34}  {p50:>6.2}  {p99:>6.2}  {:>20.2}", p50 - alive_p50);
     }
