@@ -156,7 +156,7 @@ class Rights:
         name, first, end = producer["name"], producer.get("valid_from"), producer.get("valid_until")
         demand(not producer["revoked"] and (not first or first <= moment) and (not end or moment < end),
                f"the key of {name} was not valid here")
-        demand(not self.listed or self.listed.get(key_id, (0,))[0] == name, f"the key {key_id}, here {name}, is not in your list so")
+        demand(not self.listed or self.listed.get(key_id, (0,))[0] == name, f"{name} is not in your list with this key")
         return producer
     def admit(self, index, time, signers, signatures, signed, event):
         """Demands that all signatures are by keys that were valid here, and that one of them might say this."""
