@@ -28,10 +28,10 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// wait for the lock give up. No statement of ours takes long.
 ///
 /// All that a writer reads it finds by a key. Of tables that have just grown there are no statistics, and the planner would
-/// rather read the whole of them; it may not.
+/// rather read the whole of them; it may not. What that leaves it looks dear to it, and is no reason to compile a query.
 const WRITER_SETTINGS: &str = "SET idle_in_transaction_session_timeout = '5s'; SET lock_timeout = '15s'; SET statement_timeout = '30s'; \
      SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3; \
-     SET enable_seqscan = off; SET enable_bitmapscan = off";
+     SET enable_seqscan = off; SET enable_bitmapscan = off; SET jit = off";
 
 /// Where the database is, by URL scheme.
 #[derive(Debug, Clone)]
