@@ -7,12 +7,12 @@
 mod append;
 pub mod batch;
 mod continuity;
+mod gate;
 mod readiness;
 mod runs;
 mod state;
 mod writer;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::JoinHandle;
@@ -29,7 +29,10 @@ use crate::domain::{Event, ProducerName};
 use crate::guard::Guard;
 use crate::store::{Database, EnvelopeRow, EventRow, ReferenceRow, StoreError};
 
+pub use gate::UnderWay;
 pub use readiness::{Readiness, Trouble};
+
+use gate::Gate;
 
 /// A record that is fit to enter the log.
 pub struct Record {
@@ -185,23 +188,11 @@ pub struct Settings {
     pub disk: Disk,
 }
 
-/// Records that may be under way at once, each the only one of its request.
-const MOST_UNDER_WAY: usize = 512;
-
-/// One of the records under way, until it is dropped.
-pub struct UnderWay(Arc<AtomicUsize>);
-
-impl Drop for UnderWay {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 /// The way to the writer. Cheap to clone; the writer stops when the last one is dropped.
 #[derive(Clone)]
 pub struct Sequencer {
     queue: SyncSender<Submission>,
-    under_way: Arc<AtomicUsize>,
+    gate: Gate,
     keys: Keys,
     readiness: Readiness,
 }
@@ -220,22 +211,16 @@ impl Sequencer {
             .map_err(|error| StoreError::Open(error.to_string()))?;
         let sequencer = Self {
             queue,
-            under_way: Arc::default(),
+            gate: Gate::default(),
             keys,
             readiness,
         };
         Ok((sequencer, thread))
     }
 
-    /// Begins with a record, if no more are begun than can be ended soon. Asked before the work on a record, so that under
-    /// too much load what is refused costs next to nothing and what is taken in does not wait for long.
+    /// Begins with a record, if no more are begun than can be ended soon.
     pub fn begin(&self) -> Result<UnderWay, SubmitError> {
-        let under_way = UnderWay(self.under_way.clone());
-        if self.under_way.fetch_add(1, Ordering::Relaxed) < MOST_UNDER_WAY {
-            Ok(under_way)
-        } else {
-            Err(SubmitError::Busy)
-        }
+        self.gate.enter().ok_or(SubmitError::Busy)
     }
 
     /// Hands a record to the writer and waits until it is durable.
