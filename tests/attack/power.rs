@@ -90,16 +90,17 @@ pub fn power_cuts(machine: &Machine, mut site: Site, cuts: u64, random: &mut Ran
     if !site.up() {
         return site.close();
     }
-    let load = site.load(SENDERS);
     let mut tally = Tally::default();
     for number in 0..cuts {
+        // The disk is small: nothing is sent while a copy is looked at, however long that takes.
+        let load = site.load(SENDERS);
         load.wait_for(random.between(5..40));
         std::thread::sleep(Duration::from_micros(random.between(0..20_000)));
         // Promises first: each of them was made before the cut.
         let journal = site.journal.bytes();
-        let Some((mount, image)) = machine.cut(number) else {
-            break;
-        };
+        let cut = machine.cut(number);
+        load.stop();
+        let Some((mount, image)) = cut else { break };
         let copy = site.copied(
             TestDatabase::at(&mount.path.join("log.db")),
             mount.path.join("data"),
@@ -112,7 +113,6 @@ pub fn power_cuts(machine: &Machine, mut site: Site, cuts: u64, random: &mut Ran
             break;
         }
     }
-    load.stop();
     let whole = site.close();
     tally.findings.extend(whole.findings);
     tally.starts += whole.starts;

@@ -44,15 +44,12 @@ impl<T: DeserializeOwned> FromRequest for Query<T> {
 fn read<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
     let pairs = serde_urlencoded::Deserializer::new(form_urlencoded::parse(query.as_bytes()));
     serde_path_to_error::deserialize(pairs).map_err(|error| {
-        let parameter = error.path().to_string();
+        let path = error.path().to_string();
         let error = error.into_inner().to_string();
-        // A parameter that is missing is named by what is said of it.
-        let missing = error
-            .strip_prefix("missing field `")
-            .and_then(|rest| rest.strip_suffix('`'));
-        match missing {
-            Some(parameter) => Problem::new(Kind::InvalidParameter, format!("{parameter} is missing")).at(parameter),
-            None => Problem::new(Kind::InvalidParameter, format!("{parameter}: {error}")).at(parameter),
+        // One that is missing, or there twice, has no value to stand at; then the error quotes its name.
+        match error.split('`').nth(1).filter(|_| path == ".") {
+            Some(parameter) => Problem::new(Kind::InvalidParameter, error.clone()).at(parameter),
+            None => Problem::new(Kind::InvalidParameter, format!("{path}: {error}")).at(path),
         }
     })
 }

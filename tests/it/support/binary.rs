@@ -7,6 +7,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use tempfile::NamedTempFile;
 
 use super::http::Client;
 
@@ -87,6 +88,8 @@ pub struct Service {
     pub client: Client,
     pub data: PathBuf,
     child: Child,
+    /// What it says on standard error.
+    log: NamedTempFile,
 }
 
 impl Service {
@@ -120,7 +123,7 @@ impl Service {
         // Free now; the service says so if somebody else takes it first.
         let address: SocketAddr = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let listen = address.to_string();
-        let log = tempfile::NamedTempFile::new().unwrap();
+        let log = NamedTempFile::new().unwrap();
         let child = command_of(
             program,
             &[subcommand, "--data", data.to_str().unwrap(), "--listen", &listen],
@@ -134,12 +137,13 @@ impl Service {
             client: Client { address, token: None },
             data: data.to_owned(),
             child,
+            log,
         };
         let deadline = Instant::now() + Duration::from_secs(120);
         while !service.answers() {
             let ended = service.child.try_wait().unwrap();
             if ended.is_some() || Instant::now() > deadline {
-                let said = std::fs::read_to_string(log.path()).unwrap();
+                let said = std::fs::read_to_string(service.log.path()).unwrap();
                 return Err(format!("it does not serve ({ended:?}): {said}"));
             }
             std::thread::sleep(Duration::from_millis(20));
@@ -206,10 +210,17 @@ impl Service {
 
 impl Drop for Service {
     fn drop(&mut self) {
-        // It may have ended already.
-        if self.child.try_wait().unwrap().is_none() {
-            self.child.kill().unwrap();
-            self.child.wait().unwrap();
+        match self.child.try_wait().unwrap() {
+            None => {
+                self.child.kill().unwrap();
+                self.child.wait().unwrap();
+            }
+            Some(status) if status.success() => {}
+            // Nobody looks at this but after a test that failed.
+            Some(status) => {
+                let said = std::fs::read_to_string(self.log.path()).unwrap_or_default();
+                println!("the service of {} ended with {status}: {said}", self.data.display());
+            }
         }
     }
 }
