@@ -1,27 +1,35 @@
-//! Which deployments may have caused an incident: candidates with a score and the reasons for it.
+//! Which deployments may have caused an incident: candidates with a score, a share and the reasons for them.
 //!
-//! Pure, over folded facts. A score says how strong the evidence is, not how likely the cause; only an explicit
-//! reference is more than a suggestion, and "no deployment" is an answer.
+//! Pure, over folded facts. A score says how strong the evidence is, a share how far it beats the other explanations, the one
+//! that no deployment caused the incident among them. Only an explicit reference or a person's decision is more than a
+//! suggestion, and nothing that is computed here ever overrules a person.
 
 mod rules;
+mod state;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 
 use self::rules::Case;
+use self::state::Verdicts;
+use crate::domain::dependency::Dependencies;
 use crate::domain::deployment::Deployment;
+use crate::domain::facts::Facts;
 use crate::domain::history::Timeline;
-use crate::domain::incident::Incident;
+use crate::domain::incident::{BeganBy, Incident};
 use crate::domain::instant::Instant;
-use crate::domain::{DeploymentId, EnvironmentName, ServiceName};
+use crate::domain::link::Decided;
+use crate::domain::{DeploymentId, EnvironmentName, IncidentId, ServiceName};
 
 /// Names the rules below; any change to them changes it.
-pub const ALGORITHM: &str = "tiers-1";
+pub const ALGORITHM: &str = "tiers-2";
 /// How far clocks may disagree: a deployment that started this much after the incident may still have caused it.
 pub const SKEW_MS: i64 = 5 * MINUTE_MS;
 /// How long after its start a deployment is still looked at.
 pub const WINDOW_MS: i64 = 7 * 24 * HOUR_MS;
+/// The same for a deployment of something that the service depends on.
+pub const DEPENDENCY_WINDOW_MS: i64 = 72 * HOUR_MS;
 /// Time after which closeness in time counts half.
 pub const HALF_LIFE_MS: i64 = 4 * HOUR_MS;
 /// Candidates below this score are not shown.
@@ -30,6 +38,11 @@ pub const MIN_SCORE: f64 = 0.10;
 pub const MAX_CANDIDATES: usize = 5;
 /// A change set of this many commits is large.
 pub const LARGE_CHANGE_SET: usize = 50;
+
+/// How many deployments are taken to fail, before anything is known: weighs candidates against each other and against none.
+pub const FAIL_RATE: f64 = 0.08;
+/// Incidents of a service that no deployment causes, for each hour, before anything is known.
+pub const BACKGROUND_PER_HOUR: f64 = 0.05 / 24.0;
 
 const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
@@ -41,10 +54,14 @@ pub struct Correlation {
     pub algorithm: &'static str,
     /// The time that the incident is taken to have begun at.
     pub began_at: Instant,
-    /// Candidates, the strongest first.
+    /// What that time rests on.
+    pub began_by: BeganBy,
+    /// Candidates: those that somebody spoke of first, then the strongest first.
     pub candidates: Vec<Candidate>,
     /// Whether no deployment is a candidate.
     pub no_candidate: bool,
+    /// The explanation that no deployment caused it.
+    pub no_deployment: NoDeployment,
     /// Deployments that say they repair this incident, by [`Deployment::index`].
     pub remediated_by: Vec<u64>,
 }
@@ -56,22 +73,83 @@ pub struct Candidate {
     pub deployment: DeploymentId,
     /// [`Deployment::index`] of it.
     pub index: u64,
-    /// How strong the evidence is, from 0 to 1, rounded to two places.
+    /// How strong the evidence is, from 0 to 1, rounded to two places; 0 where the rules see none.
     pub score: f64,
+    /// How far it beats the other explanations, from 0 to 1, rounded to two places; all of them together make 1.
+    pub share: f64,
     /// What the score rests on.
     pub reasons: Vec<Reason>,
-    /// Whether somebody said so, or only the rules.
+    /// How the link is known.
     pub state: LinkState,
+    /// The newest decision about it.
+    pub decided: Option<Decided>,
 }
 
-/// How a link between an incident and a deployment is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+/// The explanation that no deployment caused an incident.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct NoDeployment {
+    /// As of a candidate.
+    pub share: f64,
+    /// The decision that says so.
+    pub decided: Option<Decided>,
+}
+
+/// How a link between an incident and a deployment is known, and whether it counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LinkState {
     /// An event names it.
     Explicit,
-    /// The rules suggest it.
+    /// The rules suggest it, and nobody has looked at it yet.
     Suggested,
+    /// A person says that it is so.
+    Confirmed,
+    /// A person says that it is not so.
+    Rejected,
+    /// An event names it, and a person doubts it.
+    Disputed,
+    /// The rules suggest it, but the cause of the incident is settled otherwise.
+    Superseded,
+}
+
+impl LinkState {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Explicit,
+        Self::Suggested,
+        Self::Confirmed,
+        Self::Rejected,
+        Self::Disputed,
+        Self::Superseded,
+    ];
+
+    /// The word used in JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Explicit => "explicit",
+            Self::Suggested => "suggested",
+            Self::Confirmed => "confirmed",
+            Self::Rejected => "rejected",
+            Self::Disputed => "disputed",
+            Self::Superseded => "superseded",
+        }
+    }
+
+    /// Whether it is of no more interest: a person said no, or the cause is another one.
+    pub const fn is_dismissed(self) -> bool {
+        match self {
+            Self::Rejected | Self::Superseded => true,
+            Self::Explicit | Self::Suggested | Self::Confirmed | Self::Disputed => false,
+        }
+    }
+
+    /// Whether somebody stands for it: only then it counts as a cause.
+    pub const fn is_established(self) -> bool {
+        match self {
+            Self::Explicit | Self::Confirmed => true,
+            Self::Suggested | Self::Rejected | Self::Disputed | Self::Superseded => false,
+        }
+    }
 }
 
 /// Why a deployment is a candidate, or why its score is what it is.
@@ -90,6 +168,10 @@ pub enum Reason {
     SameServiceRecent,
     /// It ran on the same service and environment just before the live one.
     PreviousOnService,
+    /// It was live on something that the service depends on.
+    DependencyRecent,
+    /// A reviewer named it; the rules see no evidence.
+    NamedByReviewer,
     /// It was rolled back, and the incident ended soon after.
     RolledBackAfter,
     /// It was taken out by the same rollback as an earlier candidate.
@@ -100,6 +182,8 @@ pub enum Reason {
     LargeChangeSet,
     /// The incident is said to have an outside cause.
     ExternalCause,
+    /// Another incident was open on the service already.
+    OtherIncidentOpen,
 }
 
 impl Reason {
@@ -112,12 +196,20 @@ impl Reason {
             Self::VersionMatch => "version_match",
             Self::SameServiceRecent => "same_service_recent",
             Self::PreviousOnService => "previous_on_service",
+            Self::DependencyRecent => "dependency_recent",
+            Self::NamedByReviewer => "named_by_reviewer",
             Self::RolledBackAfter => "rolled_back_after",
             Self::AlsoRemoved => "also_removed",
             Self::EmergencyChange => "emergency_change",
             Self::LargeChangeSet => "large_change_set",
             Self::ExternalCause => "external_cause",
+            Self::OtherIncidentOpen => "other_incident_open",
         }
+    }
+
+    /// Whether an event names the deployment as the cause.
+    pub const fn is_explicit(self) -> bool {
+        matches!(self, Self::ExplicitIncidentRef | Self::ExplicitRemediation)
     }
 
     /// The reason in plain words.
@@ -129,56 +221,114 @@ impl Reason {
             Self::VersionMatch => "the incident names this version",
             Self::SameServiceRecent => "live on the same service and environment",
             Self::PreviousOnService => "ran on the same service just before",
+            Self::DependencyRecent => "live on something that the service depends on",
+            Self::NamedByReviewer => "named by a reviewer",
             Self::RolledBackAfter => "rolled back shortly before the incident ended",
             Self::AlsoRemoved => "taken out by the same rollback",
             Self::EmergencyChange => "an emergency change",
             Self::LargeChangeSet => "a large change set",
             Self::ExternalCause => "the incident is said to have an outside cause",
+            Self::OtherIncidentOpen => "another incident was open on the service already",
         }
     }
 }
 
-/// The candidates for an incident among deployments of any services and environments.
-pub fn candidates(incident: &Incident, deployments: &[Deployment]) -> Correlation {
-    Correlator::new(deployments).candidates(incident)
+/// What the rules look at.
+#[derive(Debug, Clone, Copy)]
+pub struct Evidence<'a> {
+    /// Deployments of any services and environments.
+    pub deployments: &'a [Deployment],
+    /// Incidents of any services and environments.
+    pub incidents: &'a [Incident],
+    /// What people decided.
+    pub decisions: &'a [Decided],
+    /// What services need.
+    pub dependencies: &'a Dependencies,
 }
 
-/// Finds candidates for many incidents among the same deployments.
+impl<'a> From<&'a Facts> for Evidence<'a> {
+    fn from(facts: &'a Facts) -> Self {
+        Self {
+            deployments: &facts.deployments,
+            incidents: &facts.incidents,
+            decisions: &facts.decisions,
+            dependencies: &facts.dependencies,
+        }
+    }
+}
+
+/// Finds candidates for many incidents among the same evidence.
 pub struct Correlator<'a> {
-    deployments: &'a [Deployment],
+    evidence: Evidence<'a>,
     timelines: HashMap<(&'a ServiceName, &'a EnvironmentName), Timeline<'a>>,
     remediating: Vec<&'a Deployment>,
     withdrawing: Vec<&'a Deployment>,
+    verdicts: HashMap<&'a IncidentId, Verdicts<'a>>,
 }
 
 impl<'a> Correlator<'a> {
-    /// Among deployments of any services and environments.
-    pub fn new(deployments: &'a [Deployment]) -> Self {
+    /// Among this evidence.
+    pub fn new(evidence: impl Into<Evidence<'a>>) -> Self {
+        let evidence = evidence.into();
+        let deployments = evidence.deployments;
+        let mut verdicts: HashMap<_, Verdicts<'_>> = HashMap::new();
+        for decided in evidence.decisions {
+            verdicts.entry(&decided.incident).or_default().add(decided);
+        }
         Self {
-            deployments,
+            evidence,
             timelines: Timeline::by_place(deployments),
             remediating: deployments.iter().filter(|d| d.remediates.is_some()).collect(),
             withdrawing: deployments
                 .iter()
                 .filter(|d| !d.lineage.withdraws.is_empty() && d.succeeded())
                 .collect(),
+            verdicts,
         }
     }
 
     /// The candidates for an incident.
     pub fn candidates(&self, incident: &Incident) -> Correlation {
+        let none = Verdicts::default();
+        let verdicts = self.verdicts.get(&incident.id).unwrap_or(&none);
         let case = Case::new(self, incident);
-        let mut found: Vec<Candidate> = self.deployments.iter().filter_map(|d| case.candidate(d)).collect();
-        found.retain(|c| c.score >= MIN_SCORE);
-        found.sort_by(|a, b| b.score.total_cmp(&a.score).then(b.index.cmp(&a.index)));
-        found.truncate(MAX_CANDIDATES);
+        let mut found: Vec<_> = self
+            .evidence
+            .deployments
+            .iter()
+            .filter_map(|d| case.clue(d, verdicts.on(d.index).is_some()))
+            .collect();
+        found.sort_by(|a, b| {
+            b.score
+                .total_cmp(&a.score)
+                .then(b.deployment.index.cmp(&a.deployment.index))
+        });
+        // What somebody spoke of is always shown; the rules may add to it.
+        let mut room = MAX_CANDIDATES;
+        found.retain(|clue| {
+            let spoken = clue.explicit || verdicts.on(clue.deployment.index).is_some();
+            let shown = spoken || (clue.score >= MIN_SCORE && room > 0);
+            room -= usize::from(shown && room > 0);
+            shown
+        });
+        let (candidates, no_deployment) = verdicts.judge(found);
+        let (began_at, began_by) = incident.began();
         Correlation {
             algorithm: ALGORITHM,
-            began_at: case.began_at,
-            no_candidate: found.is_empty(),
-            candidates: found,
+            began_at,
+            began_by,
+            no_candidate: candidates.is_empty(),
+            candidates,
+            no_deployment,
             remediated_by: case.fixes.iter().map(|d| d.index).collect(),
         }
+    }
+
+    /// Steps to each service that the incident's service needed when it began.
+    fn dependencies(&self, incident: &Incident) -> BTreeMap<ServiceName, u32> {
+        let (at, _) = incident.began();
+        let service = incident.service.as_ref();
+        service.map_or_else(BTreeMap::new, |service| self.evidence.dependencies.of(service, at))
     }
 }
 

@@ -203,12 +203,12 @@ impl App {
     }
 
     /// The source of events that the service itself asserts.
-    fn source(&self) -> String {
+    pub(super) fn source(&self) -> String {
         format!("/shipslog/{}", self.service.origin)
     }
 
     /// A new event id: a UUIDv7, so that ids are in the order of time.
-    fn new_id(&self, now: Instant) -> Result<String, EntropyError> {
+    pub(super) fn new_id(&self, now: Instant) -> Result<String, EntropyError> {
         let random = self.entropy.bytes()?;
         let mut tail = [0; 10];
         tail.copy_from_slice(&random[..10]);

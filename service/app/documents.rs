@@ -7,7 +7,8 @@ use ledger::sha256;
 use serde::Serialize;
 
 use super::App;
-use super::deployments::{DEPLOYMENT_SUBJECTS, INCIDENT_SUBJECTS, evidence_indexes};
+use super::deployments::{DEPLOYMENT_SUBJECTS, evidence_indexes};
+use super::links::{correlation_indexes, dependency_indexes};
 use super::log::{LogError, root};
 use super::read::{ReadError, tree_size};
 use crate::check::Parameters;
@@ -172,12 +173,11 @@ impl App {
                 .collect();
             let mut indexes: BTreeSet<i64> = deployment_rows.iter().map(|row| row.idx).collect();
             indexes.extend(evidence_indexes(tx, &here, size)?);
-            for rows in [
-                tx.events(&of(INCIDENT_SUBJECTS, None, Some(environment)), size, i64::MAX)?,
-                tx.events(&of(ENVIRONMENT_SUBJECTS, None, None), size, i64::MAX)?,
-            ] {
-                indexes.extend(rows.iter().map(|row| row.idx));
-            }
+            let related = correlation_indexes(tx, Some(environment), size)?;
+            indexes.extend(dependency_indexes(tx, &related, size)?);
+            indexes.extend(related);
+            let environments = tx.events(&of(ENVIRONMENT_SUBJECTS, None, None), size, i64::MAX)?;
+            indexes.extend(environments.iter().map(|row| row.idx));
             Ok((ledger, Facts::fold(&tx.recorded(&indexes)?)))
         })
     }

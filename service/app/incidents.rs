@@ -4,9 +4,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::App;
-use super::deployments::{deployments, incidents};
+use super::deployments::incidents;
+use super::links::correlation_facts;
 use super::read::{MAX_PAGE, Page, Paging, ReadError, start, tree_size};
-use crate::correlate::{self, Correlation};
+use crate::correlate::{Correlation, Correlator};
 use crate::domain::incident::{self, Incident};
 use crate::domain::reference::ReferenceKind;
 use crate::domain::{EnvironmentName, Instant, ServiceName};
@@ -82,10 +83,9 @@ impl App {
                 }
                 .to_string()
             });
-            let items = all
-                .iter()
-                .map(|found| view(tx, found, tree_size))
-                .collect::<Result<_, _>>()?;
+            let facts = correlation_facts(tx, filter.environment.as_ref(), tree_size)?;
+            let correlator = Correlator::new(&facts);
+            let items = all.iter().map(|found| view(found, &correlator)).collect();
             Ok(Page { tree_size, items, next })
         })
     }
@@ -94,28 +94,32 @@ impl App {
     pub fn incident(&self, id: &str, asked: Option<u64>) -> Result<IncidentDetail, ReadError> {
         self.database.read(|tx| {
             let tree_size = tree_size(tx, asked)?;
-            let indexes = tx
-                .referring(id, &[ReferenceKind::Incident.as_str()], tree_size)?
-                .into_iter()
-                .collect();
-            let found = incident::fold(&tx.recorded(&indexes)?)
-                .into_iter()
-                .find(|found| found.id.as_str() == id);
-            let found = found.ok_or_else(|| ReadError::NotFound {
-                what: "incident",
-                name: id.to_owned(),
-            })?;
+            let found = found(tx, id, tree_size)?;
+            let facts = correlation_facts(tx, found.environment.as_ref(), tree_size)?;
             Ok(IncidentDetail {
                 tree_size,
-                incident: view(tx, &found, tree_size)?,
+                incident: view(&found, &Correlator::new(&facts)),
             })
         })
     }
 }
 
-fn view(tx: &mut ReadTx<'_>, found: &Incident, tree_size: u64) -> Result<IncidentView, ReadError> {
-    let deployments = deployments(tx, None, found.environment.as_ref(), tree_size)?;
-    Ok(IncidentView {
+/// The incident with this id.
+pub(super) fn found(tx: &mut ReadTx<'_>, id: &str, tree_size: u64) -> Result<Incident, ReadError> {
+    let indexes = tx.referring(id, &[ReferenceKind::Incident.as_str()], tree_size)?;
+    let records = tx.recorded(&indexes.into_iter().collect())?;
+    let found = incident::fold(&records)
+        .into_iter()
+        .find(|found| found.id.as_str() == id);
+    found.ok_or_else(|| ReadError::NotFound {
+        what: "incident",
+        name: id.to_owned(),
+    })
+}
+
+/// An incident with its candidates.
+pub(super) fn view(found: &Incident, correlator: &Correlator<'_>) -> IncidentView {
+    IncidentView {
         id: found.id.to_string(),
         index: found.index,
         indexes: found.indexes(),
@@ -127,6 +131,6 @@ fn view(tx: &mut ReadTx<'_>, found: &Incident, tree_size: u64) -> Result<Inciden
         began_at: found.began().0,
         resolved_at: found.resolved().map(|statement| statement.occurred_at),
         open: found.open(),
-        correlation: correlate::candidates(found, &deployments),
-    })
+        correlation: correlator.candidates(found),
+    }
 }

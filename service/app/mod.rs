@@ -9,6 +9,7 @@ mod fsck;
 mod github;
 mod identity;
 mod incidents;
+mod links;
 mod log;
 mod proof;
 mod quorum;
@@ -31,6 +32,7 @@ use crate::store::{Database, LogRow, StoreError};
 
 use identity::IdentityKey;
 
+pub use crate::correlate::LinkState;
 pub use administration::{AdministrationError, NewProducer};
 pub use deployments::{DeploymentDetail, DeploymentFilter, DeploymentView, RunningView, StateView};
 pub use documents::{ComplianceQuery, Document, DocumentsError, Format, NotesQuery};
@@ -39,6 +41,7 @@ pub use events::{ErasedBy, EventSummary, EventView, Found};
 pub use fsck::{Progress, fsck};
 pub use github::HookError;
 pub use incidents::{IncidentDetail, IncidentFilter, IncidentView};
+pub use links::{DecisionError, DecisionMade, LinkFilter, LinkView, NewDecision};
 pub use log::{LogError, LogSummary, TileBody};
 pub use proof::{At, ConsistencyProof, InclusionProof, ProofsError};
 pub use quorum::{QuorumState, ServedCheckpoint, WitnessPolicy, WitnessStatus, Witnessing, cosigned_ms};

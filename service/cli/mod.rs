@@ -16,6 +16,7 @@ mod fsck;
 mod git;
 mod guard;
 mod keys;
+mod link;
 mod monitor;
 mod openapi;
 mod output;
@@ -89,6 +90,9 @@ enum Command {
     /// Reports over a period
     #[command(subcommand)]
     Report(document::Report),
+    /// Which deployments caused which incidents: what the rules suggest, what people decide
+    #[command(subcommand)]
+    Link(link::Command),
     /// What runs where, now or at a time
     State(state::State),
     /// Find records by commit, digest, version or the beginning of an id
@@ -191,6 +195,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Send(send) => send.run(&context),
         Command::Notes(notes) => notes.run(&context),
         Command::Report(report) => report.run(&context),
+        Command::Link(command) => command.run(&context),
         Command::State(state) => state.run(&context),
         Command::Search(search) => search.run(&context),
         Command::Erase(erase) => erase.run(&context),

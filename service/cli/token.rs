@@ -40,6 +40,8 @@ pub struct Add {
 enum Role {
     /// Reads everything: managers, auditors
     Reader,
+    /// Reads everything, and decides about links between incidents and deployments
+    Reviewer,
     /// Reads everything, registers producers and issues tokens
     Admin,
 }
@@ -83,6 +85,7 @@ impl Add {
         let client = Client::new(self.client, context)?;
         let role = match self.role {
             Role::Reader => "reader",
+            Role::Reviewer => "reviewer",
             Role::Admin => "admin",
         };
         let answer = block_on(client.post("/v1/tokens", &json!({ "name": self.name, "role": role })))?;

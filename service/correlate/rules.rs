@@ -1,6 +1,12 @@
 //! The rules by which a deployment becomes a candidate, tier by tier.
 
-use super::{Candidate, Correlator, HALF_LIFE_MS, LARGE_CHANGE_SET, LinkState, MINUTE_MS, Reason, SKEW_MS, WINDOW_MS};
+use std::collections::BTreeMap;
+
+use super::{
+    Correlator, DEPENDENCY_WINDOW_MS, FAIL_RATE, HALF_LIFE_MS, HOUR_MS, LARGE_CHANGE_SET, MINUTE_MS, Reason, SKEW_MS,
+    WINDOW_MS,
+};
+use crate::domain::ServiceName;
 use crate::domain::deployment::{Deployment, Effect};
 use crate::domain::extension::{CauseClass, DeploymentKind};
 use crate::domain::history::Timeline;
@@ -12,6 +18,8 @@ const ARTIFACT_MATCH: f64 = 0.95;
 const VERSION_MATCH: f64 = 0.90;
 const SAME_SERVICE: f64 = 0.80;
 const PREVIOUS_ON_SERVICE: f64 = 0.40;
+/// For each step to the service that was deployed.
+const DEPENDENCY_STEP: f64 = 0.35;
 /// However much circumstances add, a suggestion stays below an explicit reference.
 const MAX_SUGGESTED: f64 = 0.95;
 /// A rollback followed by the end of the incident within this time speaks for what was rolled back.
@@ -27,6 +35,21 @@ pub(super) struct Case<'c, 'a> {
     pub(super) fixes: Vec<&'a Deployment>,
     /// The success just before the newest one that was live on its place.
     previous: Option<u64>,
+    /// Steps to each service that the hurt one needed.
+    needed: BTreeMap<ServiceName, u32>,
+    /// Whether another incident was open on its service already.
+    other_open: bool,
+}
+
+/// What speaks for one deployment.
+pub(super) struct Clue<'a> {
+    pub(super) deployment: &'a Deployment,
+    /// Whether an event names it.
+    pub(super) explicit: bool,
+    pub(super) score: f64,
+    pub(super) reasons: Vec<Reason>,
+    /// How often such a deployment causes such an incident, for each hour: to be compared with other explanations.
+    pub(super) weight: f64,
 }
 
 impl<'c, 'a> Case<'c, 'a> {
@@ -35,31 +58,41 @@ impl<'c, 'a> Case<'c, 'a> {
         let fixes = all.remediating.iter().copied();
         let place = incident.service.as_ref().zip(incident.environment.as_ref());
         let timeline = place.and_then(|place| all.timelines.get(&place));
+        let open_before = |other: &&Incident| {
+            let over = other.resolved().map(|end| end.occurred_at);
+            other.id != incident.id
+                && other.service.is_some()
+                && (&other.service, &other.environment) == (&incident.service, &incident.environment)
+                && other.began().0 < began_at
+                && over.is_none_or(|end| end > began_at)
+        };
         Self {
             all,
             incident,
             began_at,
             fixes: fixes.filter(|d| repairs(d, incident)).collect(),
             previous: timeline.and_then(|timeline| previous(timeline, began_at)),
+            needed: all.dependencies(incident),
+            other_open: all.evidence.incidents.iter().any(|other| open_before(&other)),
         }
     }
 
-    /// The deployment as a candidate, if it is one.
-    pub(super) fn candidate(&self, deployment: &Deployment) -> Option<Candidate> {
-        let (score, reasons, state) = match self.explicit_reason(deployment) {
-            Some(reason) => (EXPLICIT, vec![reason], LinkState::Explicit),
-            None => {
-                let (score, reasons) = self.suggestion(deployment)?;
-                (score, reasons, LinkState::Suggested)
-            }
-        };
-        Some(Candidate {
-            deployment: deployment.id.clone(),
-            index: deployment.index,
-            score: (score * 100.0).round() / 100.0,
+    /// What speaks for a deployment, if anything does or somebody has decided about it.
+    pub(super) fn clue(&self, deployment: &'a Deployment, decided: bool) -> Option<Clue<'a>> {
+        let explicit = self.explicit_reason(deployment);
+        let clue = |explicit, score, reasons, weight| Clue {
+            deployment,
+            explicit,
+            score,
             reasons,
-            state,
-        })
+            weight,
+        };
+        if let Some(reason) = explicit {
+            return Some(clue(true, EXPLICIT, vec![reason], 0.0));
+        }
+        let suggested = self.suggestion(deployment);
+        let suggested = suggested.map(|(score, reasons, weight)| clue(false, score, reasons, weight));
+        suggested.or_else(|| decided.then(|| clue(false, 0.0, vec![Reason::NamedByReviewer], 0.0)))
     }
 
     /// Tier 1: somebody said so.
@@ -97,27 +130,36 @@ impl<'c, 'a> Case<'c, 'a> {
         (here && repaired_later() && self.live(deployment)).then_some(Reason::ExplicitRemediation)
     }
 
-    /// Tiers 2 and 3, and what changes their score.
-    fn suggestion(&self, deployment: &Deployment) -> Option<(f64, Vec<Reason>)> {
+    /// Tiers 2 to 4, and what changes their score.
+    fn suggestion(&self, deployment: &Deployment) -> Option<(f64, Vec<Reason>, f64)> {
         if !self.in_window(deployment) || deployment.effect == Effect::Removes {
             return None;
         }
         let (here, content) = (self.on_place(deployment), names_content(self.incident, deployment));
-        if !here && !content {
+        let steps = self.steps_to(deployment);
+        if !here && !content && steps.is_none() {
             return None;
         }
         let live = self.live(deployment);
-        let (mut score, reason) = if live && content {
-            (ARTIFACT_MATCH, Reason::ArtifactMatch)
+        let decay = self.decay(deployment);
+        let (base, decay, reason) = if live && content {
+            (ARTIFACT_MATCH, 1.0, Reason::ArtifactMatch)
         } else if live && here && names_version(self.incident, deployment) {
-            (VERSION_MATCH, Reason::VersionMatch)
+            (VERSION_MATCH, 1.0, Reason::VersionMatch)
         } else if live && here {
-            (SAME_SERVICE * self.decay(deployment), Reason::SameServiceRecent)
+            (SAME_SERVICE, decay, Reason::SameServiceRecent)
         } else if here && self.previous == Some(deployment.index) {
-            (PREVIOUS_ON_SERVICE * self.decay(deployment), Reason::PreviousOnService)
+            (PREVIOUS_ON_SERVICE, decay, Reason::PreviousOnService)
+        } else if let (true, Some(steps)) = (live, steps) {
+            let base = SAME_SERVICE * DEPENDENCY_STEP.powi(steps.cast_signed());
+            (base, decay, Reason::DependencyRecent)
         } else {
             return None;
         };
+        let mut score = base * decay;
+        // Relative to a fresh deployment of the same service, at the rate at which those show their faults.
+        let peak = FAIL_RATE * std::f64::consts::LN_2 * HOUR_MS as f64 / HALF_LIFE_MS as f64;
+        let mut weight = odds(base) / odds(SAME_SERVICE) * peak * decay;
         let mut reasons = vec![reason];
         let external = self
             .incident
@@ -137,10 +179,12 @@ impl<'c, 'a> Case<'c, 'a> {
                 Reason::LargeChangeSet,
             ),
             (external, 0.1, Reason::ExternalCause),
+            (self.other_open, 0.5, Reason::OtherIncidentOpen),
         ];
         for (applies, factor, reason) in modifiers {
             if applies {
                 score = with_odds(score, factor);
+                weight *= factor;
                 reasons.push(reason);
             }
         }
@@ -148,7 +192,7 @@ impl<'c, 'a> Case<'c, 'a> {
         if self.fixes.iter().any(also_removed) {
             reasons.push(Reason::AlsoRemoved);
         }
-        Some((score.min(MAX_SUGGESTED), reasons))
+        Some((score.min(MAX_SUGGESTED), reasons, weight))
     }
 
     fn live(&self, deployment: &Deployment) -> bool {
@@ -159,6 +203,13 @@ impl<'c, 'a> Case<'c, 'a> {
     fn on_place(&self, deployment: &Deployment) -> bool {
         self.incident.service.as_ref() == Some(&deployment.service)
             && self.incident.environment.as_ref() == Some(&deployment.environment)
+    }
+
+    /// Steps to what was deployed, if it is something that the hurt service needed, and recent enough for that.
+    fn steps_to(&self, deployment: &Deployment) -> Option<u32> {
+        let recent = self.began_at.millis_since(deployment.start_at()) <= DEPENDENCY_WINDOW_MS;
+        let same = self.incident.environment.as_ref() == Some(&deployment.environment);
+        self.needed.get(&deployment.service).copied().filter(|_| recent && same)
     }
 
     fn could_be_ours(&self, deployment: &Deployment) -> bool {
@@ -173,7 +224,12 @@ impl<'c, 'a> Case<'c, 'a> {
     /// An id that two deployments share names the one of the incident's own place.
     fn shares_its_id(&self, deployment: &Deployment) -> bool {
         let same = |d: &&Deployment| d.index != deployment.index && d.id == deployment.id;
-        self.all.deployments.iter().filter(same).any(|d| self.could_be_ours(d))
+        self.all
+            .evidence
+            .deployments
+            .iter()
+            .filter(same)
+            .any(|d| self.could_be_ours(d))
     }
 
     fn in_window(&self, deployment: &Deployment) -> bool {
@@ -259,6 +315,10 @@ fn names_version(incident: &Incident, deployment: &Deployment) -> bool {
 }
 
 fn with_odds(score: f64, factor: f64) -> f64 {
-    let odds = score / (1.0 - score) * factor;
+    let odds = odds(score) * factor;
     odds / (1.0 + odds)
+}
+
+fn odds(score: f64) -> f64 {
+    score / (1.0 - score)
 }

@@ -1,18 +1,19 @@
 //! The rules of correlation, one story each.
 
 use super::*;
+use crate::domain::event::Body;
 use crate::domain::event::{IncidentStep, Outcome};
 use crate::domain::extension::{CauseClass, DeploymentKind, Extension};
 use crate::domain::fixture::{Ledger, at, image};
-use crate::domain::{event::Body, incident};
+use crate::domain::link::{LinkDecision, Verdict};
 
 fn none() -> Extension {
     Extension::default()
 }
 
 fn correlate(ledger: &Ledger) -> Correlation {
-    let incidents = incident::fold(&ledger.records);
-    candidates(&incidents[0], &ledger.deployments())
+    let facts = Facts::fold(&ledger.records);
+    Correlator::new(&facts).candidates(&facts.incidents[0])
 }
 
 fn best(ledger: &Ledger) -> Candidate {
@@ -261,4 +262,205 @@ fn at_most_five_are_shown_strongest_first() {
     assert_eq!(found.len(), MAX_CANDIDATES);
     assert!(found.windows(2).all(|pair| pair[0].score >= pair[1].score));
     assert_eq!(found[0].deployment.as_str(), "d7");
+}
+
+/// A decision about an incident, at the end of the ledger.
+fn decide(ledger: &mut Ledger, incident: &str, deployment: Option<u64>, verdict: Verdict) {
+    let record = ledger.add(600, "shipslog-link.decided", incident, Body::Other);
+    record.event.extension.link = Some(Box::new(LinkDecision {
+        incident: incident.parse().unwrap(),
+        deployment,
+        verdict,
+        judged: None,
+    }));
+}
+
+fn states(ledger: &Ledger) -> Vec<(String, LinkState)> {
+    let found = correlate(ledger).candidates;
+    found.into_iter().map(|c| (c.deployment.to_string(), c.state)).collect()
+}
+
+fn expect(states: &[(&str, LinkState)]) -> Vec<(String, LinkState)> {
+    states.iter().map(|(id, state)| ((*id).to_owned(), *state)).collect()
+}
+
+/// Two deployments, and an incident after both.
+fn two() -> (Ledger, u64, u64) {
+    let mut ledger = Ledger::default();
+    let first = ledger.deploy(-60, "d1", "1", none());
+    let second = ledger.deploy(-20, "d2", "2", none());
+    ledger.incident(0, "I", IncidentStep::Detected);
+    (ledger, first, second)
+}
+
+#[test]
+fn a_confirmed_link_settles_the_incident_and_a_rejected_one_stays_rejected() {
+    let (mut ledger, first, second) = two();
+    assert_eq!(
+        states(&ledger),
+        expect(&[("d2", LinkState::Suggested), ("d1", LinkState::Suggested)])
+    );
+    decide(&mut ledger, "I", Some(second), Verdict::Rejected);
+    assert_eq!(
+        states(&ledger),
+        expect(&[("d2", LinkState::Rejected), ("d1", LinkState::Suggested)])
+    );
+    decide(&mut ledger, "I", Some(first), Verdict::Confirmed);
+    let settled = expect(&[("d1", LinkState::Confirmed), ("d2", LinkState::Rejected)]);
+    assert_eq!(states(&ledger), settled);
+    // Computing again after more was recorded changes nothing about what a person said.
+    ledger.deploy(-10, "d3", "3", none());
+    let found = states(&ledger);
+    assert!(
+        found.starts_with(&settled[..1]) && found.contains(&settled[1]),
+        "{found:?}"
+    );
+    assert!(found.contains(&("d3".to_owned(), LinkState::Superseded)), "{found:?}");
+}
+
+#[test]
+fn no_deployment_is_an_answer_until_somebody_confirms_one() {
+    let (mut ledger, first, _) = two();
+    decide(&mut ledger, "I", None, Verdict::NoDeployment);
+    let found = correlate(&ledger);
+    assert_eq!(found.no_deployment.share, 1.0);
+    assert_eq!(found.no_deployment.decided.unwrap().verdict, Verdict::NoDeployment);
+    assert!(
+        found
+            .candidates
+            .iter()
+            .all(|c| c.state == LinkState::Superseded && c.share == 0.0)
+    );
+    decide(&mut ledger, "I", Some(first), Verdict::Confirmed);
+    let found = correlate(&ledger);
+    assert_eq!(
+        (found.candidates[0].state, found.candidates[0].share),
+        (LinkState::Confirmed, 1.0)
+    );
+    assert_eq!(found.no_deployment.decided, None);
+}
+
+#[test]
+fn what_an_event_names_can_be_disputed_and_then_no_longer_counts() {
+    let (mut ledger, first, _) = two();
+    ledger.records.last_mut().unwrap().event.extension.caused_by = Some("d1".to_owned());
+    assert_eq!(
+        states(&ledger),
+        expect(&[("d1", LinkState::Explicit), ("d2", LinkState::Superseded)])
+    );
+    decide(&mut ledger, "I", Some(first), Verdict::Disputed);
+    assert_eq!(
+        states(&ledger),
+        expect(&[("d1", LinkState::Disputed), ("d2", LinkState::Suggested)])
+    );
+}
+
+#[test]
+fn a_reviewer_may_name_what_no_rule_sees() {
+    let mut ledger = Ledger::default();
+    let old = ledger.deploy(-30 * 24 * 60, "old", "1", none());
+    ledger.incident(0, "I", IncidentStep::Detected);
+    assert!(correlate(&ledger).no_candidate);
+    decide(&mut ledger, "I", Some(old), Verdict::Confirmed);
+    let best = best(&ledger);
+    assert_eq!((best.state, best.score), (LinkState::Confirmed, 0.0));
+    assert_eq!(best.reasons, [Reason::NamedByReviewer]);
+}
+
+#[test]
+fn three_deployments_in_ten_minutes_share_what_one_alone_would_have() {
+    let mut one = Ledger::default();
+    one.deploy(-10, "d1", "1", none());
+    one.incident(0, "I", IncidentStep::Detected);
+    let alone = best(&one).share;
+    assert!((0.85..0.88).contains(&alone), "{alone}");
+
+    let mut three = Ledger::default();
+    for (minutes, id) in [(-10, "d1"), (-7, "d2"), (-4, "d3")] {
+        // Attempts that did not succeed: each may have done harm, and none has taken another's place.
+        three.start(minutes, id, id, none());
+        three.finish(minutes + 1, id, id, Outcome::Failure);
+    }
+    three.incident(0, "I", IncidentStep::Detected);
+    let found = correlate(&three);
+    assert!(
+        found.candidates.iter().all(|c| c.score > 0.75 && c.share < 0.35),
+        "{found:?}"
+    );
+    let all: f64 = found.candidates.iter().map(|c| c.share).sum::<f64>() + found.no_deployment.share;
+    assert!((all - 1.0).abs() < 0.03, "{all}");
+}
+
+#[test]
+fn with_time_no_deployment_becomes_the_better_explanation() {
+    let shares: Vec<f64> = [0, 4, 8, 11]
+        .into_iter()
+        .map(|hours| {
+            let mut ledger = Ledger::default();
+            ledger.deploy(-hours * 60, "d1", "1", none());
+            ledger.incident(0, "I", IncidentStep::Detected);
+            correlate(&ledger).no_deployment.share
+        })
+        .collect();
+    assert!(shares.windows(2).all(|pair| pair[0] < pair[1]), "{shares:?}");
+    assert!(shares[0] < 0.15 && shares[3] > 0.45, "{shares:?}");
+}
+
+#[test]
+fn a_deployment_of_what_the_service_needs_is_a_weaker_candidate() {
+    let story = |declared: Option<i64>| {
+        let mut ledger = Ledger::default();
+        let from = ledger.records.len();
+        ledger.deploy(-10, "theirs", "1", none());
+        for record in &mut ledger.records[from..] {
+            record.event.service = Some("search".parse().unwrap());
+        }
+        if let Some(minutes) = declared {
+            let record = ledger.add(minutes, "shipslog-dependencies.declared", "payments", Body::Other);
+            record.event.extension.depends_on = Some(vec!["search".parse().unwrap()]);
+        }
+        ledger.incident(0, "I", IncidentStep::Detected);
+        let facts = Facts::fold(&ledger.records);
+        Correlator::new(&facts).candidates(&facts.incidents[0])
+    };
+    assert!(story(None).no_candidate);
+    assert!(story(Some(1)).no_candidate, "declared only after the incident began");
+    let found = story(Some(-5000));
+    assert_eq!(found.candidates[0].reasons, [Reason::DependencyRecent]);
+    assert!((0.26..0.29).contains(&found.candidates[0].score), "{found:?}");
+    assert!(found.no_deployment.share > found.candidates[0].share);
+}
+
+#[test]
+fn another_open_incident_weakens_the_candidates() {
+    let (ledger, ..) = two();
+    let mut troubled = Ledger::default();
+    troubled.incident(-90, "Earlier", IncidentStep::Detected);
+    let from = troubled.records.len() as u64;
+    troubled
+        .records
+        .extend(ledger.records.iter().cloned().map(|mut record| {
+            record.index += from;
+            record
+        }));
+    let facts = Facts::fold(&troubled.records);
+    let found = Correlator::new(&facts).candidates(&facts.incidents[1]);
+    assert!(found.candidates[0].reasons.contains(&Reason::OtherIncidentOpen));
+    assert!(found.candidates[0].score < best(&ledger).score);
+}
+
+#[test]
+fn a_revert_with_its_original_in_one_deployment_blames_nobody() {
+    let mut ledger = Ledger::default();
+    let commits = vec![
+        crate::domain::fixture::commit("feat: faster search", "ann"),
+        crate::domain::fixture::commit("Revert \"feat: faster search\"", "bob"),
+    ];
+    ledger.deploy(0, "d1", "1", Extension { commits, ..none() });
+    assert!(Facts::fold(&ledger.records).incidents.is_empty());
+    ledger.incident(60 * 24 * 3, "I", IncidentStep::Detected);
+    assert!(
+        correlate(&ledger).no_candidate,
+        "what was taken back at once explains nothing later"
+    );
 }

@@ -207,7 +207,7 @@ pub(super) fn checks(
     links: &Links<'_>,
     parameters: &Parameters,
 ) -> Vec<CheckRow> {
-    let incidents = links.explicit(deployment.index);
+    let incidents = links.established(deployment.index);
     let subject = Subject {
         deployment,
         facts,

@@ -12,7 +12,7 @@ mod rows;
 
 use serde::Serialize;
 
-use crate::correlate::{self, Candidate, Correlator, LinkState};
+use crate::correlate::{self, Candidate, Correlator};
 use crate::domain::facts::Facts;
 use crate::domain::incident::Incident;
 use crate::domain::{EnvironmentName, Instant, ServiceName};
@@ -193,7 +193,7 @@ impl<'a> Links<'a> {
             links: Vec::new(),
             fixes: Vec::new(),
         };
-        let correlator = Correlator::new(&facts.deployments);
+        let correlator = Correlator::new(facts);
         for incident in &facts.incidents {
             let correlation = correlator.candidates(incident);
             links
@@ -216,9 +216,10 @@ impl<'a> Links<'a> {
             .map(|(incident, candidate)| (*incident, candidate))
     }
 
-    fn explicit(&self, index: u64) -> Vec<&'a Incident> {
+    /// Incidents that somebody says it caused.
+    fn established(&self, index: u64) -> Vec<&'a Incident> {
         self.of_deployment(index)
-            .filter(|(_, c)| c.state == LinkState::Explicit)
+            .filter(|(_, c)| c.state.is_established())
             .map(|(incident, _)| incident)
             .collect()
     }

@@ -330,6 +330,7 @@ fn incidents(deployments: &[&Deployment], links: &Links<'_>) -> Incidents {
         incidents.linked.extend(
             links
                 .of_deployment(deployment.index)
+                .filter(|(_, candidate)| !candidate.state.is_dismissed())
                 .map(|(incident, candidate)| IncidentRow::of(incident, Some((deployment, candidate)))),
         );
     }

@@ -123,7 +123,7 @@ pub struct LinkRow {
     pub deployment: String,
     /// Index of the deployment.
     pub index: u64,
-    /// explicit or suggested.
+    /// How it is known.
     pub state: crate::correlate::LinkState,
     /// Strength of the evidence, in hundredths.
     pub score: u32,

@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 
 use super::id::{DeploymentId, EnvironmentName, ServiceName};
 use super::instant::Instant;
+use super::link::LinkDecision;
 use super::producer::Administration;
 
 /// The object at `customData.shipslog` of a CDEvent: what a deployment record needs and CDEvents has no place for.
@@ -119,6 +120,13 @@ pub struct Extension {
     /// Human text to put at the top of the release notes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub highlights: Option<String>,
+    /// On `dev.cdeventsx.shipslog-dependencies.declared.0.1.0`: all services that `service` needs from then on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<String>>)]
+    pub depends_on: Option<Vec<ServiceName>>,
+    /// On `dev.cdeventsx.shipslog-link.decided.0.1.0`: what somebody decided about an incident's cause.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<Box<LinkDecision>>,
     /// Set by the service alone, on records that it signed for a sender which only shares a secret with it: the delivery.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub received: Option<Received>,

@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::dependency::Dependencies;
 use super::deployment::{self, Deployment};
 use super::event::{Body, Recorded};
 use super::evidence::{self, Evidence};
 use super::extension::Tier;
 use super::id::{EnvironmentName, ServiceName};
 use super::incident::{self, Incident};
+use super::link::{self, Decided};
 
 /// Folded events.
 #[derive(Debug, Clone, Default)]
@@ -18,6 +20,10 @@ pub struct Facts {
     pub evidence: Evidence,
     /// Incidents, by first index.
     pub incidents: Vec<Incident>,
+    /// What people decided about their causes, in ledger order.
+    pub decisions: Vec<Decided>,
+    /// What services need.
+    pub dependencies: Dependencies,
     /// How close environments are to users: as recorded, else by the names that are common for it.
     pub tiers: BTreeMap<EnvironmentName, Tier>,
     /// Services with any approval in the ledger, so that the absence of one means something.
@@ -35,6 +41,8 @@ impl Facts {
             deployments: deployment::fold(records),
             evidence: evidence::fold(records),
             incidents: incident::fold(records),
+            decisions: link::fold(records),
+            dependencies: Dependencies::fold(records),
             tiers: tiers(records),
             ..Self::default()
         };

@@ -5,6 +5,7 @@
 
 pub mod artifact;
 pub mod catalogue;
+pub mod dependency;
 pub mod deployment;
 pub mod erasure;
 pub mod event;
@@ -19,6 +20,7 @@ pub mod incident;
 pub mod instant;
 pub mod keyring;
 mod lineage;
+pub mod link;
 pub mod parse;
 pub mod pointer;
 pub mod predecessor;

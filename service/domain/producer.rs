@@ -212,6 +212,8 @@ pub struct Token {
 pub enum Role {
     /// Managers and auditors: reads everything.
     Reader,
+    /// Also decides about links between incidents and deployments.
+    Reviewer,
     /// Also registers producers and issues tokens.
     Admin,
 }
@@ -221,6 +223,7 @@ impl Role {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Reader => "reader",
+            Self::Reviewer => "reviewer",
             Self::Admin => "admin",
         }
     }
@@ -350,18 +353,30 @@ impl Administration {
             administration: Some(Box::new(self.clone())),
             ..Extension::default()
         };
-        serde_json::to_vec(&json!({
-            "context": {
-                "specversion": "0.5.1",
-                "id": id,
-                "source": source,
-                "type": self.event_type(),
-                "timestamp": at,
-            },
-            "subject": { "id": self.subject(), "source": source, "content": {} },
-            "customData": { "shipslog": extension },
-        }))
+        own_payload(self.event_type(), &self.subject(), id, source, at, &extension)
     }
+}
+
+/// The payload of an event of a type of our own, all of which is in the extension: a CDEvent, to be signed by the service's key.
+pub fn own_payload(
+    event_type: &str,
+    subject: &str,
+    id: &str,
+    source: &str,
+    at: Instant,
+    extension: &Extension,
+) -> Result<Vec<u8>, serde_json::Error> {
+    serde_json::to_vec(&json!({
+        "context": {
+            "specversion": "0.5.1",
+            "id": id,
+            "source": source,
+            "type": event_type,
+            "timestamp": at,
+        },
+        "subject": { "id": subject, "source": source, "content": {} },
+        "customData": { "shipslog": extension },
+    }))
 }
 
 #[cfg(test)]

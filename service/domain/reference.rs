@@ -35,11 +35,13 @@ pub enum ReferenceKind {
     Approval,
     /// `context.chainId`.
     Chain,
+    /// A service that declares what it needs.
+    Dependent,
 }
 
 impl ReferenceKind {
     /// Every kind there is.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Deployment,
         Self::Incident,
         Self::Change,
@@ -52,6 +54,7 @@ impl ReferenceKind {
         Self::Run,
         Self::Approval,
         Self::Chain,
+        Self::Dependent,
     ];
 
     /// The word used in the database and in JSON.
@@ -69,6 +72,7 @@ impl ReferenceKind {
             Self::Run => "run",
             Self::Approval => "approval",
             Self::Chain => "chain",
+            Self::Dependent => "dependent",
         }
     }
 }
@@ -137,6 +141,12 @@ impl Event {
         // A repair is of a deployment or of an incident, and the event does not say which.
         found.add_some(ReferenceKind::Deployment, extension.remediates.as_deref());
         found.add_some(ReferenceKind::Incident, extension.remediates.as_deref());
+        if let Some(decision) = &extension.link {
+            found.add(ReferenceKind::Incident, decision.incident.as_str());
+        }
+        if let (Some(service), Some(_)) = (&self.service, &extension.depends_on) {
+            found.add(ReferenceKind::Dependent, service.as_str());
+        }
         for commit in &extension.commits {
             found.add(ReferenceKind::Commit, &commit.id);
         }

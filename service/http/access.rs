@@ -33,6 +33,7 @@ pub enum Access {
 use Access::{Log, Public, SharedSecret, Signature, Token};
 
 const READER: Access = Token(Role::Reader);
+const REVIEWER: Access = Token(Role::Reviewer);
 const ADMIN: Access = Token(Role::Admin);
 
 /// Every route of the service.
@@ -58,6 +59,8 @@ pub const ROUTES: &[(Method, &str, Access)] = &[
     (Method::GET, "/v1/deployments/{id}", READER),
     (Method::GET, "/v1/incidents", READER),
     (Method::GET, "/v1/incidents/{id}", READER),
+    (Method::GET, "/v1/links", READER),
+    (Method::POST, "/v1/links", REVIEWER),
     (Method::GET, "/v1/search", READER),
     (Method::GET, "/v1/release-notes", READER),
     (Method::GET, "/v1/reports/compliance", READER),

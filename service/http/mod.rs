@@ -63,6 +63,8 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(api::deployments::show_deployment)
         .service(api::incidents::list_incidents)
         .service(api::incidents::show_incident)
+        .service(api::links::list_links)
+        .service(api::links::decide_link)
         .service(api::search::search)
         .service(api::documents::release_notes)
         .service(api::documents::compliance_report)

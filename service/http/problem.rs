@@ -9,7 +9,8 @@ use utoipa::ToSchema;
 
 use crate::adapter::AdapterError;
 use crate::app::{
-    AdministrationError, DocumentsError, HookError, LogError, ProofsError, ReadError, RecordError, Tombstone,
+    AdministrationError, DecisionError, DocumentsError, HookError, LogError, ProofsError, ReadError, RecordError,
+    Tombstone,
 };
 use crate::document::DocumentError;
 use crate::domain::erasure::ErasureError;
@@ -352,6 +353,19 @@ impl From<ReadError> for Problem {
             ReadError::TreeSize { .. } => Self::new(Kind::InvalidParameter, detail).at("tree_size"),
             ReadError::Erased(tombstone) => Self::erased(detail, tombstone),
             ReadError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<DecisionError> for Problem {
+    fn from(error: DecisionError) -> Self {
+        match error {
+            DecisionError::Read(error) => error.into(),
+            DecisionError::Unfit { pointer, message } => Self::new(Kind::InvalidEvent, message).at(pointer),
+            DecisionError::Payload(error) => Self::internal(&error),
+            DecisionError::Record(error) => error.into(),
+            DecisionError::Entropy(error) => Self::internal(&error),
+            DecisionError::Store(error) => error.into(),
         }
     }
 }

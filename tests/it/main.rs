@@ -30,6 +30,7 @@ mod fsck;
 mod github;
 mod guard;
 mod hooks;
+mod links;
 mod log;
 mod migrations;
 mod monitor;

@@ -113,6 +113,14 @@ fn calls(app: &TestApp) -> BTreeMap<(&'static str, &'static str), Answer> {
         ),
         (("get", "/v1/incidents"), get("/v1/incidents?open=true")),
         (("get", "/v1/incidents/{id}"), get("/v1/incidents/INC-1")),
+        (("get", "/v1/links"), get("/v1/links")),
+        (
+            ("post", "/v1/links"),
+            app.client.post_json(
+                "/v1/links",
+                &json!({ "incident": "INC-1", "verdict": "no_deployment", "reason": "it was the network" }),
+            ),
+        ),
         (("get", "/v1/search"), get("/v1/search?q=1.1")),
         (
             ("get", "/v1/release-notes"),

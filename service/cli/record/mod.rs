@@ -5,6 +5,7 @@
 mod approval;
 mod change;
 mod changes;
+mod dependencies;
 mod deployment;
 mod incident;
 mod test;
@@ -36,6 +37,8 @@ pub enum Command {
     Test(Box<test::Test>),
     /// A change: a pull or merge request that was proposed, reviewed, merged or given up
     Change(Box<change::Change>),
+    /// Which services a service needs, from now on
+    Dependencies(Box<dependencies::Dependencies>),
 }
 
 /// What every kind of record can be told.
@@ -91,6 +94,7 @@ impl Command {
             Self::Approval(approval) => approval.run(context, &claims),
             Self::Test(test) => test.run(context, &claims),
             Self::Change(change) => change.run(context, &claims),
+            Self::Dependencies(dependencies) => dependencies.run(context, &claims),
         }
     }
 }

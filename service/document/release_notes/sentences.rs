@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use super::{IncidentRow, Previous, ReleaseNotes};
-use crate::correlate::LinkState;
 use crate::domain::Outcome;
 use crate::domain::deployment::{Deployment, Effect, Status};
 use crate::domain::extension::DeploymentKind;
@@ -58,10 +57,10 @@ pub(super) fn summary(notes: &ReleaseNotes, target: &Deployment) -> Vec<String> 
 }
 
 fn incident_sentence(notes: &ReleaseNotes) -> Option<String> {
-    let explicit = |row: &&IncidentRow| row.link.as_ref().is_some_and(|link| link.state == LinkState::Explicit);
+    let established = |row: &&IncidentRow| row.link.as_ref().is_some_and(|link| link.state.is_established());
     let rows = || notes.incidents.linked.iter();
     // In a range, one incident may have several of its deployments as candidates.
-    let linked: BTreeSet<&str> = rows().filter(explicit).map(|row| row.id.as_str()).collect();
+    let linked: BTreeSet<&str> = rows().filter(established).map(|row| row.id.as_str()).collect();
     let all: BTreeSet<&str> = rows().map(|row| row.id.as_str()).collect();
     let open: BTreeSet<&str> = rows()
         .filter(|row| row.resolved_at.is_none())

@@ -7,6 +7,7 @@ pub mod events;
 pub mod health;
 pub mod hooks;
 pub mod incidents;
+pub mod links;
 pub mod log;
 pub mod producers;
 pub mod proofs;

@@ -1,0 +1,255 @@
+//! What may have caused an incident, and what people decide about it: a decision is a signed entry, and the newest counts.
+
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use crate::support::binary::{Service, code, run, said, stdout};
+use crate::support::database::TestDatabase;
+use crate::support::events::{at, deployed, event, incident, sign};
+use crate::support::{Backend, TestApp};
+
+fn links(app: &TestApp, query: &str) -> Vec<(String, String, String)> {
+    let answer = app.client.get(&format!("/v1/links{query}")).expect(200).json();
+    let text = |item: &Value, member: &str| item[member].as_str().unwrap().to_owned();
+    let items = answer["items"].as_array().unwrap().iter();
+    items
+        .map(|item| (text(item, "incident"), text(item, "deployment"), text(item, "state")))
+        .collect()
+}
+
+fn expect(list: &[(&str, &str, &str)]) -> Vec<(String, String, String)> {
+    list.iter()
+        .map(|(incident, deployment, state)| ((*incident).into(), (*deployment).into(), (*state).into()))
+        .collect()
+}
+
+/// Two deployments shortly before an incident, and one of another service.
+fn story(app: &TestApp) {
+    app.record(&at(deployed("c1", "checkout", "production", 1), "2026-03-01T10:00:00Z"));
+    app.record(&at(deployed("c2", "checkout", "production", 2), "2026-03-02T10:00:00Z"));
+    app.record(&at(deployed("s1", "search", "production", 7), "2026-03-02T10:30:00Z"));
+    app.record(&at(
+        incident("i1", "INC-1", "checkout", "production"),
+        "2026-03-02T11:00:00Z",
+    ));
+}
+
+fn decision(deployment: Option<&str>, verdict: &str) -> Value {
+    json!({ "incident": "INC-1", "deployment": deployment, "verdict": verdict, "reason": "we looked at the traces" })
+}
+
+#[rstest]
+fn a_decision_is_an_entry_and_stays(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+    let Some(app) = TestApp::start(backend) else { return };
+    story(&app);
+    assert_eq!(links(&app, "?state=suggested"), expect(&[("INC-1", "c2", "suggested")]));
+    let issued = app
+        .client
+        .post_json("/v1/tokens", &json!({ "name": "maria", "role": "reviewer" }))
+        .expect(201)
+        .json();
+    let maria = app.client.with_token(issued["token"].as_str().unwrap());
+    let before = app.tree_size();
+    let made = maria
+        .post_json("/v1/links", &decision(Some("c2"), "rejected"))
+        .expect(201)
+        .json();
+    assert_eq!(made["index"], before);
+    assert_eq!(links(&app, "?state=suggested"), []);
+    assert_eq!(links(&app, ""), expect(&[("INC-1", "c2", "rejected")]));
+
+    // Who, when and why are in the signed event.
+    let shown = app.client.get(&format!("/v1/events/{before}")).expect(200).json();
+    let ours = &shown["payload"]["customData"]["shipslog"];
+    assert_eq!(
+        shown["payload"]["context"]["type"],
+        "dev.cdeventsx.shipslog-link.decided.0.1.0"
+    );
+    assert_eq!(ours["actor"]["name"], "maria");
+    assert_eq!(ours["reason"], "we looked at the traces");
+    assert_eq!(ours["link"]["verdict"], "rejected");
+    assert_eq!(ours["link"]["judged"]["tree_size"], before);
+    assert_eq!(ours["environment"], "production");
+
+    // A deployment that is recorded days late adds a suggestion, and the decision stays.
+    app.record(&at(deployed("c0", "checkout", "production", 3), "2026-03-02T10:50:00Z"));
+    let found = links(&app, "?environment=production&service=checkout");
+    assert_eq!(
+        found,
+        expect(&[("INC-1", "c0", "suggested"), ("INC-1", "c2", "rejected")])
+    );
+    // As of an earlier tree size, all is as it was.
+    assert_eq!(
+        links(&app, &format!("?tree_size={before}")),
+        expect(&[("INC-1", "c2", "suggested")])
+    );
+    let shown = app.client.get("/v1/incidents/INC-1").expect(200).json();
+    let rejected = &shown["incident"]["correlation"]["candidates"][1];
+    assert_eq!(rejected["decided"]["by"], "maria");
+    assert_eq!(rejected["share"], 0.0);
+
+    // Confirming settles it; an entry that is no deployment cannot be confirmed.
+    let problem = maria.post_json("/v1/links", &decision(Some("#0"), "confirmed"));
+    assert_eq!(problem.problem(422)["pointer"], "/deployment");
+    let index = shown["incident"]["correlation"]["candidates"][0]["index"]
+        .as_u64()
+        .unwrap();
+    maria
+        .post_json("/v1/links", &decision(Some(&format!("#{index}")), "confirmed"))
+        .expect(201);
+    assert_eq!(
+        links(&app, ""),
+        expect(&[("INC-1", "c0", "confirmed"), ("INC-1", "c2", "rejected")])
+    );
+    maria
+        .post_json("/v1/links", &decision(None, "no_deployment"))
+        .expect(201);
+    let shown = app.client.get("/v1/incidents/INC-1").expect(200).json();
+    let correlation = &shown["incident"]["correlation"];
+    assert_eq!(correlation["no_deployment"]["share"], 1.0);
+    assert_eq!(correlation["no_deployment"]["decided"]["by"], "maria");
+    app.check_log();
+}
+
+#[rstest]
+fn what_does_not_fit_is_refused_and_nothing_is_recorded(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let Some(app) = TestApp::start(backend) else { return };
+    story(&app);
+    let mut named = incident("i2", "INC-2", "checkout", "production");
+    named["customData"]["shipslog"]["caused_by"] = "c1".into();
+    app.record(&at(named, "2026-03-02T12:00:00Z"));
+    let size = app.tree_size();
+    let about = |incident: &str, deployment: Value, verdict: &str, reason: &str| json!({ "incident": incident, "deployment": deployment, "verdict": verdict, "reason": reason });
+    for (body, status, pointer) in [
+        (about("INC-9", json!("c2"), "confirmed", "x"), 404, Value::Null),
+        (about("INC-1", json!("c9"), "confirmed", "x"), 422, json!("/deployment")),
+        (about("INC-1", json!(null), "confirmed", "x"), 422, json!("/deployment")),
+        (
+            about("INC-1", json!("c2"), "no_deployment", "x"),
+            422,
+            json!("/deployment"),
+        ),
+        (about("INC-1", json!("c2"), "confirmed", " "), 422, json!("/reason")),
+        (
+            about("INC-1", json!("c2"), "confirmed", &"x".repeat(1001)),
+            422,
+            json!("/reason"),
+        ),
+        (about("INC-1", json!("c2"), "disputed", "x"), 422, json!("/verdict")),
+        (about("INC-2", json!("c1"), "rejected", "x"), 422, json!("/verdict")),
+        (about("INC-1", json!("c2"), "perhaps", "x"), 422, json!("/verdict")),
+    ] {
+        let answer = app.client.post_json("/v1/links", &body);
+        let problem = answer.problem(status);
+        assert_eq!(
+            problem.get("pointer").cloned().unwrap_or(Value::Null),
+            pointer,
+            "{body}: {problem}"
+        );
+    }
+    for (query, parameter) in [
+        ("state=maybe", "state"),
+        ("service=", "service"),
+        ("limit=0", "limit"),
+        ("cursor=x", "cursor"),
+        ("tree_size=1000000", "tree_size"),
+        ("colour=blue", "colour"),
+    ] {
+        let problem = app.client.get(&format!("/v1/links?{query}"));
+        let problem = problem.problem(400);
+        assert!(problem.to_string().contains(parameter), "{query}: {problem}");
+    }
+    assert_eq!(app.tree_size(), size);
+}
+
+#[rstest]
+fn what_a_service_needs_is_a_fact_of_the_ledger(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+    let Some(app) = TestApp::start(backend) else { return };
+    let needs = |id: &str, ours: Value| event(id, "shipslog-dependencies.declared.0.1.0", "checkout", json!({}), ours);
+    app.record(&at(
+        needs("n1", json!({ "service": "checkout", "depends_on": ["search"] })),
+        "2026-02-01T10:00:00Z",
+    ));
+    app.record(&at(deployed("s1", "search", "production", 7), "2026-03-02T10:30:00Z"));
+    app.record(&at(
+        incident("i1", "INC-1", "checkout", "production"),
+        "2026-03-02T11:00:00Z",
+    ));
+    let shown = app.client.get("/v1/incidents/INC-1").expect(200).json();
+    let candidate = &shown["incident"]["correlation"]["candidates"][0];
+    assert_eq!(candidate["reasons"], json!(["dependency_recent"]));
+    for (ours, pointer) in [
+        (json!({ "depends_on": ["search"] }), "/customData/shipslog/service"),
+        (json!({ "service": "checkout" }), "/customData/shipslog/depends_on"),
+        (
+            json!({ "service": "checkout", "depends_on": [""] }),
+            "/customData/shipslog/depends_on/0",
+        ),
+    ] {
+        let envelope = sign(&needs("n2", ours), &app.pipeline);
+        let problem = app.client.record(&envelope).problem(422);
+        assert_eq!(problem["pointer"], pointer, "{problem}");
+    }
+}
+
+#[rstest]
+fn the_command_line_lists_and_decides(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+    let Some(database) = TestDatabase::new(backend) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let service = Service::start(&folder.path().join("data"), Some(&database.url), &[]);
+    stdout(&run(&["keygen", "--out", &path("ci.pem")]));
+    let (key, public) = (path("ci.pem"), path("ci.pub.pem"));
+    let did = |arguments: &[&str]| stdout(&service.shipslog(arguments));
+    did(&["producer", "add", "ci", "--public-key", &public]);
+    let place = ["--service", "checkout", "--environment", "production", "--key", &key];
+    let record = |noun: &str, more: &[&str]| did(&[&["record", noun][..], &place, more].concat());
+    let times = ["--at", "2026-03-02T10:00:00Z"];
+    record(
+        "deployment",
+        &[
+            &["--deployment-id", "c1", "--version", "1", "--outcome", "success"][..],
+            &times,
+        ]
+        .concat(),
+    );
+    record("incident", &["--id", "INC-1", "--at", "2026-03-02T11:00:00Z"]);
+    did(&[
+        "record",
+        "dependencies",
+        "--service",
+        "checkout",
+        "--on",
+        "search",
+        "--key",
+        &key,
+    ]);
+
+    let listed = did(&["link", "list"]);
+    for word in ["INC-1", "c1", "suggested", "same_service_recent"] {
+        assert!(listed.contains(word), "{word}: {listed}");
+    }
+    let confirmed = did(&["link", "confirm", "INC-1", "c1", "--reason", "the traces end there"]);
+    assert!(
+        confirmed.contains("Recorded as entry") && confirmed.contains("confirmed"),
+        "{confirmed}"
+    );
+    assert!(!did(&["link", "list"]).contains("INC-1"));
+    let refused = service.shipslog(&["link", "dispute", "INC-1", "c1", "--reason", "x"]);
+    assert_eq!(code(&refused), 1);
+    assert!(said(&refused).contains("disputed"), "{}", said(&refused));
+    let none = service.json(&[
+        "link",
+        "none",
+        "INC-1",
+        "--reason",
+        "the bank was down",
+        "--format",
+        "json",
+    ]);
+    assert_eq!(none["incident"]["correlation"]["no_deployment"]["share"], 1.0);
+}
