@@ -13,11 +13,11 @@ use super::log::{LogError, root};
 use super::read::{ReadError, tree_size};
 use crate::check::Parameters;
 use crate::document::compliance::{self, ComplianceInput, Period};
-use crate::document::release_notes::{self, ReleaseNotesInput, Scope};
+use crate::document::release_notes::{self, ReleaseNotes, ReleaseNotesInput, Scope};
 use crate::document::{DocumentError, ErasedEntry, LedgerView, Request};
 use crate::domain::facts::Facts;
 use crate::domain::{EnvironmentName, ServiceName, deployment};
-use crate::render::{RenderError, page, to_html};
+use crate::render::{Html, RenderError, page, to_html, web_page};
 use crate::store::{EventFilter, ReadTx, StoreError};
 
 const RELEASE_NOTES: &str = "release-notes.md";
@@ -106,8 +106,13 @@ impl App {
         asked: Option<u64>,
         format: Format,
     ) -> Result<Document, DocumentsError> {
+        let notes = self.compose_notes(query, asked)?;
+        self.document(RELEASE_NOTES, &notes.title, &notes, format)
+    }
+
+    fn compose_notes(&self, query: &NotesQuery, asked: Option<u64>) -> Result<ReleaseNotes, DocumentsError> {
         let (ledger, facts) = self.facts(Some(&query.service), &query.environment, asked)?;
-        let notes = release_notes::compose(&ReleaseNotesInput {
+        Ok(release_notes::compose(&ReleaseNotesInput {
             request: Request {
                 ledger: &ledger,
                 query: &at_size(&query.words, &ledger),
@@ -120,8 +125,7 @@ impl App {
             scope: &query.scope,
             facts: &facts,
             parameters: &Parameters::default(),
-        })?;
-        self.document(RELEASE_NOTES, &notes.title, &notes, format)
+        })?)
     }
 
     /// A compliance report of an environment over a period.
@@ -180,6 +184,17 @@ impl App {
             indexes.extend(environments.iter().map(|row| row.idx));
             Ok((ledger, Facts::fold(&tx.recorded(&indexes)?)))
         })
+    }
+
+    /// Release notes as a part of a web page.
+    pub fn release_notes_html(&self, query: &NotesQuery, asked: Option<u64>) -> Result<Html, DocumentsError> {
+        let notes = self.compose_notes(query, asked)?;
+        Ok(to_html(&self.templates.render(RELEASE_NOTES, &notes)?))
+    }
+
+    /// A web page from one of the templates.
+    pub fn page(&self, template: &str, context: &impl Serialize, body: Option<&Html>) -> Result<String, RenderError> {
+        web_page(&self.templates, template, context, body)
     }
 
     fn document(

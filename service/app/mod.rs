@@ -15,6 +15,7 @@ mod proof;
 mod quorum;
 mod read;
 mod record;
+mod sessions;
 mod tokens;
 
 use std::thread::JoinHandle;
@@ -31,8 +32,10 @@ use crate::sequencer::{self, Readiness, Sequencer};
 use crate::store::{Database, LogRow, StoreError};
 
 use identity::IdentityKey;
+use sessions::Sessions;
 
 pub use crate::correlate::LinkState;
+pub use crate::render::Html;
 pub use administration::{AdministrationError, NewProducer};
 pub use deployments::{DeploymentDetail, DeploymentFilter, DeploymentView, RunningView, StateView};
 pub use documents::{ComplianceQuery, Document, DocumentsError, Format, NotesQuery};
@@ -47,6 +50,7 @@ pub use proof::{At, ConsistencyProof, InclusionProof, ProofsError};
 pub use quorum::{QuorumState, ServedCheckpoint, WitnessPolicy, WitnessStatus, Witnessing, cosigned_ms};
 pub use read::{MAX_PAGE, Page, Paging, ReadError};
 pub use record::{Accepted, RecordError};
+pub use sessions::Caller;
 pub use tokens::{IssuedToken, NewToken};
 
 /// What the service is started with.
@@ -89,6 +93,7 @@ pub struct App {
     github_secret: Option<String>,
     templates: Templates,
     policy: Option<WitnessPolicy>,
+    sessions: Sessions,
 }
 
 /// The service as a producer of records.
@@ -191,6 +196,7 @@ impl App {
             github_secret,
             templates,
             policy,
+            sessions: Sessions::default(),
         };
         app.begin().await?;
         Ok((app, writer))

@@ -11,6 +11,7 @@ use actix_web::web::Data;
 use actix_web::{HttpMessage as _, ResponseError};
 
 use super::Settings;
+use super::pages::session;
 use super::problem::{Kind, Problem};
 use crate::app::App;
 use crate::domain::producer::Role;
@@ -28,12 +29,15 @@ pub enum Access {
     SharedSecret,
     /// A bearer token of this role or a higher one.
     Token(Role),
+    /// A page: somebody who is signed in with a token of this role or a higher one.
+    Page(Role),
 }
 
-use Access::{Log, Public, SharedSecret, Signature, Token};
+use Access::{Log, Page, Public, SharedSecret, Signature, Token};
 
 const READER: Access = Token(Role::Reader);
 const REVIEWER: Access = Token(Role::Reviewer);
+const PAGE: Access = Page(Role::Reader);
 const ADMIN: Access = Token(Role::Admin);
 
 /// Every route of the service.
@@ -72,6 +76,20 @@ pub const ROUTES: &[(Method, &str, Access)] = &[
     (Method::GET, "/v1/log/proof/consistency", READER),
     (Method::GET, "/log/checkpoint", Log),
     (Method::GET, "/log/tile/{path:.*}", Log),
+    (Method::GET, "/sign-in", Public),
+    (Method::POST, "/sign-in", Public),
+    (Method::POST, "/sign-out", PAGE),
+    (Method::GET, "/style.css", Public),
+    (Method::GET, "/", PAGE),
+    (Method::GET, "/services", PAGE),
+    (Method::GET, "/deployments", PAGE),
+    (Method::GET, "/deployments/{id}", PAGE),
+    (Method::GET, "/incidents", PAGE),
+    (Method::GET, "/incidents/{id}", PAGE),
+    (Method::GET, "/links", PAGE),
+    (Method::POST, "/links", Page(Role::Reviewer)),
+    (Method::GET, "/release-notes", PAGE),
+    (Method::GET, "/entries/{index}", PAGE),
     (Method::GET, "/healthz", Public),
     (Method::GET, "/readyz", Public),
     (Method::GET, "/openapi.json", Public),
@@ -86,13 +104,32 @@ pub async fn guard(
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
     match check(&request) {
         Ok(()) => Ok(next.call(request).await?.map_into_left_body()),
-        Err(problem) => Ok(request.into_response(problem.error_response()).map_into_right_body()),
+        Err(Refusal::Problem(problem)) => Ok(request.into_response(problem.error_response()).map_into_right_body()),
+        Err(Refusal::SignIn) => {
+            let wanted = request.uri().path_and_query().map_or("/", |path| path.as_str());
+            let wanted = if request.method() == Method::GET { wanted } else { "/" };
+            let answer = session::sign_in_first(wanted);
+            Ok(request.into_response(answer).map_into_right_body())
+        }
     }
 }
 
-fn check(request: &ServiceRequest) -> Result<(), Problem> {
+/// Why a request does not get through.
+enum Refusal {
+    Problem(Problem),
+    /// A page, and nobody is signed in.
+    SignIn,
+}
+
+impl From<Problem> for Refusal {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+fn check(request: &ServiceRequest) -> Result<(), Refusal> {
     let Some(pattern) = request.match_pattern() else {
-        return Err(Problem::new(Kind::NotFound, "there is nothing at this path"));
+        return Err(Problem::new(Kind::NotFound, "there is nothing at this path").into());
     };
     // HEAD is GET without a body.
     let method = if request.method() == Method::HEAD {
@@ -102,16 +139,14 @@ fn check(request: &ServiceRequest) -> Result<(), Problem> {
     };
     let mut known = ROUTES.iter().filter(|(_, path, _)| *path == pattern).peekable();
     if known.peek().is_none() {
-        return Err(Problem::new(Kind::Forbidden, "this path is open to nobody"));
+        return Err(Problem::new(Kind::Forbidden, "this path is open to nobody").into());
     }
     match known.find(|(allowed, _, _)| allowed == method) {
-        None => Err(Problem::new(
-            Kind::MethodNotAllowed,
-            "this path does not take that method",
-        )),
-        Some((_, _, Log)) if !is_log_public(request) => authorise(request, Role::Reader),
+        None => Err(Problem::new(Kind::MethodNotAllowed, "this path does not take that method").into()),
+        Some((_, _, Log)) if !is_log_public(request) => Ok(authorise(request, Role::Reader)?),
         Some((_, _, Log | Public | Signature | SharedSecret)) => Ok(()),
-        Some((_, _, Token(role))) => authorise(request, *role),
+        Some((_, _, Token(role))) => Ok(authorise(request, *role)?),
+        Some((_, _, Page(role))) => enter(request, *role),
     }
 }
 
@@ -122,9 +157,7 @@ fn is_log_public(request: &ServiceRequest) -> bool {
 }
 
 fn authorise(request: &ServiceRequest, needed: Role) -> Result<(), Problem> {
-    let app = request
-        .app_data::<Data<App>>()
-        .ok_or_else(|| Problem::new(Kind::Internal, "no service is attached"))?;
+    let app = app(request)?;
     let unauthenticated = |detail: &str| Problem::new(Kind::Unauthenticated, detail).at("Authorization");
     let header = request.headers().get(AUTHORIZATION).ok_or_else(|| {
         unauthenticated("this needs a token: send Authorization: Bearer TOKEN (SHIPSLOG_TOKEN for the command line)")
@@ -144,9 +177,28 @@ fn authorise(request: &ServiceRequest, needed: Role) -> Result<(), Problem> {
         request.extensions_mut().insert(token);
         Ok(())
     } else {
-        Err(Problem::new(
-            Kind::Forbidden,
-            format!("this needs a token with the role {}", needed.as_str()),
-        ))
+        Err(lacks(needed))
     }
+}
+
+/// Whether somebody is signed in who may see a page.
+fn enter(request: &ServiceRequest, needed: Role) -> Result<(), Refusal> {
+    let caller = session::caller(app(request)?, request.request()).ok_or(Refusal::SignIn)?;
+    if caller.token.role < needed {
+        return Err(lacks(needed).into());
+    }
+    request.extensions_mut().insert(caller);
+    Ok(())
+}
+
+fn app(request: &ServiceRequest) -> Result<&Data<App>, Problem> {
+    let app = request.app_data::<Data<App>>();
+    app.ok_or_else(|| Problem::new(Kind::Internal, "no service is attached"))
+}
+
+fn lacks(needed: Role) -> Problem {
+    Problem::new(
+        Kind::Forbidden,
+        format!("this needs a token with the role {}", needed.as_str()),
+    )
 }

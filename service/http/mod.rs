@@ -5,6 +5,7 @@ pub mod api;
 mod body;
 pub mod headers;
 pub mod openapi;
+mod pages;
 mod problem;
 mod witness;
 
@@ -93,6 +94,7 @@ pub fn serve(app: Data<App>, listener: TcpListener, settings: Settings) -> std::
         actix
             .service(openapi::docs(document))
             .service(web::redirect("/docs", "/docs/"))
+            .configure(pages::routes)
             .app_data(web::PathConfig::default().error_handler(|error, _| openapi::bad_path(&error).into()))
             .wrap(from_fn(access::guard))
             .wrap(from_fn(headers::secure))

@@ -126,6 +126,12 @@ fn fold(text: &str) -> String {
     out
 }
 
+/// Text with its lines as they are, and everything in them to be seen.
+pub fn visible_lines(text: &str) -> String {
+    let lines: Vec<String> = text.split('\n').map(visible).collect();
+    lines.join("\n")
+}
+
 fn visible(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {

@@ -14,6 +14,7 @@ pub(super) const MARKDOWN: &str = "markdown";
 
 /// Adds the filters and takes away what would go round the escaping or show more than the context.
 pub(super) fn install(env: &mut Environment<'static>) {
+    env.add_filter("address", address);
     env.add_filter("block", block);
     env.add_filter("code", code);
     env.add_filter("date", date);
@@ -34,6 +35,7 @@ pub(super) fn format(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Va
         let text = text.unwrap_or_else(|| value.to_string());
         return out.write_str(&escape::escape(&text)).map_err(Error::from);
     }
+    let text = text.or_else(|| value.as_str().filter(|_| !value.is_safe()).map(escape::visible_lines));
     match (text, value.is_safe()) {
         (Some(text), false) => minijinja::escape_formatter(out, state, &Value::from(text)),
         _ if markdown => out.write_str(&value.to_string()).map_err(Error::from),
@@ -77,9 +79,14 @@ fn link(value: &Value, url: &Value) -> Value {
     })
 }
 
+/// `{{ url | address }}`: where a link may lead, or nothing.
+fn address(value: &Value) -> Value {
+    Value::from(value.as_str().filter(|url| escape::is_allowed(url)).unwrap_or_default())
+}
+
 /// `{{ index | idx }}` or `{{ indexes | idx }}`: references to entries of the ledger.
 fn idx(value: &Value) -> Result<Value, Error> {
-    let one = |index: u64| format!("[#{index}](/v1/events/{index})");
+    let one = |index: u64| format!("[#{index}](/entries/{index})");
     let text = match value.kind() {
         ValueKind::None | ValueKind::Undefined => "—".to_owned(),
         ValueKind::Number => one(u64::try_from(value.clone())?),

@@ -11,5 +11,5 @@ pub mod page;
 pub mod templates;
 
 pub use markdown::{Html, to_html};
-pub use page::page;
+pub use page::{page, web_page};
 pub use templates::{RenderError, Templates};

@@ -1,8 +1,10 @@
-//! A whole page around a document, which stands alone: no script, nothing fetched from anywhere.
+//! Pages: around a document, which then stands alone, or of the web interface. No script in either, and nothing fetched from
+//! elsewhere.
 
 use base64ct::{Base64, Encoding};
 use minijinja::context;
-use minijinja::value::Value;
+use minijinja::value::{Serde, Value};
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::markdown::Html;
@@ -26,6 +28,17 @@ pub fn page(templates: &Templates, title: &str, body: &Html) -> Result<String, R
         style_digest => Value::from_safe_string(digest),
     };
     templates.render_value(DOCUMENT, context)
+}
+
+/// A page of the web interface: a template of `web/` with this context, and a document inside it if there is one.
+pub fn web_page(
+    templates: &Templates,
+    name: &str,
+    context: &impl Serialize,
+    body: Option<&Html>,
+) -> Result<String, RenderError> {
+    let body = body.map(|body| Value::from_safe_string(body.as_str().to_owned()));
+    templates.render_value(name, context! { body, ..Value::from(Serde(context)) })
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use super::filters;
 
 /// The templates that are built in, by name.
-const BUILT_IN: [(&str, &str); 4] = [
+const BUILT_IN: [(&str, &str); 17] = [
     ("release-notes.md", include_str!("../../templates/release-notes.md")),
     (
         "compliance-report.md",
@@ -24,6 +24,28 @@ const BUILT_IN: [(&str, &str); 4] = [
     ),
     ("web/document.html", include_str!("../../templates/web/document.html")),
     ("web/style.css", include_str!("../../templates/web/style.css")),
+    ("web/layout.html", include_str!("../../templates/web/layout.html")),
+    ("web/sign-in.html", include_str!("../../templates/web/sign-in.html")),
+    ("web/problem.html", include_str!("../../templates/web/problem.html")),
+    ("web/home.html", include_str!("../../templates/web/home.html")),
+    ("web/services.html", include_str!("../../templates/web/services.html")),
+    (
+        "web/deployments.html",
+        include_str!("../../templates/web/deployments.html"),
+    ),
+    (
+        "web/deployment.html",
+        include_str!("../../templates/web/deployment.html"),
+    ),
+    ("web/incidents.html", include_str!("../../templates/web/incidents.html")),
+    ("web/incident.html", include_str!("../../templates/web/incident.html")),
+    (
+        "web/deployment-rows.html",
+        include_str!("../../templates/web/deployment-rows.html"),
+    ),
+    ("web/links.html", include_str!("../../templates/web/links.html")),
+    ("web/notes.html", include_str!("../../templates/web/notes.html")),
+    ("web/entry.html", include_str!("../../templates/web/entry.html")),
 ];
 
 /// An override reaches the template that it takes the place of under this prefix: `{% extends "builtin/…" %}`.

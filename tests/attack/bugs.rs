@@ -36,7 +36,7 @@ const STORE: &str = "service/store/mod.rs";
 pub const BUGS: &[Bug] = &[
     Bug {
         name: "acknowledged before the commit",
-        found_by: &[FoundBy::KillLoop],
+        found_by: &[FoundBy::Trace, FoundBy::KillLoop],
         edits: &[
             Edit {
                 file: STORE,

@@ -41,8 +41,17 @@ impl Machine {
         })
     }
 
-    /// A log on the inner disk.
+    /// A log on the inner disk, in the place of the one before.
     pub fn site(&self) -> Site {
+        for entry in std::fs::read_dir(&self.disk.path).unwrap() {
+            let entry = entry.unwrap();
+            match entry.file_name().to_str() {
+                // Belongs to the file system.
+                Some("lost+found") => {}
+                _ if entry.file_type().unwrap().is_dir() => std::fs::remove_dir_all(entry.path()).unwrap(),
+                _ => std::fs::remove_file(entry.path()).unwrap(),
+            }
+        }
         let mut site = Site::on(TestDatabase::at(&self.disk.path.join("log.db")));
         site.data = self.disk.path.join("data");
         site

@@ -59,6 +59,15 @@ fn every_route_asks_for_its_role(#[values(Backend::Sqlite)] backend: Backend) {
             Access::Public | Access::Signature => (true, true, true),
             // A wrong signature is a 401 of its own; the caller's token plays no part.
             Access::SharedSecret => continue,
+            // Tokens open no page: whoever is not signed in is asked to.
+            Access::Page(_) => {
+                for client in [&nobody, &admin] {
+                    let answer = client.send(method, &path, &[], (method == "POST").then_some(&b""[..]));
+                    assert_eq!(answer.status, 303, "{method} {path}");
+                    assert!(answer.header("location").unwrap().starts_with("/sign-in?next="));
+                }
+                continue;
+            }
             Access::Token(Role::Reader) | Access::Log => (*access == Access::Log, true, true),
             Access::Token(Role::Reviewer) => (false, false, true),
             Access::Token(Role::Admin) => (false, false, false),
@@ -99,8 +108,13 @@ fn the_table_has_every_documented_route(#[values(Backend::Sqlite)] backend: Back
         .collect();
     let table: BTreeSet<(String, String)> = ROUTES
         .iter()
+        // Pages are no operations of the API.
+        .filter(|(_, pattern, access)| {
+            !matches!(access, Access::Page(_))
+                && !pattern.starts_with("/docs")
+                && !["/openapi.json", "/sign-in", "/style.css"].contains(pattern)
+        })
         .map(|(method, pattern, _)| (method.to_string(), plain(pattern)))
-        .filter(|(_, pattern)| !pattern.starts_with("/docs") && pattern != "/openapi.json")
         .collect();
     assert_eq!(documented, table);
 }

@@ -35,6 +35,7 @@ mod log;
 mod migrations;
 mod monitor;
 mod openapi;
+mod pages;
 mod problems;
 mod proofs;
 mod reading;

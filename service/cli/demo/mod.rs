@@ -206,6 +206,7 @@ fn invitation(address: SocketAddr, folder: &Folder, now: Instant, records: usize
         "\
 Shipslog is running: {records} signed records of {services} services over {days} days.
 
+  http://{address}/                 the pages; sign in with the token in {data}/admin.token
   http://{address}/docs/            every operation, to try in the browser
   http://{address}/log/checkpoint   the signed state of the log
 

@@ -98,7 +98,7 @@ fn every_row_of_facts_cites_an_entry() {
             .lines()
             .filter(|line| line.starts_with("| ") && !line.contains("Entries |"))
         {
-            assert!(row.contains("](/v1/events/"), "{name}: {row}");
+            assert!(row.contains("](/entries/"), "{name}: {row}");
         }
     }
 }

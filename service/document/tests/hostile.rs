@@ -136,7 +136,7 @@ fn inspect(html: &str, input: &str) {
             || (name == "a" && attributes.starts_with("href=\"") && attributes.matches('"').count() == 2 && {
                 let target = attributes.trim_start_matches("href=\"");
                 [
-                    "/v1/events/",
+                    "/entries/",
                     "https://ci.example/",
                     "https://evil.example/",
                     "https://git.example/",

@@ -78,8 +78,14 @@ pub async fn release_notes(
     request: HttpRequest,
     query: Query<NotesParameters>,
 ) -> Result<HttpResponse, Problem> {
-    let query = query.into_inner();
     let format = query.format.unwrap_or_default().into();
+    let (notes, tree_size) = (notes_query(&query)?, query.tree_size);
+    let document = blocking(move || app.release_notes(&notes, tree_size, format)).await?;
+    Ok(respond(&request, document))
+}
+
+/// What is asked for, in the words of the command line too.
+pub(in super::super) fn notes_query(query: &NotesParameters) -> Result<NotesQuery, Problem> {
     let mut words = format!("shipslog notes {} {}", query.service, query.environment);
     let scope = match (&query.deployment, &query.from, &query.to) {
         (Some(deployment), None, None) => {
@@ -98,14 +104,12 @@ pub async fn release_notes(
         (None, None, Some(_)) => return Err(invalid("from", &"is needed beside to")),
         (Some(_), _, _) => return Err(invalid("deployment", &"cannot be given beside a range")),
     };
-    let notes = NotesQuery {
+    Ok(NotesQuery {
         service: name("service", &query.service)?,
         environment: name("environment", &query.environment)?,
         scope,
         words,
-    };
-    let document = blocking(move || app.release_notes(&notes, query.tree_size, format)).await?;
-    Ok(respond(&request, document))
+    })
 }
 
 /// Which compliance report.

@@ -11,6 +11,6 @@ pub mod links;
 pub mod log;
 pub mod producers;
 pub mod proofs;
-mod query;
+pub(super) mod query;
 pub mod search;
 pub mod tokens;

@@ -86,6 +86,11 @@ pub fn optional_name<T: FromStr<Err = NameError>>(
     text.map(|text| name(parameter, text)).transpose()
 }
 
+/// A field of a form: what was left empty was not given.
+pub fn given(text: Option<&str>) -> Option<&str> {
+    text.filter(|text| !text.is_empty())
+}
+
 /// A parameter that cannot be what it is.
 pub fn invalid(parameter: &str, error: &dyn std::fmt::Display) -> Problem {
     Problem::new(Kind::InvalidParameter, format!("{parameter} {error}")).at(parameter)

@@ -54,8 +54,8 @@ fn filters_say_it_for_people() {
         ("{{ day|duration }}", "2 days 2 h"),
         ("{{ zero|duration }}", "less than 1 s"),
         ("{{ minus|duration }}", "minus 1 min"),
-        ("{{ index|idx }}", "[#88](/v1/events/88)"),
-        ("{{ list|idx }}", "[#1](/v1/events/1), [#22](/v1/events/22)"),
+        ("{{ index|idx }}", "[#88](/entries/88)"),
+        ("{{ list|idx }}", "[#1](/entries/1), [#22](/entries/22)"),
         ("{{ empty|idx }}", "—"),
         (
             "{{ 1|plural('change') }}, {{ 2|plural('change') }}, {{ 0|plural('entry', 'entries') }}",

@@ -106,14 +106,31 @@ impl Client {
             );
         }
         let mut answer = Vec::new();
-        if let Err(error) = stream.read_to_end(&mut answer) {
-            assert!(
-                error.kind() == ErrorKind::ConnectionReset && !answer.is_empty(),
-                "{error}"
-            );
+        let mut some = [0; 1 << 14];
+        // Some servers keep the connection all the same: what the head announces is enough.
+        while !is_whole(&answer) {
+            match stream.read(&mut some) {
+                Ok(0) => break,
+                Ok(read) => answer.extend_from_slice(&some[..read]),
+                Err(error) => {
+                    let reset = error.kind() == ErrorKind::ConnectionReset && !answer.is_empty();
+                    assert!(reset, "{error}");
+                    break;
+                }
+            }
         }
         Answer::parse(&answer)
     }
+}
+
+/// Whether an answer has as many bytes as its head says.
+fn is_whole(answer: &[u8]) -> bool {
+    let Some(head) = answer.windows(4).position(|window| window == b"\r\n\r\n") else {
+        return false;
+    };
+    let text = String::from_utf8_lossy(&answer[..head]).to_ascii_lowercase();
+    let length = text.lines().find_map(|line| line.strip_prefix("content-length:"));
+    length.is_some_and(|length| answer.len() - head - 4 >= length.trim().parse::<usize>().unwrap())
 }
 
 impl Answer {

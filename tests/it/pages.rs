@@ -1,0 +1,238 @@
+//! The web pages: who may see them, what they show, and that text from outside does nothing there.
+
+mod browser;
+
+use rstest::rstest;
+use serde_json::json;
+
+use crate::support::events::{at, deployed, incident};
+use crate::support::http::Answer;
+use crate::support::{Backend, TestApp};
+
+const HOSTILE: &str = "<script>window.hit = 1</script><img src=x onerror='window.hit = 2'>{{ 7 * 7 }}\u{202e}\"><b>";
+
+/// Every page that needs nothing but the story.
+const PAGES: [&str; 9] = [
+    "/",
+    "/services",
+    "/deployments",
+    "/deployments?service=checkout&environment=production",
+    "/incidents",
+    "/incidents?open=true",
+    "/links",
+    "/release-notes?service=checkout&environment=production",
+    "/entries/4",
+];
+
+/// Somebody who is signed in.
+struct Visitor<'a> {
+    app: &'a TestApp,
+    cookie: String,
+}
+
+impl<'a> Visitor<'a> {
+    fn sign_in(app: &'a TestApp, token: &str) -> Self {
+        let answer = post(app, "/sign-in", &[], &[("token", token), ("next", "/links")]);
+        assert_eq!((answer.status, answer.header("location")), (303, Some("/links")));
+        let set = answer.header("set-cookie").unwrap();
+        for attribute in ["Path=/", "HttpOnly", "SameSite=Lax"] {
+            assert!(set.contains(attribute), "{set}");
+        }
+        let cookie = set.split(';').next().unwrap().to_owned();
+        Self { app, cookie }
+    }
+
+    fn of_role(app: &'a TestApp, role: &str) -> Self {
+        let issued = app
+            .client
+            .post_json("/v1/tokens", &json!({ "name": role, "role": role }))
+            .expect(201)
+            .json();
+        Self::sign_in(app, issued["token"].as_str().unwrap())
+    }
+
+    fn get(&self, path: &str) -> Answer {
+        let client = self.app.client.anonymous();
+        client.send("GET", path, &[("Cookie", &self.cookie)], None)
+    }
+
+    fn post(&self, path: &str, headers: &[(&str, &str)], fields: &[(&str, &str)]) -> Answer {
+        post(
+            self.app,
+            path,
+            &[&[("Cookie", self.cookie.as_str())], headers].concat(),
+            fields,
+        )
+    }
+
+    /// The key that a form of this session carries.
+    fn form_key(&self) -> String {
+        let page = self.get("/").text().to_owned();
+        let after = page.split("name=\"form_key\" value=\"").nth(1).expect("a form");
+        after.split('"').next().unwrap().to_owned()
+    }
+}
+
+fn post(app: &TestApp, path: &str, headers: &[(&str, &str)], fields: &[(&str, &str)]) -> Answer {
+    let form = "application/x-www-form-urlencoded";
+    let body = form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(fields)
+        .finish();
+    let headers = [headers, &[("Content-Type", form)]].concat();
+    app.client
+        .anonymous()
+        .send("POST", path, &headers, Some(body.as_bytes()))
+}
+
+/// Two deployments, and an incident after them, all with hostile text wherever a producer may write.
+fn story(app: &TestApp) {
+    let mut first = deployed("c1", "checkout", "production", 1);
+    let mut second = deployed("c2", "checkout", "production", 2);
+    for event in [&mut first, &mut second] {
+        let ours = &mut event["customData"]["shipslog"];
+        ours["reason"] = HOSTILE.into();
+        ours["impact"] = HOSTILE.into();
+        ours["highlights"] = HOSTILE.into();
+        ours["run_url"] = "javascript:window.hit=3".into();
+        ours["commits"] =
+            json!([{ "id": "0123456789abcdef0123456789abcdef01234567", "message": HOSTILE, "author": HOSTILE }]);
+        ours["tickets"] = json!([{ "id": "PAY-1", "title": HOSTILE, "url": "javascript:window.hit=4" }]);
+    }
+    app.record(&at(first, "2026-02-27T10:00:00Z"));
+    app.record(&at(second, "2026-02-28T10:00:00Z"));
+    let mut trouble = incident("i1", "INC 1/a", "checkout", "production");
+    trouble["subject"]["content"]["description"] = HOSTILE.into();
+    app.record(&at(trouble, "2026-02-28T11:00:00Z"));
+}
+
+#[rstest]
+fn pages_are_for_those_who_are_signed_in(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+    let Some(app) = TestApp::start(backend) else { return };
+    story(&app);
+    let nobody = app.client.anonymous();
+    for path in PAGES {
+        let answer = nobody.get(path);
+        assert_eq!(answer.status, 303, "{path}");
+        assert!(
+            answer.header("location").unwrap().starts_with("/sign-in?next=%2F"),
+            "{path}"
+        );
+    }
+    let form = nobody.get("/sign-in?next=//evil.example").expect(200);
+    assert!(
+        form.text().contains("name=\"next\" value=\"&#x2f;\""),
+        "{}",
+        form.text()
+    );
+    assert_eq!(
+        post(&app, "/sign-in", &[], &[("token", "shipslog_x_y"), ("next", "/")]).status,
+        401
+    );
+
+    let reader = Visitor::of_role(&app, "reader");
+    for path in PAGES.into_iter().chain(["/deployments/c2", "/incidents/INC%201%2Fa"]) {
+        let page = reader.get(path).expect(200);
+        assert!(page.header("content-type").unwrap().starts_with("text/html"), "{path}");
+        let policy = page.header("content-security-policy").unwrap();
+        assert!(
+            policy.contains("default-src 'none'") && !policy.contains("unsafe"),
+            "{path}: {policy}"
+        );
+        assert_eq!(page.header("cache-control"), Some("private, no-store"), "{path}");
+        let text = page.text();
+        for tag in ["<script", "<img", "<b>", "href=\"javascript:"] {
+            assert!(!text.contains(tag), "{path}: {tag}");
+        }
+        assert!(!text.contains('\u{202e}') || path.starts_with("/entries"), "{path}");
+    }
+    assert!(
+        reader
+            .get("/incidents/INC%201%2Fa")
+            .text()
+            .contains("same service recent")
+    );
+    let missing = reader.get("/incidents/none").expect(404);
+    assert!(
+        missing.text().contains("there is no incident none"),
+        "{}",
+        missing.text()
+    );
+    assert_eq!(reader.get("/incidents?open=maybe").status, 400);
+    assert_eq!(reader.get("/deployments?colour=blue").status, 400);
+
+    // Signing out ends the session, and so does revoking the token.
+    let key = reader.form_key();
+    assert_eq!(reader.post("/sign-out", &[], &[("form_key", &key)]).status, 303);
+    assert_eq!(reader.get("/").status, 303);
+    let other = Visitor::of_role(&app, "reader");
+    let tokens = app.client.get("/v1/tokens").expect(200).json();
+    let id = tokens.as_array().unwrap().last().unwrap()["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    app.client
+        .post_json(&format!("/v1/tokens/{id}/revocation"), &json!({ "reason": "left" }))
+        .expect(200);
+    assert_eq!(other.get("/").status, 303);
+}
+
+#[rstest]
+fn a_decision_is_made_from_a_form_of_the_session(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+    let Some(app) = TestApp::start(backend) else { return };
+    story(&app);
+    let size = app.tree_size().to_string();
+    let fields = |key: &str| -> Vec<(String, String)> {
+        let index = app.client.get("/v1/deployments/c2").expect(200).json()["deployment"]["index"].to_string();
+        [
+            ("form_key", key),
+            ("incident", "INC 1/a"),
+            ("deployment", &format!("#{index}")),
+            ("verdict", "confirmed"),
+            ("reason", "the traces end there"),
+            ("tree_size", &size),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .to_vec()
+    };
+    let send = |visitor: &Visitor<'_>, headers: &[(&str, &str)], fields: &[(String, String)]| {
+        let fields: Vec<(&str, &str)> = fields
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        visitor.post("/links", headers, &fields)
+    };
+    let reader = Visitor::of_role(&app, "reader");
+    assert_eq!(send(&reader, &[], &fields(&reader.form_key())).status, 403);
+    assert!(
+        !reader
+            .get("/incidents/INC%201%2Fa")
+            .text()
+            .contains("action=\"/links\"")
+    );
+
+    let manager = Visitor::of_role(&app, "reviewer");
+    let key = manager.form_key();
+    assert_ne!(key, reader.form_key());
+    let before = app.tree_size();
+    assert_eq!(
+        send(&manager, &[], &fields(&reader.form_key())).status,
+        403,
+        "a key of another session"
+    );
+    assert_eq!(
+        send(&manager, &[("Origin", "https://evil.example")], &fields(&key)).status,
+        403
+    );
+    let no_reason: Vec<_> = fields(&key).into_iter().filter(|(name, _)| name != "reason").collect();
+    assert_eq!(send(&manager, &[], &no_reason).status, 400);
+    assert_eq!(app.tree_size(), before);
+
+    let origin = format!("http://{}", app.client.address);
+    let answer = send(&manager, &[("Origin", &origin)], &fields(&key));
+    assert_eq!(answer.status, 303, "{}", answer.text());
+    assert_eq!(answer.header("location"), Some("/incidents/INC%201%2Fa"));
+    let shown = manager.get("/incidents/INC%201%2Fa").expect(200);
+    assert!(shown.text().contains("confirmed by reviewer"), "{}", shown.text());
+    assert_eq!(app.tree_size(), before + 1);
+    app.check_log();
+}

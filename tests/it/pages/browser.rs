@@ -1,0 +1,193 @@
+//! The pages in a real browser, driven over the WebDriver protocol. Source: <https://www.w3.org/TR/webdriver2/>.
+
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::{Value, json};
+
+use super::{HOSTILE, PAGES, story};
+use crate::support::http::Client;
+use crate::support::{Backend, TestApp, eventually};
+
+/// Chromium without what would reach out of this machine.
+const ARGUMENTS: [&str; 9] = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--window-size=1200,900",
+];
+
+/// The name under which the protocol hands out elements.
+const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
+
+struct Browser {
+    driver: Child,
+    client: Client,
+    session: String,
+    _profile: tempfile::TempDir,
+}
+
+impl Browser {
+    /// Starts one; says so where there is none.
+    fn start() -> Option<Self> {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let driver = Command::new("chromedriver")
+            .arg(format!("--port={port}"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        let Ok(driver) = driver else {
+            println!("skipped: there is no chromedriver");
+            return None;
+        };
+        let client = Client {
+            address: format!("127.0.0.1:{port}").parse().unwrap(),
+            token: None,
+        };
+        let profile = tempfile::tempdir().unwrap();
+        let mut browser = Self {
+            driver,
+            client,
+            session: String::new(),
+            _profile: profile,
+        };
+        eventually("the driver listens", || {
+            std::net::TcpStream::connect(browser.client.address).is_ok()
+        });
+        let data = format!("--user-data-dir={}", browser._profile.path().display());
+        let arguments: Vec<&str> = ARGUMENTS.into_iter().chain([data.as_str()]).collect();
+        let wanted = json!({ "browserName": "chrome", "goog:chromeOptions": { "args": arguments } });
+        let session = browser.call(
+            "POST",
+            "/session",
+            &json!({ "capabilities": { "alwaysMatch": wanted } }),
+        );
+        browser.session = format!("/session/{}", session["sessionId"].as_str().unwrap());
+        Some(browser)
+    }
+
+    #[track_caller]
+    fn call(&self, method: &str, path: &str, body: &Value) -> Value {
+        let path = format!("{}{path}", self.session);
+        let body = (method == "POST").then(|| body.to_string());
+        let headers = [("Content-Type", "application/json")];
+        let answer = self
+            .client
+            .send(method, &path, &headers, body.as_ref().map(String::as_bytes));
+        assert_eq!(answer.status, 200, "{method} {path}: {}", answer.text());
+        answer.json()["value"].clone()
+    }
+
+    fn open(&self, app: &TestApp, path: &str) {
+        let url = format!("http://{}{path}", app.client.address);
+        self.call("POST", "/url", &json!({ "url": url }));
+    }
+
+    /// The path and query that are shown.
+    fn place(&self) -> String {
+        self.script("return location.pathname + location.search")
+            .as_str()
+            .unwrap()
+            .to_owned()
+    }
+
+    fn script(&self, script: &str) -> Value {
+        self.call("POST", "/execute/sync", &json!({ "script": script, "args": [] }))
+    }
+
+    fn find(&self, selector: &str) -> String {
+        let found = self.call(
+            "POST",
+            "/element",
+            &json!({ "using": "css selector", "value": selector }),
+        );
+        found[ELEMENT].as_str().unwrap().to_owned()
+    }
+
+    fn click(&self, selector: &str) {
+        let element = self.find(selector);
+        self.call("POST", &format!("/element/{element}/click"), &json!({}));
+    }
+
+    fn write(&self, selector: &str, text: &str) {
+        let element = self.find(selector);
+        self.call("POST", &format!("/element/{element}/value"), &json!({ "text": text }));
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        if !self.session.is_empty() && !std::thread::panicking() {
+            self.call("DELETE", "", &json!({}));
+        }
+        // It has ended, or is of no use any more.
+        let _ = self.driver.kill();
+        let _ = self.driver.wait();
+    }
+}
+
+#[test]
+fn a_manager_signs_in_reads_decides_and_signs_out() {
+    let Some(app) = TestApp::start(Backend::Sqlite) else {
+        return;
+    };
+    let Some(browser) = Browser::start() else { return };
+    story(&app);
+    browser.open(&app, "/incidents");
+    assert_eq!(browser.place(), "/sign-in?next=%2Fincidents");
+    browser.write("input[name=token]", app.client.token.as_deref().unwrap());
+    browser.click("button");
+    assert_eq!(browser.place(), "/incidents");
+
+    for path in PAGES {
+        browser.open(&app, path);
+        assert_eq!(
+            browser.script("return window.hit === undefined"),
+            true,
+            "{path}: text from outside ran"
+        );
+        assert_eq!(
+            browser.script("return document.scripts.length + document.images.length"),
+            0,
+            "{path}"
+        );
+        // The style sheet came through the policy, there is one heading of the page, and nothing is wider than it.
+        assert_eq!(browser.script("return document.styleSheets.length"), 1, "{path}");
+        assert_eq!(
+            browser.script("return document.querySelectorAll('h1').length"),
+            1,
+            "{path}"
+        );
+        let wider = "return document.documentElement.scrollWidth > document.documentElement.clientWidth";
+        assert_eq!(browser.script(wider), false, "{path} is wider than the window");
+        let unnamed = "return [...document.querySelectorAll('table')].filter(t => !t.querySelector('th')).length";
+        assert_eq!(browser.script(unnamed), 0, "{path}: a table without headers");
+    }
+    browser.open(&app, "/incidents");
+    let text = browser.script("return document.querySelector('tbody th .soft').textContent");
+    assert!(
+        text.as_str().unwrap().starts_with(&HOSTILE[..20]),
+        "shown as the text it is: {text}"
+    );
+
+    browser.click("tbody th a");
+    assert_eq!(browser.place(), "/incidents/INC%201%2Fa");
+    browser.click("input[name=deployment]");
+    browser.script("document.querySelector('select[name=verdict]').value = 'confirmed'");
+    browser.write("input[name=reason]", "the traces end there");
+    browser.click("main form button");
+    assert_eq!(
+        browser.script("return document.querySelector('tbody .state.confirmed') !== null"),
+        true
+    );
+
+    browser.click("header form button");
+    assert_eq!(browser.place(), "/sign-in");
+    browser.open(&app, "/");
+    assert_eq!(browser.place(), "/sign-in?next=%2F");
+}
