@@ -25,6 +25,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("adapter", &["domain"]),
     ("correlate", &["domain"]),
     ("check", &["domain"]),
+    ("metrics", &["correlate", "domain"]),
     ("document", &["check", "correlate", "domain"]),
     ("render", &[]),
     ("audit", &["domain"]),
@@ -97,6 +98,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("indicatif", &["cli"]),
     ("minijinja", &["render"]),
     ("pulldown_cmark", &["render"]),
+    ("chrono_tz", &["metrics"]),
     ("std::env", &["cli", "config.rs"]),
     ("std::process", &["cli", "main.rs"]),
     ("Utc::now", &["clock.rs"]),
@@ -106,7 +108,15 @@ const CONFINED: &[(&str, &[&str])] = &[
 ];
 
 /// Modules that compute and nothing else: no files, no network, no clock, no runtime.
-const PURE: &[&str] = &["adapter", "audit", "check", "correlate", "document", "domain"];
+const PURE: &[&str] = &[
+    "adapter",
+    "audit",
+    "check",
+    "correlate",
+    "document",
+    "domain",
+    "metrics",
+];
 const IMPURE: &[&str] = &[
     "std::fs",
     "std::net",
