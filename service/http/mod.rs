@@ -64,6 +64,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(api::incidents::list_incidents)
         .service(api::incidents::show_incident)
         .service(api::search::search)
+        .service(api::metrics::delivery_performance)
         .service(api::documents::release_notes)
         .service(api::documents::compliance_report)
         .service(api::log::show_log)

@@ -45,6 +45,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "domain",
             "entropy",
             "guard",
+            "metrics",
             "render",
             "sequencer",
             "store",
@@ -54,7 +55,16 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("witnesses", &["app", "clock", "outbound", "store"]),
     (
         "http",
-        &["adapter", "app", "document", "domain", "sequencer", "store", "witness"],
+        &[
+            "adapter",
+            "app",
+            "document",
+            "domain",
+            "metrics",
+            "sequencer",
+            "store",
+            "witness",
+        ],
     ),
     (
         "cli",

@@ -8,6 +8,7 @@ pub mod health;
 pub mod hooks;
 pub mod incidents;
 pub mod log;
+pub mod metrics;
 pub mod producers;
 pub mod proofs;
 mod query;

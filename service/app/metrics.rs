@@ -1,0 +1,98 @@
+//! Delivery metrics: gathers the facts and the links between them, and has them measured.
+
+use super::App;
+use super::read::{ReadError, tree_size};
+use crate::correlate::{self, Correlator};
+use crate::domain::facts::Facts;
+use crate::domain::{EnvironmentName, Instant, ServiceName};
+use crate::metrics::{self, Input, Link, LinkState, MetricsError, Query, Report};
+use crate::store::{EventFilter, StoreError};
+
+/// Subjects of the events that deployments, incidents and the tiers of environments are folded from.
+const SUBJECTS: &[&str] = &[
+    "deployment",
+    "shipslog-deployment",
+    "service",
+    "incident",
+    "environment",
+];
+
+/// Why there are no metrics.
+#[derive(Debug, thiserror::Error)]
+pub enum PerformanceError {
+    /// The tree size cannot be spoken of.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The query has no answer.
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
+    /// Nothing is recorded of the service.
+    #[error("there is no service {0}")]
+    Service(ServiceName),
+    /// Nothing is recorded of the environment.
+    #[error("there is no environment {0}")]
+    Environment(EnvironmentName),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl App {
+    /// How software was delivered in a period. The same tree size gives the same answer.
+    pub fn delivery_performance(&self, query: &Query, asked: Option<u64>) -> Result<Report, PerformanceError> {
+        self.database.read(|tx| {
+            let tree_size = tree_size(tx, asked)?;
+            if !query.services.is_empty() {
+                let known = tx.services(tree_size)?;
+                let is_known = |service: &ServiceName| known.iter().any(|name| name == service.as_str());
+                if let Some(unknown) = query.services.iter().find(|service| !is_known(service)) {
+                    return Err(PerformanceError::Service(unknown.clone()));
+                }
+            }
+            if let Some(environment) = &query.environment {
+                let known = tx.environments(tree_size)?;
+                if !known.iter().any(|name| name == environment.as_str()) {
+                    return Err(PerformanceError::Environment(environment.clone()));
+                }
+            }
+            let newest = tx.events(&EventFilter::default(), tree_size, 1)?;
+            let filter = EventFilter {
+                subjects: SUBJECTS,
+                ..EventFilter::default()
+            };
+            let rows = tx.events(&filter, tree_size, i64::MAX)?;
+            let facts = Facts::fold(&tx.recorded_rows(&rows)?);
+            let report = metrics::measure(
+                query,
+                &Input {
+                    tree_size,
+                    recorded_until: newest.first().map(|row| Instant::from_millis(row.recorded_ms)),
+                    deployments: &facts.deployments,
+                    incidents: &facts.incidents,
+                    tiers: &facts.tiers,
+                    links: &links(&facts),
+                },
+            )?;
+            Ok(report)
+        })
+    }
+}
+
+/// Which deployments are linked to which incidents. The rules give no share yet, so that no alternative lowers it.
+fn links(facts: &Facts) -> Vec<Link> {
+    let correlator = Correlator::new(&facts.deployments);
+    let of = |incident| {
+        let candidates = correlator.candidates(incident).candidates;
+        candidates.into_iter().map(|candidate| Link {
+            incident: incident.index,
+            deployment: candidate.index,
+            state: match candidate.state {
+                correlate::LinkState::Explicit => LinkState::Explicit,
+                correlate::LinkState::Suggested => LinkState::Suggested,
+            },
+            score: candidate.score,
+            share: 1.0,
+        })
+    };
+    facts.incidents.iter().flat_map(of).collect()
+}
