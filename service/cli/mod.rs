@@ -16,6 +16,7 @@ mod fsck;
 mod git;
 mod guard;
 mod keys;
+mod metrics;
 mod monitor;
 mod openapi;
 mod output;
@@ -89,6 +90,8 @@ enum Command {
     /// Reports over a period
     #[command(subcommand)]
     Report(document::Report),
+    /// How often, how fast and how safely software is delivered, over a period
+    Metrics(metrics::Metrics),
     /// What runs where, now or at a time
     State(state::State),
     /// Find records by commit, digest, version or the beginning of an id
@@ -191,6 +194,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Send(send) => send.run(&context),
         Command::Notes(notes) => notes.run(&context),
         Command::Report(report) => report.run(&context),
+        Command::Metrics(metrics) => metrics.run(&context),
         Command::State(state) => state.run(&context),
         Command::Search(search) => search.run(&context),
         Command::Erase(erase) => erase.run(&context),
