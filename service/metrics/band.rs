@@ -42,7 +42,8 @@ pub struct Bands {
 pub struct BandRow {
     /// The metric.
     pub metric: &'static str,
-    /// The band that it falls into; null without data, with too little of it, or where the bands have no order.
+    /// The band that it falls into; null without data, with too little of it, where the bands have no order, or between two
+    /// of them.
     pub band: Option<&'static str>,
     /// The bands, as the survey orders its groups.
     pub rungs: Vec<Rung>,
@@ -55,13 +56,25 @@ pub struct Rung {
     pub band: &'static str,
     /// What it means.
     pub words: &'static str,
-    /// Exclusive upper limit, in milliseconds or as a part of 1.
+    /// Inclusive lower limit, in milliseconds or as a part of 1.
+    #[serde(skip)]
+    from: f64,
+    /// Exclusive upper limit.
     #[serde(skip)]
     below: f64,
 }
 
 const fn rung(band: &'static str, words: &'static str, below: f64) -> Rung {
-    Rung { band, words, below }
+    between(band, words, 0.0, below)
+}
+
+const fn between(band: &'static str, words: &'static str, from: f64, below: f64) -> Rung {
+    Rung {
+        band,
+        words,
+        from,
+        below,
+    }
 }
 
 const NO_LIMIT: f64 = f64::INFINITY;
@@ -80,6 +93,12 @@ const FREQUENCY: [Rung; 4] = [
     rung("medium", "between one a week and one a month", MONTH),
     rung("low", "less than one a month", NO_LIMIT),
 ];
+const FREQUENCY_2024: [Rung; 4] = [
+    FREQUENCY[0],
+    FREQUENCY[1],
+    FREQUENCY[2],
+    between("low", "between one a month and one in six months", MONTH, 6.0 * MONTH),
+];
 const LEAD_TIME_2021: [Rung; 4] = [
     rung("elite", "less than an hour", HOUR),
     rung("high", "less than a week", WEEK),
@@ -91,6 +110,12 @@ const LEAD_TIME: [Rung; 4] = [
     rung("high", "less than a week", WEEK),
     rung("medium", "less than a month", MONTH),
     rung("low", "a month or more", NO_LIMIT),
+];
+const LEAD_TIME_2024: [Rung; 4] = [
+    LEAD_TIME[0],
+    LEAD_TIME[1],
+    LEAD_TIME[2],
+    between("low", "between a month and six months", MONTH, 6.0 * MONTH),
 ];
 const FAIL_2021: [Rung; 4] = [
     rung("elite", "up to 15 %", 0.155),
@@ -119,7 +144,7 @@ const RECOVERY: [Rung; 4] = [
 const RECOVERY_2024: [Rung; 3] = [
     rung("elite", "less than an hour", HOUR),
     rung("high or medium", "less than a day", DAY),
-    rung("low", "between a week and a month", NO_LIMIT),
+    between("low", "between a week and a month", WEEK, MONTH),
 ];
 
 impl Edition {
@@ -141,7 +166,7 @@ impl Bands {
             Edition::Of2021 => (
                 2021,
                 "Accelerate State of DevOps 2021, as Apache DevLake tabulates it",
-                NOTE,
+                NOTE_2021,
             ),
             Edition::Of2023 => (
                 2023,
@@ -157,7 +182,7 @@ impl Bands {
         let (frequency, lead_time, fail, recovery): (&[Rung], &[Rung], &[Rung], &[Rung]) = match edition {
             Edition::Of2021 => (&FREQUENCY_2021, &LEAD_TIME_2021, &FAIL_2021, &RECOVERY),
             Edition::Of2023 => (&FREQUENCY, &LEAD_TIME, &FAIL_2023, &RECOVERY),
-            Edition::Of2024 => (&FREQUENCY, &LEAD_TIME, &FAIL_2024, &RECOVERY_2024),
+            Edition::Of2024 => (&FREQUENCY_2024, &LEAD_TIME_2024, &FAIL_2024, &RECOVERY_2024),
         };
         let millis = |value: Option<i64>| value.map(|value| value as f64);
         let row = |metric, rungs: &[Rung], values: [Option<f64>; 2]| BandRow {
@@ -184,13 +209,20 @@ impl Bands {
 }
 
 const NOTE: &str = "Groups of survey respondents, not targets. A month is taken as 30 days; the frequency is judged by \
-    the median gap. Recovery was asked about incidents of any cause.";
+    the median gap.";
+const NOTE_2021: &str = "Groups of survey respondents, not targets. A month is taken as 30 days; the frequency is judged \
+    by the median gap. That year recovery was asked about incidents of any cause.";
 const NOTE_2024: &str = "Groups of survey respondents, not targets, and no ladder: the group called high reported more \
     failed changes than the one called medium. A month is taken as 30 days; the frequency is judged by the median gap.";
 
 /// The band that both ends of a range fall into, if it is the same.
 fn band(rungs: &[Rung], values: [Option<f64>; 2]) -> Option<&'static str> {
-    let of = |value: f64| rungs.iter().find(|rung| value < rung.below).map(|rung| rung.band);
+    let of = |value: f64| {
+        rungs
+            .iter()
+            .find(|rung| rung.from <= value && value < rung.below)
+            .map(|rung| rung.band)
+    };
     let [low, high] = values;
     of(low?).filter(|band| high.and_then(of) == Some(*band))
 }

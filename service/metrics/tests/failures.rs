@@ -240,5 +240,14 @@ fn bands_are_shown_when_asked_for_and_only_where_they_can_be_told() {
     assert_eq!(of("2023"), (2023, vec![Some("high"), None, Some("elite"), None]));
     // In 2024 the groups were no ladder of fail rates.
     assert_eq!(of("2024"), (2024, vec![Some("high"), None, None, None]));
+    // Two days are more than a day and less than a week, which no group reported.
+    let failed = ledger.deployments()[3].index;
+    let incident = ledger.incident(4 * DAY, "INC-1", IncidentStep::Detected).index;
+    ledger.incident(5 * DAY + 3, "INC-1", IncidentStep::Resolved);
+    let mut query = march();
+    query.bands = Some(Edition::Of2024);
+    let links = [link(incident, failed, LinkState::Explicit)];
+    let bands = measure_at(60 * DAY, &ledger, &links, &query).bands.unwrap();
+    assert_eq!(bands.metrics[3].band, None);
     assert_eq!(Edition::parse("2025"), Err(MetricsError::Edition("2025".to_owned())));
 }
