@@ -106,88 +106,90 @@ fn heading(answer: &Value) -> String {
 
 fn numbers(whole: &Value) -> String {
     let frequency = &whole["deployment_frequency"];
-    let lead = &whole["change_lead_time"];
-    let fail = &whole["change_fail_rate"];
+    let (lead, fail) = (&whole["change_lead_time"], &whole["change_fail_rate"]);
     let recovery = &whole["failed_deployment_recovery_time"];
     let (incidents, success) = (&whole["incidents"], &whole["success_rate"]);
-    let quantiles = |times: &Value| format!("p75 {}, p90 {}", length(times, "p75_ms"), length(times, "p90_ms"));
+    let quantiles = |times: &Value| match times["n"].as_u64() {
+        None | Some(0) => String::new(),
+        Some(_) => format!("p75 {}, p90 {}", length(times, "p75_ms"), length(times, "p90_ms")),
+    };
+    let of = |object: &Value, members: &[(&str, &str)]| -> Vec<String> {
+        let some = members.iter().map(|(member, words)| some(&object[*member], words));
+        some.filter(|text| !text.is_empty()).collect()
+    };
     let mut rows = table(["metric", "value", "n", "beside"]);
-    rows.add_row([
-        "deployment frequency".to_owned(),
-        format!(
-            "{} on {} of {} days",
-            cell(frequency, "count"),
-            cell(frequency, "active_days"),
-            cell(frequency, "days")
-        ),
-        cell(frequency, "count"),
-        format!(
-            "median gap {}; {} rollbacks, {} redeploys not counted",
-            length(frequency, "median_gap_ms"),
-            items(&frequency["rollbacks"]).len(),
-            items(&frequency["redeploys"]).len()
-        ),
-    ]);
-    rows.add_row([
-        "change lead time".to_owned(),
-        length(&lead["commits"], "median_ms"),
-        cell(&lead["commits"], "n"),
-        format!(
-            "{}; left out: {} without time, {} negative, {} of a baseline, {} of a rollback",
-            quantiles(&lead["commits"]),
-            cell(lead, "without_time"),
-            cell(lead, "negative"),
-            cell(lead, "baseline"),
-            cell(lead, "rollback")
-        ),
-    ]);
-    rows.add_row([
-        "change fail rate".to_owned(),
-        range(fail),
-        cell(fail, "n"),
-        format!(
-            "too young to tell: {}, of which {} to {} failed",
-            cell(&fail["immature"], "n"),
-            cell(&fail["immature"], "lower"),
-            cell(&fail["immature"], "upper")
-        ),
-    ]);
-    rows.add_row([
-        "failed deployment recovery time".to_owned(),
-        length(&recovery["recovered"], "median_ms"),
-        cell(&recovery["recovered"], "n"),
-        format!(
-            "{}; {} open",
-            quantiles(&recovery["recovered"]),
-            items(&recovery["open"]).len()
-        ),
-    ]);
-    for (metric, ratio, beside) in [
-        (
-            "deployment rework rate",
-            &whole["deployment_rework_rate"],
-            String::new(),
-        ),
-        (
-            "success rate",
-            &success["succeeded"],
-            format!("{} cancelled", items(&success["cancelled"]).len()),
-        ),
-        ("emergency ratio", &whole["emergency_ratio"], String::new()),
-    ] {
-        rows.add_row([metric.to_owned(), part(ratio), cell(ratio, "n"), beside]);
-    }
-    rows.add_row([
-        "incidents".to_owned(),
-        cell(incidents, "count"),
-        cell(incidents, "count"),
-        format!(
-            "{} unattributed; {} suggestions to review",
-            items(&incidents["unattributed"]).len(),
-            cell(&incidents["review_backlog"], "suggestions")
-        ),
-    ]);
+    let mut row = |metric: &str, value: String, n: String, beside: Vec<String>| {
+        let beside: Vec<String> = beside.into_iter().filter(|text| !text.is_empty()).collect();
+        rows.add_row([metric.to_owned(), value, n, beside.join("; ")]);
+    };
+    let days = format!(
+        "on {} of {} days",
+        cell(frequency, "active_days"),
+        cell(frequency, "days")
+    );
+    let mut beside = vec![format!("median gap {}", length(frequency, "median_gap_ms"))];
+    beside.extend(of(
+        frequency,
+        &[("rollbacks", "rolled back"), ("redeploys", "redeployed, not counted")],
+    ));
+    row("deployment frequency", days, cell(frequency, "count"), beside);
+    let mut beside = vec![quantiles(&lead["commits"])];
+    beside.extend(of(
+        lead,
+        &[
+            ("without_time", "without a time"),
+            ("negative", "younger than their deployment"),
+            ("baseline", "of a baseline"),
+            ("rollback", "of a rollback"),
+        ],
+    ));
+    let commits = &lead["commits"];
+    row(
+        "change lead time",
+        length(commits, "median_ms"),
+        cell(commits, "n"),
+        beside,
+    );
+    let mut beside = of(&fail["immature"], &[("n", "too young to tell")]);
+    beside.extend(of(
+        fail,
+        &[("disputed", "disputed"), ("outside", "failed outside of these")],
+    ));
+    row("change fail rate", range(fail), cell(fail, "n"), beside);
+    let recovered = &recovery["recovered"];
+    let mut beside = vec![quantiles(recovered)];
+    beside.extend(of(
+        recovery,
+        &[
+            ("open", "not recovered"),
+            ("over_before_end", "over before they were done"),
+        ],
+    ));
+    row(
+        "failed deployment recovery time",
+        length(recovered, "median_ms"),
+        cell(recovered, "n"),
+        beside,
+    );
+    let (rework, emergencies) = (&whole["deployment_rework_rate"], &whole["emergency_ratio"]);
+    row("deployment rework rate", part(rework), cell(rework, "n"), Vec::new());
+    let succeeded = &success["succeeded"];
+    let beside = of(success, &[("cancelled", "cancelled, not counted")]);
+    row("success rate", part(succeeded), cell(succeeded, "n"), beside);
+    row("emergency ratio", part(emergencies), cell(emergencies, "n"), Vec::new());
+    let mut beside = of(incidents, &[("unattributed", "unattributed")]);
+    beside.extend(of(&incidents["review_backlog"], &[("suggestions", "to review")]));
+    row("incidents", cell(incidents, "count"), cell(incidents, "count"), beside);
     rows.to_string()
+}
+
+/// How many there are, with what they are; nothing where there are none.
+fn some(value: &Value, words: &str) -> String {
+    let count = value.as_array().map_or(value.as_u64(), |list| Some(list.len() as u64));
+    count
+        .filter(|count| *count > 0)
+        .map(|count| format!("{count} {words}"))
+        .unwrap_or_default()
 }
 
 fn open_failures(whole: &Value) -> String {
@@ -245,14 +247,17 @@ fn services_table(services: &[Value]) -> String {
 }
 
 fn bands(bands: &Value) -> String {
-    let mut rows = table(["metric", "band", "bands"]);
+    let mut rows = table(["metric", "band", "means", ""]);
     for row in items(&bands["metrics"]) {
-        let rungs = items(&row["rungs"]).iter();
-        let rungs: Vec<String> = rungs
-            .map(|r| format!("{}: {}", cell(r, "band"), cell(r, "words")))
-            .collect();
-        let band = Some(cell(row, "band")).filter(|band| !band.is_empty());
-        rows.add_row([cell(row, "metric"), band.unwrap_or("–".into()), rungs.join("; ")]);
+        for rung in items(&row["rungs"]) {
+            let here = rung["band"] == row["band"];
+            rows.add_row([
+                cell(row, "metric").replace('_', " "),
+                cell(rung, "band"),
+                cell(rung, "words"),
+                if here { "here" } else { "" }.to_owned(),
+            ]);
+        }
     }
     format!("{rows}\n{}. {}\n", cell(bands, "source"), cell(bands, "note"))
 }
@@ -295,6 +300,12 @@ mod tests {
         let fail =
             json!({ "lower": { "count": 1, "n": 7, "rate": null }, "upper": { "count": 3, "n": 7, "rate": null } });
         assert_eq!(range(&fail), "1/7 to 3/7");
+        let counts = [
+            some(&json!(0), "open"),
+            some(&json!([4, 7]), "open"),
+            some(&json!(null), "open"),
+        ];
+        assert_eq!(counts, ["", "2 open", ""]);
     }
 
     #[test]
