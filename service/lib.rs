@@ -18,6 +18,7 @@ pub mod entropy;
 pub mod fork;
 pub mod guard;
 pub mod http;
+pub mod metrics;
 pub mod outbound;
 pub mod render;
 pub mod sequencer;

@@ -23,7 +23,7 @@ use crate::store::{EventFilter, ReadTx, StoreError};
 const RELEASE_NOTES: &str = "release-notes.md";
 const COMPLIANCE_REPORT: &str = "compliance-report.md";
 /// Subjects of the events that tell the tier of an environment.
-const ENVIRONMENT_SUBJECTS: &[&str] = &["environment"];
+pub(super) const ENVIRONMENT_SUBJECTS: &[&str] = &["environment"];
 
 /// The form that a document is wanted in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -17,6 +17,7 @@ mod git;
 mod guard;
 mod keys;
 mod link;
+mod metrics;
 mod monitor;
 mod openapi;
 mod output;
@@ -93,6 +94,8 @@ enum Command {
     /// Which deployments caused which incidents: what the rules suggest, what people decide
     #[command(subcommand)]
     Link(link::Command),
+    /// How often, how fast and how safely software is delivered, over a period
+    Metrics(metrics::Metrics),
     /// What runs where, now or at a time
     State(state::State),
     /// Find records by commit, digest, version or the beginning of an id
@@ -196,6 +199,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Notes(notes) => notes.run(&context),
         Command::Report(report) => report.run(&context),
         Command::Link(command) => command.run(&context),
+        Command::Metrics(metrics) => metrics.run(&context),
         Command::State(state) => state.run(&context),
         Command::Search(search) => search.run(&context),
         Command::Erase(erase) => erase.run(&context),

@@ -66,6 +66,7 @@ pub const ROUTES: &[(Method, &str, Access)] = &[
     (Method::GET, "/v1/links", READER),
     (Method::POST, "/v1/links", REVIEWER),
     (Method::GET, "/v1/search", READER),
+    (Method::GET, "/v1/delivery-performance", READER),
     (Method::GET, "/v1/release-notes", READER),
     (Method::GET, "/v1/reports/compliance", READER),
     (Method::GET, "/v1/log", READER),

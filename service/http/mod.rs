@@ -67,6 +67,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(api::links::list_links)
         .service(api::links::decide_link)
         .service(api::search::search)
+        .service(api::metrics::delivery_performance)
         .service(api::documents::release_notes)
         .service(api::documents::compliance_report)
         .service(api::log::show_log)

@@ -25,6 +25,7 @@ use crate::domain::Extension;
         (name = "tokens", description = "Who may read and administer"),
         (name = "deployments", description = "What runs where, and how it came there"),
         (name = "incidents", description = "What hurt a live environment, and what may have caused it"),
+        (name = "metrics", description = "How often, how fast and how safely software is delivered"),
         (name = "documents", description = "Release notes and reports, recomputable from the log"),
         (name = "log", description = "The transparency log, for those who verify it"),
         (name = "health", description = "Whether the service can do its work")

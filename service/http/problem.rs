@@ -9,13 +9,14 @@ use utoipa::ToSchema;
 
 use crate::adapter::AdapterError;
 use crate::app::{
-    AdministrationError, DecisionError, DocumentsError, HookError, LogError, ProofsError, ReadError, RecordError,
-    Tombstone,
+    AdministrationError, DecisionError, DocumentsError, HookError, LogError, PerformanceError, ProofsError, ReadError,
+    RecordError, Tombstone,
 };
 use crate::document::DocumentError;
 use crate::domain::erasure::ErasureError;
 use crate::domain::keyring::{KeyringError, PermissionError};
 use crate::domain::parse::{EventError, EventErrorKind};
+use crate::metrics::MetricsError;
 use crate::sequencer::SubmitError;
 use crate::store::StoreError;
 
@@ -420,6 +421,33 @@ impl From<DocumentsError> for Problem {
             DocumentsError::Context(error) => Self::internal(&error),
             DocumentsError::Store(error) => error.into(),
         }
+    }
+}
+
+impl From<PerformanceError> for Problem {
+    fn from(error: PerformanceError) -> Self {
+        let detail = error.to_string();
+        match error {
+            PerformanceError::Read(error) => error.into(),
+            PerformanceError::Metrics(error) => error.into(),
+            PerformanceError::Service(_) => Self::new(Kind::NotFound, detail).at("service"),
+            PerformanceError::Environment(_) => Self::new(Kind::NotFound, detail).at("environment"),
+            PerformanceError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<MetricsError> for Problem {
+    fn from(error: MetricsError) -> Self {
+        let parameter = match &error {
+            MetricsError::Zone(_) => "time_zone",
+            MetricsError::Limit { parameter } => parameter,
+            MetricsError::Empty { .. } => "to",
+            MetricsError::Buckets { .. } => "bucket",
+            MetricsError::Edition(_) => "bands",
+            MetricsError::Maturity => "maturity_hours",
+        };
+        Self::new(Kind::InvalidParameter, error.to_string()).at(parameter)
     }
 }
 

@@ -25,6 +25,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("adapter", &["domain"]),
     ("correlate", &["domain"]),
     ("check", &["domain"]),
+    ("metrics", &["correlate", "domain"]),
     ("document", &["check", "correlate", "domain"]),
     ("render", &[]),
     ("audit", &["domain"]),
@@ -44,6 +45,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "domain",
             "entropy",
             "guard",
+            "metrics",
             "render",
             "sequencer",
             "store",
@@ -53,7 +55,16 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("witnesses", &["app", "clock", "outbound", "store"]),
     (
         "http",
-        &["adapter", "app", "document", "domain", "sequencer", "store", "witness"],
+        &[
+            "adapter",
+            "app",
+            "document",
+            "domain",
+            "metrics",
+            "sequencer",
+            "store",
+            "witness",
+        ],
     ),
     (
         "cli",
@@ -97,6 +108,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("indicatif", &["cli"]),
     ("minijinja", &["render"]),
     ("pulldown_cmark", &["render"]),
+    ("chrono_tz", &["metrics"]),
     ("std::env", &["cli", "config.rs"]),
     ("std::process", &["cli", "main.rs"]),
     ("Utc::now", &["clock.rs"]),
@@ -106,7 +118,15 @@ const CONFINED: &[(&str, &[&str])] = &[
 ];
 
 /// Modules that compute and nothing else: no files, no network, no clock, no runtime.
-const PURE: &[&str] = &["adapter", "audit", "check", "correlate", "document", "domain"];
+const PURE: &[&str] = &[
+    "adapter",
+    "audit",
+    "check",
+    "correlate",
+    "document",
+    "domain",
+    "metrics",
+];
 const IMPURE: &[&str] = &[
     "std::fs",
     "std::net",

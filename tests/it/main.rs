@@ -20,6 +20,7 @@ mod cli;
 mod cli_record;
 mod crash;
 mod databases;
+mod delivery_performance;
 mod demo;
 mod documents;
 mod erasure;

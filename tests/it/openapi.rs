@@ -123,6 +123,12 @@ fn calls(app: &TestApp) -> BTreeMap<(&'static str, &'static str), Answer> {
         ),
         (("get", "/v1/search"), get("/v1/search?q=1.1")),
         (
+            ("get", "/v1/delivery-performance"),
+            get(
+                "/v1/delivery-performance?service=checkout&from=2026-02-01&to=2026-04-01&time_zone=Europe/Berlin&by=service&bands=2024",
+            ),
+        ),
+        (
             ("get", "/v1/release-notes"),
             get("/v1/release-notes?service=checkout&environment=production&format=json"),
         ),

@@ -9,6 +9,7 @@ pub mod hooks;
 pub mod incidents;
 pub mod links;
 pub mod log;
+pub mod metrics;
 pub mod producers;
 pub mod proofs;
 pub(super) mod query;

@@ -54,6 +54,17 @@ fn read<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
     })
 }
 
+/// A parameter that may be there several times, taken out of a query string, and the rest of it, where none may.
+pub fn repeated<T: DeserializeOwned>(query: &str, parameter: &str) -> Result<(Vec<String>, T), Problem> {
+    let pairs = form_urlencoded::parse(query.as_bytes());
+    let (these, others): (Vec<_>, Vec<_>) = pairs.partition(|(name, _)| name == parameter);
+    let others = form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(others)
+        .finish();
+    let these = these.into_iter().map(|(_, value)| value.into_owned()).collect();
+    Ok((these, read(&others)?))
+}
+
 /// Where a list begins, and how long a page is.
 pub fn paging(tree_size: Option<u64>, cursor: Option<&str>, limit: Option<u16>) -> Result<Paging, Problem> {
     let cursor = cursor

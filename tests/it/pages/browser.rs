@@ -96,6 +96,11 @@ impl Browser {
             .to_owned()
     }
 
+    /// Waits until this is shown: a click returns before the page that it leads to is there.
+    fn arrives(&self, place: &str) {
+        eventually(place, || self.place() == place);
+    }
+
     fn script(&self, script: &str) -> Value {
         self.call("POST", "/execute/sync", &json!({ "script": script, "args": [] }))
     }
@@ -142,7 +147,7 @@ fn a_manager_signs_in_reads_decides_and_signs_out() {
     assert_eq!(browser.place(), "/sign-in?next=%2Fincidents");
     browser.write("input[name=token]", app.client.token.as_deref().unwrap());
     browser.click("button");
-    assert_eq!(browser.place(), "/incidents");
+    browser.arrives("/incidents");
 
     for path in PAGES {
         browser.open(&app, path);
@@ -176,18 +181,17 @@ fn a_manager_signs_in_reads_decides_and_signs_out() {
     );
 
     browser.click("tbody th a");
-    assert_eq!(browser.place(), "/incidents/INC%201%2Fa");
+    browser.arrives("/incidents/INC%201%2Fa");
     browser.click("input[name=deployment]");
     browser.script("document.querySelector('select[name=verdict]').value = 'confirmed'");
     browser.write("input[name=reason]", "the traces end there");
     browser.click("main form button");
-    assert_eq!(
-        browser.script("return document.querySelector('tbody .state.confirmed') !== null"),
-        true
-    );
+    eventually("the decision is shown", || {
+        browser.script("return document.querySelector('tbody .state.confirmed') !== null") == true
+    });
 
     browser.click("header form button");
-    assert_eq!(browser.place(), "/sign-in");
+    browser.arrives("/sign-in");
     browser.open(&app, "/");
     assert_eq!(browser.place(), "/sign-in?next=%2F");
 }

@@ -1,0 +1,91 @@
+//! Delivery metrics: gathers the facts and the links between them, and has them measured.
+
+use super::App;
+use super::documents::ENVIRONMENT_SUBJECTS;
+use super::links::{correlation_indexes, dependency_indexes};
+use super::read::{ReadError, tree_size};
+use crate::correlate::Correlator;
+use crate::domain::facts::Facts;
+use crate::domain::{EnvironmentName, Instant, ServiceName};
+use crate::metrics::{self, Input, Link, MetricsError, Query, Report};
+use crate::store::{EventFilter, StoreError};
+
+/// Why there are no metrics.
+#[derive(Debug, thiserror::Error)]
+pub enum PerformanceError {
+    /// The tree size cannot be spoken of.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The query has no answer.
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
+    /// Nothing is recorded of the service.
+    #[error("there is no service {0}")]
+    Service(ServiceName),
+    /// Nothing is recorded of the environment.
+    #[error("there is no environment {0}")]
+    Environment(EnvironmentName),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl App {
+    /// How software was delivered in a period. The same tree size gives the same answer.
+    pub fn delivery_performance(&self, query: &Query, asked: Option<u64>) -> Result<Report, PerformanceError> {
+        self.database.read(|tx| {
+            let tree_size = tree_size(tx, asked)?;
+            if !query.services.is_empty() {
+                let known = tx.services(tree_size)?;
+                let is_known = |service: &ServiceName| known.iter().any(|name| name == service.as_str());
+                if let Some(unknown) = query.services.iter().find(|service| !is_known(service)) {
+                    return Err(PerformanceError::Service(unknown.clone()));
+                }
+            }
+            if let Some(environment) = &query.environment {
+                let known = tx.environments(tree_size)?;
+                if !known.iter().any(|name| name == environment.as_str()) {
+                    return Err(PerformanceError::Environment(environment.clone()));
+                }
+            }
+            let newest = tx.events(&EventFilter::default(), tree_size, 1)?;
+            let mut indexes = correlation_indexes(tx, None, tree_size)?;
+            indexes.extend(dependency_indexes(tx, &indexes, tree_size)?);
+            let environments = EventFilter {
+                subjects: ENVIRONMENT_SUBJECTS,
+                ..EventFilter::default()
+            };
+            let rows = tx.events(&environments, tree_size, i64::MAX)?;
+            indexes.extend(rows.iter().map(|row| row.idx));
+            let facts = Facts::fold(&tx.recorded(&indexes)?);
+            let report = metrics::measure(
+                query,
+                &Input {
+                    tree_size,
+                    recorded_until: newest.first().map(|row| Instant::from_millis(row.recorded_ms)),
+                    deployments: &facts.deployments,
+                    incidents: &facts.incidents,
+                    tiers: &facts.tiers,
+                    links: &links(&facts),
+                },
+            )?;
+            Ok(report)
+        })
+    }
+}
+
+/// Which deployments are linked to which incidents.
+fn links(facts: &Facts) -> Vec<Link> {
+    let correlator = Correlator::new(facts);
+    let of = |incident| {
+        let candidates = correlator.candidates(incident).candidates;
+        candidates.into_iter().map(|candidate| Link {
+            incident: incident.index,
+            deployment: candidate.index,
+            state: candidate.state,
+            score: candidate.score,
+            share: candidate.share,
+        })
+    };
+    facts.incidents.iter().flat_map(of).collect()
+}

@@ -1,0 +1,59 @@
+//! The incidents of the period, as far as they say how well failures are found: those that nothing explains, and the
+//! suggestions that wait for a person. They must never stand in for failed deployments.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::link::unreviewed;
+use super::population::Population;
+use crate::correlate::LinkState;
+
+/// The incidents that began in the period.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct IncidentCounts {
+    /// How many.
+    pub count: usize,
+    /// Those that no deployment is linked to, not even by a suggestion.
+    pub unattributed: BTreeSet<u64>,
+    /// What waits for a person.
+    pub review_backlog: ReviewBacklog,
+    /// All of them.
+    pub incidents: BTreeSet<u64>,
+}
+
+/// Suggestions that nobody has looked at.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ReviewBacklog {
+    /// How many.
+    pub suggestions: usize,
+    /// The incidents that they are about.
+    pub incidents: BTreeSet<u64>,
+}
+
+impl IncidentCounts {
+    pub(super) fn of(population: &Population<'_>) -> Self {
+        let incidents: BTreeSet<u64> = population.incidents.iter().map(|incident| incident.index).collect();
+        let mut unattributed = incidents.clone();
+        let mut review_backlog = ReviewBacklog::default();
+        let links = population.scope.input.links;
+        for link in links {
+            match link.state {
+                LinkState::Explicit | LinkState::Confirmed | LinkState::Disputed => unattributed.remove(&link.incident),
+                LinkState::Suggested | LinkState::Rejected | LinkState::Superseded => continue,
+            };
+        }
+        for link in unreviewed(links).filter(|link| incidents.contains(&link.incident)) {
+            unattributed.remove(&link.incident);
+            review_backlog.suggestions += 1;
+            review_backlog.incidents.insert(link.incident);
+        }
+        Self {
+            count: incidents.len(),
+            unattributed,
+            review_backlog,
+            incidents,
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! Change lead time: how long a commit took from being committed to running in production. It must never count a
+//! commit twice, nor take the whole history for the change that the first record of a service brought.
+
+use std::collections::{BTreeSet, HashSet};
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::population::Population;
+use super::quantile::Distribution;
+use crate::domain::deployment::Deployment;
+use crate::domain::extension::{Commit, DeploymentKind};
+
+/// How long commits took to production, each counted where it got there first. Merges are left out.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct LeadTime {
+    /// From commit to the end of the deployment; `n` counts commits.
+    pub commits: Distribution,
+    /// Where the time of a commit comes from: the deployment's record gives one time a commit.
+    pub time_source: &'static str,
+    /// Merge commits left out.
+    pub merges: usize,
+    /// Commits left out because the first known deployment of their service and environment brought them.
+    pub baseline: usize,
+    /// Commits left out because they were first seen on going back.
+    pub rollback: usize,
+    /// Commits left out because no time of theirs was recorded.
+    pub without_time: usize,
+    /// The deployments that brought those.
+    pub without_time_deployments: BTreeSet<u64>,
+    /// Commits left out because they claim to be younger than their deployment: a defect of the data.
+    pub negative: usize,
+    /// The deployments that brought those.
+    pub negative_deployments: BTreeSet<u64>,
+}
+
+impl LeadTime {
+    pub(super) fn of(population: &Population<'_>) -> Self {
+        let period = &population.scope.query.period;
+        let mut found = Self {
+            time_source: "committed_at",
+            ..Self::default()
+        };
+        let mut seen = HashSet::new();
+        let mut items = Vec::new();
+        for deployment in &population.history {
+            let counts = deployment.finished_at().is_some_and(|at| period.contains(at));
+            for commit in &deployment.commits {
+                let commit = &commit.value;
+                let new = seen.insert((&deployment.service, commit.id.to_ascii_lowercase()));
+                if new && counts {
+                    items.extend(found.item(deployment, commit));
+                }
+            }
+        }
+        found.commits = Distribution::of(&items);
+        found
+    }
+
+    /// The time that a new commit took, unless there is a reason to leave it out, which is counted.
+    fn item(&mut self, deployment: &Deployment, commit: &Commit) -> Option<(u64, i64)> {
+        if commit.merge == Some(true) {
+            self.merges += 1;
+            return None;
+        }
+        match deployment.kind.kind {
+            DeploymentKind::Baseline => {
+                self.baseline += 1;
+                return None;
+            }
+            DeploymentKind::Rollback => {
+                self.rollback += 1;
+                return None;
+            }
+            DeploymentKind::Standard
+            | DeploymentKind::Normal
+            | DeploymentKind::Emergency
+            | DeploymentKind::Hotfix
+            | DeploymentKind::Redeploy => {}
+        }
+        let Some(committed_at) = commit.committed_at else {
+            self.without_time += 1;
+            self.without_time_deployments.insert(deployment.index);
+            return None;
+        };
+        let millis = deployment.finished_at()?.millis_since(committed_at);
+        if millis < 0 {
+            self.negative += 1;
+            self.negative_deployments.insert(deployment.index);
+            return None;
+        }
+        Some((deployment.index, millis))
+    }
+}
