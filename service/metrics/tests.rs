@@ -86,3 +86,4 @@ fn indexes(deployments: &[Deployment], ids: &[&str]) -> BTreeSet<u64> {
 mod calendar;
 mod failures;
 mod flow;
+mod simulation;
