@@ -33,7 +33,7 @@ fn deployment(n: u64, time: &str, outcome: &str, message: &str) -> Value {
     )
 }
 
-fn approval(n: u64, by: &str, time: &str) -> Value {
+pub(crate) fn approval(n: u64, by: &str, time: &str) -> Value {
     let content = json!({
         "responder": by, "decision": "approved", "status": "approved",
         "resourceTargetUrl": "https://deploy.example.com/checkout", "approvalDetailsUrl": "https://deploy.example.com/a",
@@ -51,7 +51,7 @@ fn approval(n: u64, by: &str, time: &str) -> Value {
     )
 }
 
-fn test(n: u64, outcome: &str, time: &str) -> Value {
+pub(crate) fn test(n: u64, outcome: &str, time: &str) -> Value {
     let content = json!({ "outcome": outcome, "environment": { "id": "staging" }, "testSuite": { "id": "s", "name": "integration" } });
     let ours = json!({ "service": "checkout", "artifact": purl("checkout", n), "test": { "kind": "integration", "passed": 40 } });
     at(

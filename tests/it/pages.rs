@@ -5,6 +5,7 @@ mod browser;
 use rstest::rstest;
 use serde_json::json;
 
+use crate::documents::{approval, test};
 use crate::support::events::{at, deployed, incident};
 use crate::support::http::Answer;
 use crate::support::{Backend, TestApp};
@@ -98,6 +99,9 @@ fn story(app: &TestApp) {
             json!([{ "id": "0123456789abcdef0123456789abcdef01234567", "message": HOSTILE, "author": HOSTILE }]);
         ours["tickets"] = json!([{ "id": "PAY-1", "title": HOSTILE, "url": "javascript:window.hit=4" }]);
     }
+    second["customData"]["shipslog"]["actor"] = json!({ "id": HOSTILE.replace('\u{202e}', "") });
+    app.record(&approval(2, "mailto:grace@example.com", "2026-02-26T10:00:00Z"));
+    app.record(&test(2, "success", "2026-02-26T11:00:00Z"));
     app.record(&at(first, "2026-02-27T10:00:00Z"));
     app.record(&at(second, "2026-02-28T10:00:00Z"));
     let mut trouble = incident("i1", "INC 1/a", "checkout", "production");
@@ -150,6 +154,11 @@ fn pages_are_for_those_who_are_signed_in(#[values(Backend::Sqlite, Backend::Post
             .get("/incidents/INC%201%2Fa")
             .text()
             .contains("same service recent")
+    );
+    let shown = reader.get("/deployments/c2").text().to_owned();
+    assert!(
+        shown.contains("grace@example.com") && shown.contains("integration"),
+        "{shown}"
     );
     let missing = reader.get("/incidents/none").expect(404);
     assert!(

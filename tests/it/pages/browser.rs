@@ -149,7 +149,7 @@ fn a_manager_signs_in_reads_decides_and_signs_out() {
     browser.click("button");
     browser.arrives("/incidents");
 
-    for path in PAGES {
+    for path in PAGES.into_iter().chain(["/deployments/c2"]) {
         browser.open(&app, path);
         assert_eq!(
             browser.script("return window.hit === undefined"),
