@@ -92,6 +92,8 @@ pub struct Input<'a> {
     pub tiers: &'a BTreeMap<EnvironmentName, Tier>,
     /// Which deployments are linked to which incidents.
     pub links: &'a [Link],
+    /// Incidents that, as a person says, no deployment caused; by [`Incident::index`].
+    pub no_deployment: &'a BTreeSet<u64>,
 }
 
 /// How software was delivered in a period.

@@ -1,5 +1,7 @@
 //! Delivery metrics: gathers the facts and the links between them, and has them measured.
 
+use std::collections::BTreeSet;
+
 use super::App;
 use super::documents::ENVIRONMENT_SUBJECTS;
 use super::links::{correlation_indexes, dependency_indexes};
@@ -58,6 +60,7 @@ impl App {
             let rows = tx.events(&environments, tree_size, i64::MAX)?;
             indexes.extend(rows.iter().map(|row| row.idx));
             let facts = Facts::fold(&tx.recorded(&indexes)?);
+            let (links, no_deployment) = links(&facts);
             let report = metrics::measure(
                 query,
                 &Input {
@@ -66,7 +69,8 @@ impl App {
                     deployments: &facts.deployments,
                     incidents: &facts.incidents,
                     tiers: &facts.tiers,
-                    links: &links(&facts),
+                    links: &links,
+                    no_deployment: &no_deployment,
                 },
             )?;
             Ok(report)
@@ -74,18 +78,23 @@ impl App {
     }
 }
 
-/// Which deployments are linked to which incidents.
-fn links(facts: &Facts) -> Vec<Link> {
+/// Which deployments are linked to which incidents, and which incidents no deployment caused.
+fn links(facts: &Facts) -> (Vec<Link>, BTreeSet<u64>) {
     let correlator = Correlator::new(facts);
-    let of = |incident| {
-        let candidates = correlator.candidates(incident).candidates;
-        candidates.into_iter().map(|candidate| Link {
+    let mut links = Vec::new();
+    let mut no_deployment = BTreeSet::new();
+    for incident in &facts.incidents {
+        let found = correlator.candidates(incident);
+        if found.no_deployment.decided.is_some() {
+            no_deployment.insert(incident.index);
+        }
+        links.extend(found.candidates.into_iter().map(|candidate| Link {
             incident: incident.index,
             deployment: candidate.index,
             state: candidate.state,
             score: candidate.score,
             share: candidate.share,
-        })
-    };
-    facts.incidents.iter().flat_map(of).collect()
+        }));
+    }
+    (links, no_deployment)
 }

@@ -15,8 +15,10 @@ use crate::correlate::LinkState;
 pub struct IncidentCounts {
     /// How many.
     pub count: usize,
-    /// Those that no deployment is linked to, not even by a suggestion.
+    /// Those that no deployment is linked to, not even by a suggestion, and nobody has explained.
     pub unattributed: BTreeSet<u64>,
+    /// Those that, as a person says, no deployment caused.
+    pub no_deployment: BTreeSet<u64>,
     /// What waits for a person.
     pub review_backlog: ReviewBacklog,
     /// All of them.
@@ -49,9 +51,15 @@ impl IncidentCounts {
             review_backlog.suggestions += 1;
             review_backlog.incidents.insert(link.incident);
         }
+        let no_deployment: BTreeSet<u64> = incidents
+            .intersection(population.scope.input.no_deployment)
+            .copied()
+            .collect();
+        unattributed.retain(|incident| !no_deployment.contains(incident));
         Self {
             count: incidents.len(),
             unattributed,
+            no_deployment,
             review_backlog,
             incidents,
         }

@@ -39,6 +39,7 @@ fn measure_at(minutes: i64, ledger: &Ledger, links: &[Link], query: &Query) -> R
         incidents: &incidents,
         tiers: &tiers,
         links,
+        no_deployment: &BTreeSet::new(),
     };
     measure(query, &input).unwrap()
 }

@@ -246,3 +246,37 @@ fn the_command_prints_a_table_or_json() {
         said(&wrong)
     );
 }
+
+#[rstest]
+fn what_people_decide_about_causes_moves_the_numbers(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+    let Some(app) = TestApp::start(backend) else { return };
+    for event in [
+        at(deployed("c1", "checkout", "production", 1), "2026-01-05T10:00:00Z"),
+        at(deployed("c2", "checkout", "production", 2), "2026-01-12T10:00:00Z"),
+        at(
+            incident("i1", "INC-1", "checkout", "production"),
+            "2026-01-12T10:30:00Z",
+        ),
+    ] {
+        app.record(&event);
+    }
+    let decide = |body: Value| app.client.post_json("/v1/links", &body).expect(201);
+    // Failures for certain, failures at most, what waits for a review, what no deployment caused.
+    let numbers = || {
+        let whole = measured(&app, JANUARY)["whole"].clone();
+        let (rate, incidents) = (&whole["change_fail_rate"], &whole["incidents"]);
+        let length = |list: &Value| list.as_array().unwrap().len() as u64;
+        [
+            rate["lower"]["count"].as_u64().unwrap(),
+            rate["upper"]["count"].as_u64().unwrap(),
+            incidents["review_backlog"]["suggestions"].as_u64().unwrap(),
+            length(&incidents["no_deployment"]),
+            length(&incidents["unattributed"]),
+        ]
+    };
+    assert_eq!(numbers(), [0, 1, 1, 0, 0]);
+    decide(json!({ "incident": "INC-1", "deployment": "c2", "verdict": "confirmed", "reason": "traces" }));
+    assert_eq!(numbers(), [1, 1, 0, 0, 0]);
+    decide(json!({ "incident": "INC-1", "verdict": "no_deployment", "reason": "the network was down" }));
+    assert_eq!(numbers(), [0, 0, 0, 1, 0]);
+}

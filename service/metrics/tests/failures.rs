@@ -102,6 +102,7 @@ fn the_young_are_shown_apart() {
         incidents: &[],
         tiers: &tiers,
         links: &[],
+        no_deployment: &BTreeSet::new(),
     };
     assert_eq!(measure(&query, &input), Err(MetricsError::Maturity));
 }
