@@ -7,13 +7,12 @@
 mod rules;
 mod state;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use serde::Serialize;
 
 use self::rules::Case;
 use self::state::Verdicts;
-use crate::domain::dependency::Dependencies;
 use crate::domain::deployment::Deployment;
 use crate::domain::facts::Facts;
 use crate::domain::history::Timeline;
@@ -233,33 +232,9 @@ impl Reason {
     }
 }
 
-/// What the rules look at.
-#[derive(Debug, Clone, Copy)]
-pub struct Evidence<'a> {
-    /// Deployments of any services and environments.
-    pub deployments: &'a [Deployment],
-    /// Incidents of any services and environments.
-    pub incidents: &'a [Incident],
-    /// What people decided.
-    pub decisions: &'a [Decided],
-    /// What services need.
-    pub dependencies: &'a Dependencies,
-}
-
-impl<'a> From<&'a Facts> for Evidence<'a> {
-    fn from(facts: &'a Facts) -> Self {
-        Self {
-            deployments: &facts.deployments,
-            incidents: &facts.incidents,
-            decisions: &facts.decisions,
-            dependencies: &facts.dependencies,
-        }
-    }
-}
-
-/// Finds candidates for many incidents among the same evidence.
+/// Finds candidates for many incidents among the same facts.
 pub struct Correlator<'a> {
-    evidence: Evidence<'a>,
+    facts: &'a Facts,
     timelines: HashMap<(&'a ServiceName, &'a EnvironmentName), Timeline<'a>>,
     remediating: Vec<&'a Deployment>,
     withdrawing: Vec<&'a Deployment>,
@@ -267,16 +242,15 @@ pub struct Correlator<'a> {
 }
 
 impl<'a> Correlator<'a> {
-    /// Among this evidence.
-    pub fn new(evidence: impl Into<Evidence<'a>>) -> Self {
-        let evidence = evidence.into();
-        let deployments = evidence.deployments;
+    /// Among deployments and incidents of any services and environments.
+    pub fn new(facts: &'a Facts) -> Self {
+        let deployments = &facts.deployments;
         let mut verdicts: HashMap<_, Verdicts<'_>> = HashMap::new();
-        for decided in evidence.decisions {
+        for decided in &facts.decisions {
             verdicts.entry(&decided.incident).or_default().add(decided);
         }
         Self {
-            evidence,
+            facts,
             timelines: Timeline::by_place(deployments),
             remediating: deployments.iter().filter(|d| d.remediates.is_some()).collect(),
             withdrawing: deployments
@@ -293,7 +267,7 @@ impl<'a> Correlator<'a> {
         let verdicts = self.verdicts.get(&incident.id).unwrap_or(&none);
         let case = Case::new(self, incident);
         let mut found: Vec<_> = self
-            .evidence
+            .facts
             .deployments
             .iter()
             .filter_map(|d| case.clue(d, verdicts.on(d.index).is_some()))
@@ -322,13 +296,6 @@ impl<'a> Correlator<'a> {
             no_deployment,
             remediated_by: case.fixes.iter().map(|d| d.index).collect(),
         }
-    }
-
-    /// Steps to each service that the incident's service needed when it began.
-    fn dependencies(&self, incident: &Incident) -> BTreeMap<ServiceName, u32> {
-        let (at, _) = incident.began();
-        let service = incident.service.as_ref();
-        service.map_or_else(BTreeMap::new, |service| self.evidence.dependencies.of(service, at))
     }
 }
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::App;
 use super::deployments::{DEPLOYMENT_SUBJECTS, evidence_indexes};
-use super::links::{correlation_indexes, dependency_indexes};
+use super::links::correlation_indexes;
 use super::log::{LogError, root};
 use super::read::{ReadError, tree_size};
 use crate::check::Parameters;
@@ -23,7 +23,7 @@ use crate::store::{EventFilter, ReadTx, StoreError};
 const RELEASE_NOTES: &str = "release-notes.md";
 const COMPLIANCE_REPORT: &str = "compliance-report.md";
 /// Subjects of the events that tell the tier of an environment.
-pub(super) const ENVIRONMENT_SUBJECTS: &[&str] = &["environment"];
+const ENVIRONMENT_SUBJECTS: &[&str] = &["environment"];
 
 /// The form that a document is wanted in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -177,11 +177,8 @@ impl App {
                 .collect();
             let mut indexes: BTreeSet<i64> = deployment_rows.iter().map(|row| row.idx).collect();
             indexes.extend(evidence_indexes(tx, &here, size)?);
-            let related = correlation_indexes(tx, Some(environment), size)?;
-            indexes.extend(dependency_indexes(tx, &related, size)?);
-            indexes.extend(related);
-            let environments = tx.events(&of(ENVIRONMENT_SUBJECTS, None, None), size, i64::MAX)?;
-            indexes.extend(environments.iter().map(|row| row.idx));
+            indexes.extend(correlation_indexes(tx, Some(environment), size)?);
+            indexes.extend(environment_indexes(tx, size)?);
             Ok((ledger, Facts::fold(&tx.recorded(&indexes)?)))
         })
     }
@@ -219,6 +216,15 @@ impl App {
 
 fn at_size(words: &str, ledger: &LedgerView) -> String {
     format!("{words} --tree-size {}", ledger.tree_size)
+}
+
+/// The entries that tell the tiers of environments.
+pub(super) fn environment_indexes(tx: &mut ReadTx<'_>, size: u64) -> Result<BTreeSet<i64>, StoreError> {
+    let filter = EventFilter {
+        subjects: ENVIRONMENT_SUBJECTS,
+        ..EventFilter::default()
+    };
+    Ok(tx.events(&filter, size, i64::MAX)?.iter().map(|row| row.idx).collect())
 }
 
 /// The state of the log that a document speaks of.

@@ -15,7 +15,6 @@ use super::log::inclusion;
 use super::record::RecordError;
 use super::{Accepted, App};
 use crate::domain::erasure::ErasureError;
-use crate::domain::extension::Actor;
 use crate::domain::keyring::KeyringError;
 use crate::domain::producer::{Administration, Token};
 use crate::domain::{ErasureReason, Instant};
@@ -102,12 +101,7 @@ impl App {
                     text: text.to_owned(),
                     identity,
                 };
-                let actor = Actor {
-                    id: format!("token:{}", by.id),
-                    kind: None,
-                    name: Some(by.name.clone()),
-                };
-                match self.administer(administration, Some(&actor)).await {
+                match self.administer(administration, Some(&by.actor())).await {
                     Ok(Accepted { .. }) => true,
                     // Somebody else was faster.
                     Err(AdministrationError::Record(RecordError::Submit(SubmitError::Keyring(

@@ -92,16 +92,19 @@ impl App {
 
     /// One incident.
     pub fn incident(&self, id: &str, asked: Option<u64>) -> Result<IncidentDetail, ReadError> {
-        self.database.read(|tx| {
-            let tree_size = tree_size(tx, asked)?;
-            let found = found(tx, id, tree_size)?;
-            let facts = correlation_facts(tx, found.environment.as_ref(), tree_size)?;
-            Ok(IncidentDetail {
-                tree_size,
-                incident: view(&found, &Correlator::new(&facts)),
-            })
-        })
+        self.database.read(|tx| detail(tx, id, asked))
     }
+}
+
+/// One incident, with its candidates.
+pub(super) fn detail(tx: &mut ReadTx<'_>, id: &str, asked: Option<u64>) -> Result<IncidentDetail, ReadError> {
+    let tree_size = tree_size(tx, asked)?;
+    let found = found(tx, id, tree_size)?;
+    let facts = correlation_facts(tx, found.environment.as_ref(), tree_size)?;
+    Ok(IncidentDetail {
+        tree_size,
+        incident: view(&found, &Correlator::new(&facts)),
+    })
 }
 
 /// The incident with this id.
@@ -117,8 +120,7 @@ pub(super) fn found(tx: &mut ReadTx<'_>, id: &str, tree_size: u64) -> Result<Inc
     })
 }
 
-/// An incident with its candidates.
-pub(super) fn view(found: &Incident, correlator: &Correlator<'_>) -> IncidentView {
+fn view(found: &Incident, correlator: &Correlator<'_>) -> IncidentView {
     IncidentView {
         id: found.id.to_string(),
         index: found.index,

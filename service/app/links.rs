@@ -10,19 +10,19 @@ use utoipa::ToSchema;
 
 use super::App;
 use super::deployments::{DEPLOYMENT_SUBJECTS, INCIDENT_SUBJECTS};
-use super::incidents::{IncidentDetail, found, view};
+use super::incidents::{IncidentDetail, detail, found};
 use super::read::{MAX_PAGE, Page, Paging, ReadError, start, tree_size};
 use super::record::RecordError;
 use crate::correlate::{self, Candidate, Correlator, LinkState};
 use crate::domain::dependency::MAX_DISTANCE;
 use crate::domain::deployment::Deployment;
-use crate::domain::extension::{Actor, Extension};
+use crate::domain::extension::Extension;
 use crate::domain::facts::Facts;
 use crate::domain::incident::Incident;
 use crate::domain::link::{Decided, Judged, LINK_DECIDED, LINK_SUBJECT, LinkDecision, Verdict};
 use crate::domain::parse::CDEVENT_JSON;
 use crate::domain::producer::{Token, own_payload};
-use crate::domain::reference::ReferenceKind;
+use crate::domain::reference::{ReferenceKind, entry_named};
 use crate::domain::{EnvironmentName, IncidentId, Instant, ServiceName};
 use crate::entropy::EntropyError;
 use crate::sequencer::SubmitError;
@@ -185,11 +185,7 @@ impl App {
         let extension = Extension {
             service: planned.service,
             environment: planned.environment,
-            actor: Some(Actor {
-                id: format!("token:{}", by.id),
-                kind: None,
-                name: Some(by.name.clone()),
-            }),
+            actor: Some(by.actor()),
             reason: Some(reason),
             link: Some(Box::new(planned.decision)),
             ..Extension::default()
@@ -198,17 +194,7 @@ impl App {
         let payload = own_payload(LINK_DECIDED, incident.as_str(), &id, &source, now, &extension)?;
         let accepted = self.assert(CDEVENT_JSON, payload).await?;
         let database = self.database.clone();
-        let detail = blocking(move || {
-            database.read(|tx| {
-                let size = tree_size(tx, None)?;
-                let found = found(tx, incident.as_str(), size)?;
-                let facts = correlation_facts(tx, found.environment.as_ref(), size)?;
-                Ok::<_, DecisionError>(IncidentDetail {
-                    tree_size: size,
-                    incident: view(&found, &Correlator::new(&facts)),
-                })
-            })
-        });
+        let detail = blocking(move || Ok(database.read(|tx| detail(tx, incident.as_str(), None))?));
         Ok(DecisionMade {
             index: accepted.index,
             detail: detail.await?,
@@ -234,14 +220,11 @@ fn plan(tx: &mut ReadTx<'_>, new: &NewDecision) -> Result<Planned, DecisionError
     let size = tree_size(tx, new.tree_size)?;
     let incident = found(tx, new.incident.as_str(), size)?;
     let facts = correlation_facts(tx, incident.environment.as_ref(), size)?;
-    let deployment = match (&new.deployment, new.verdict) {
-        (None, Verdict::NoDeployment) => None,
-        (Some(name), Verdict::Confirmed | Verdict::Rejected | Verdict::Disputed) => {
-            Some(named(name, &incident, &facts)?)
-        }
-        (Some(_), Verdict::NoDeployment) => return Err(unfit("does not go with the verdict no_deployment")),
-        (None, Verdict::Confirmed | Verdict::Rejected | Verdict::Disputed) => return Err(unfit("is required")),
-    };
+    if let Err(message) = new.verdict.goes_with(new.deployment.is_some()) {
+        return Err(unfit(message));
+    }
+    let deployment = new.deployment.as_deref();
+    let deployment = deployment.map(|name| named(name, &incident, &facts)).transpose()?;
     if let Some(deployment) = deployment {
         let candidates = Correlator::new(&facts).candidates(&incident).candidates;
         let known = candidates.iter().find(|candidate| candidate.index == deployment.index);
@@ -281,8 +264,7 @@ fn plan(tx: &mut ReadTx<'_>, new: &NewDecision) -> Result<Planned, DecisionError
 
 /// The deployment that is called that: one on the incident's own service goes before others of the same id.
 fn named<'f>(name: &str, incident: &Incident, facts: &'f Facts) -> Result<&'f Deployment, DecisionError> {
-    let index = name.strip_prefix('#').and_then(|digits| digits.parse::<u64>().ok());
-    let called = |d: &&Deployment| match index {
+    let called = |d: &&Deployment| match entry_named(name) {
         Some(index) => d.indexes().contains(&index),
         None => d.id.as_str() == name,
     };
@@ -316,40 +298,39 @@ pub(super) fn correlation_facts(
     environment: Option<&EnvironmentName>,
     tree_size: u64,
 ) -> Result<Facts, StoreError> {
-    let mut indexes = correlation_indexes(tx, environment, tree_size)?;
-    indexes.extend(dependency_indexes(tx, &indexes, tree_size)?);
+    let indexes = correlation_indexes(tx, environment, tree_size)?;
     Ok(Facts::fold(&tx.recorded(&indexes)?))
 }
 
-/// Entries of an environment, or of all, that correlation looks at, but for those that declare dependencies.
+/// The entries that correlation looks at for incidents of an environment, or of all.
 pub(super) fn correlation_indexes(
     tx: &mut ReadTx<'_>,
     environment: Option<&EnvironmentName>,
     tree_size: u64,
 ) -> Result<BTreeSet<i64>, StoreError> {
-    let mut indexes = BTreeSet::new();
-    for subjects in [DEPLOYMENT_SUBJECTS, INCIDENT_SUBJECTS, &[LINK_SUBJECT]] {
+    let mut of = |subjects| {
         let filter = EventFilter {
             environment: environment.map(|name| name.as_str().to_owned()),
             subjects,
             ..EventFilter::default()
         };
-        indexes.extend(tx.events(&filter, tree_size, i64::MAX)?.iter().map(|row| row.idx));
-    }
+        tx.events(&filter, tree_size, i64::MAX)
+    };
+    let incidents = of(INCIDENT_SUBJECTS)?;
+    let others = [of(DEPLOYMENT_SUBJECTS)?, of(&[LINK_SUBJECT])?];
+    let rows = incidents.iter().chain(others.iter().flatten());
+    let mut indexes: BTreeSet<i64> = rows.map(|row| row.idx).collect();
+    let hurt = incidents.into_iter().filter_map(|row| row.service).collect();
+    indexes.extend(dependency_indexes(tx, hurt, tree_size)?);
     Ok(indexes)
 }
 
-/// Entries that declare what the services of these incidents need, as far as correlation follows that.
-pub(super) fn dependency_indexes(
+/// Entries that declare what these services need, as far as correlation follows that.
+fn dependency_indexes(
     tx: &mut ReadTx<'_>,
-    indexes: &BTreeSet<i64>,
+    mut services: BTreeSet<String>,
     tree_size: u64,
 ) -> Result<BTreeSet<i64>, StoreError> {
-    let rows = tx.events_of(indexes)?;
-    let hurt = rows
-        .into_iter()
-        .filter(|row| INCIDENT_SUBJECTS.contains(&row.subject.as_str()));
-    let mut services: BTreeSet<String> = hurt.filter_map(|row| row.service).collect();
     let mut asked = BTreeSet::new();
     let mut found = BTreeSet::new();
     for _ in 0..MAX_DISTANCE {

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::App;
-use super::documents::ENVIRONMENT_SUBJECTS;
-use super::links::{correlation_indexes, dependency_indexes};
+use super::documents::environment_indexes;
+use super::links::correlation_indexes;
 use super::read::{ReadError, tree_size};
 use crate::correlate::Correlator;
 use crate::domain::facts::Facts;
@@ -52,13 +52,7 @@ impl App {
             }
             let newest = tx.events(&EventFilter::default(), tree_size, 1)?;
             let mut indexes = correlation_indexes(tx, None, tree_size)?;
-            indexes.extend(dependency_indexes(tx, &indexes, tree_size)?);
-            let environments = EventFilter {
-                subjects: ENVIRONMENT_SUBJECTS,
-                ..EventFilter::default()
-            };
-            let rows = tx.events(&environments, tree_size, i64::MAX)?;
-            indexes.extend(rows.iter().map(|row| row.idx));
+            indexes.extend(environment_indexes(tx, tree_size)?);
             let facts = Facts::fold(&tx.recorded(&indexes)?);
             let (links, no_deployment) = links(&facts);
             let report = metrics::measure(
@@ -88,13 +82,7 @@ fn links(facts: &Facts) -> (Vec<Link>, BTreeSet<u64>) {
         if found.no_deployment.decided.is_some() {
             no_deployment.insert(incident.index);
         }
-        links.extend(found.candidates.into_iter().map(|candidate| Link {
-            incident: incident.index,
-            deployment: candidate.index,
-            state: candidate.state,
-            score: candidate.score,
-            share: candidate.share,
-        }));
+        links.extend(found.candidates.iter().map(|candidate| Link::of(incident, candidate)));
     }
     (links, no_deployment)
 }

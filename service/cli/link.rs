@@ -145,7 +145,7 @@ impl List {
         if self.format == Format::Json {
             return print_json(&answer);
         }
-        print(&rows(items(&answer), "incident", "deployment", "deployment_index"))
+        print(&rows(items(&answer), "deployment_index"))
     }
 }
 
@@ -180,7 +180,7 @@ impl Decision {
         for candidate in &mut candidates {
             candidate["incident"] = json!(incident);
         }
-        let links = rows(&candidates, "incident", "deployment", "index");
+        let links = rows(&candidates, "index");
         print(&format!(
             "Recorded as entry {}. What is known of the cause now:\n{links}",
             cell(&answer, "index")
@@ -188,10 +188,10 @@ impl Decision {
     }
 }
 
-fn rows(links: &[Value], incident: &str, deployment: &str, index: &str) -> String {
+fn rows(links: &[Value], index: &str) -> String {
     let mut rows = table(["incident", "deployment", "entry", "state", "score", "share", "because"]);
     for link in links {
-        let members = [incident, deployment, index, "state", "score", "share", "reasons"];
+        let members = ["incident", "deployment", index, "state", "score", "share", "reasons"];
         rows.add_row(members.map(|member| cell(link, member)));
     }
     rows.to_string()

@@ -12,6 +12,7 @@ use crate::domain::extension::{CauseClass, DeploymentKind};
 use crate::domain::history::Timeline;
 use crate::domain::incident::Incident;
 use crate::domain::instant::Instant;
+use crate::domain::reference::entry_named;
 
 const EXPLICIT: f64 = 0.99;
 const ARTIFACT_MATCH: f64 = 0.95;
@@ -56,6 +57,10 @@ impl<'c, 'a> Case<'c, 'a> {
     pub(super) fn new(all: &'c Correlator<'a>, incident: &'c Incident) -> Self {
         let (began_at, _) = incident.began();
         let fixes = all.remediating.iter().copied();
+        let needed = incident
+            .service
+            .as_ref()
+            .map(|service| all.facts.dependencies.of(service, began_at));
         let place = incident.service.as_ref().zip(incident.environment.as_ref());
         let timeline = place.and_then(|place| all.timelines.get(&place));
         let open_before = |other: &&Incident| {
@@ -72,8 +77,8 @@ impl<'c, 'a> Case<'c, 'a> {
             began_at,
             fixes: fixes.filter(|d| repairs(d, incident)).collect(),
             previous: timeline.and_then(|timeline| previous(timeline, began_at)),
-            needed: all.dependencies(incident),
-            other_open: all.evidence.incidents.iter().any(|other| open_before(&other)),
+            needed: needed.unwrap_or_default(),
+            other_open: all.facts.incidents.iter().any(|other| open_before(&other)),
         }
     }
 
@@ -225,7 +230,7 @@ impl<'c, 'a> Case<'c, 'a> {
     fn shares_its_id(&self, deployment: &Deployment) -> bool {
         let same = |d: &&Deployment| d.index != deployment.index && d.id == deployment.id;
         self.all
-            .evidence
+            .facts
             .deployments
             .iter()
             .filter(same)
@@ -276,17 +281,12 @@ fn names_incident(name: &str, incident: &Incident) -> bool {
     name == incident.id.as_str()
         || incident.tickets.iter().any(|t| t.value.id == name)
         || incident.ticket.as_ref().is_some_and(|t| t.value == name)
-        || index_in(name).is_some_and(|index| incident.indexes().contains(&index))
-}
-
-/// `#123` names an entry.
-fn index_in(name: &str) -> Option<u64> {
-    name.strip_prefix('#')?.parse().ok()
+        || entry_named(name).is_some_and(|index| incident.indexes().contains(&index))
 }
 
 fn names_deployment(name: &str, deployment: &Deployment) -> bool {
     name == deployment.id.as_str()
-        || index_in(name).is_some_and(|index| deployment.indexes().contains(&index))
+        || entry_named(name).is_some_and(|index| deployment.indexes().contains(&index))
         || deployment.tickets.iter().any(|t| t.value.id == name)
         || deployment
             .pull_requests

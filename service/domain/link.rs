@@ -60,16 +60,12 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Confirmed, Self::Rejected, Self::Disputed, Self::NoDeployment];
-
-    /// The word used in JSON.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Confirmed => "confirmed",
-            Self::Rejected => "rejected",
-            Self::Disputed => "disputed",
-            Self::NoDeployment => "no_deployment",
+    /// Whether it is about one deployment or about the incident as a whole; what is wrong if that was not told so.
+    pub const fn goes_with(self, deployment: bool) -> Result<(), &'static str> {
+        match (self, deployment) {
+            (Self::NoDeployment, true) => Err("does not go with the verdict no_deployment"),
+            (Self::Confirmed | Self::Rejected | Self::Disputed, false) => Err("is required"),
+            (Self::NoDeployment, false) | (Self::Confirmed | Self::Rejected | Self::Disputed, true) => Ok(()),
         }
     }
 }

@@ -21,7 +21,7 @@ use super::event::{Body, Event};
 use super::extension::Extension;
 use super::id::{NameError, ServiceName};
 use super::instant::Instant;
-use super::link::{LINK_DECIDED, Verdict};
+use super::link::LINK_DECIDED;
 use super::pointer::excerpt;
 
 /// Payload type of a bare CDEvent.
@@ -241,16 +241,10 @@ fn fits_type(event_type: &str, extension: &Extension, has_service: bool, at: &Pa
     if extension.depends_on.is_some() && !has_service {
         return Err(EventError::missing(&at.member("service")));
     }
-    if let Some(link) = &extension.link {
-        let at = at.member("link");
-        let at = at.member("deployment");
-        match (link.verdict, link.deployment) {
-            (Verdict::NoDeployment, Some(_)) => {
-                return Err(EventError::invalid(&at, "does not go with the verdict no_deployment"));
-            }
-            (Verdict::Confirmed | Verdict::Rejected | Verdict::Disputed, None) => return Err(EventError::missing(&at)),
-            (Verdict::NoDeployment, None) | (Verdict::Confirmed | Verdict::Rejected | Verdict::Disputed, Some(_)) => {}
-        }
+    if let Some(link) = &extension.link
+        && let Err(message) = link.verdict.goes_with(link.deployment.is_some())
+    {
+        return Err(EventError::invalid(&at.member("link").member("deployment"), message));
     }
     Ok(())
 }

@@ -206,6 +206,17 @@ pub struct Token {
     pub revoked_at_index: Option<u64>,
 }
 
+impl Token {
+    /// Whoever holds it, as the one who acts.
+    pub fn actor(&self) -> Actor {
+        Actor {
+            id: format!("token:{}", self.id),
+            kind: None,
+            name: Some(self.name.clone()),
+        }
+    }
+}
+
 /// What the holder of a token may do. Each role may do all that the one before it may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]

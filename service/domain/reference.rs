@@ -160,6 +160,11 @@ impl Event {
     }
 }
 
+/// `#123` names an entry, where a deployment or an incident is asked for.
+pub fn entry_named(name: &str) -> Option<u64> {
+    name.strip_prefix('#')?.parse().ok()
+}
+
 /// References found so far, each once.
 struct References(BTreeSet<(ReferenceKind, String)>);
 

@@ -64,6 +64,22 @@ struct Signed<'a> {
     form_key: &'a str,
 }
 
+/// The names that a list can be limited to.
+#[derive(Serialize)]
+struct Names {
+    services: Vec<String>,
+    environments: Vec<String>,
+}
+
+impl Names {
+    fn of(app: &App, tree_size: u64) -> Result<Self, Problem> {
+        Ok(Self {
+            services: app.services(Some(tree_size))?.items,
+            environments: app.environments(Some(tree_size))?.items,
+        })
+    }
+}
+
 /// One page: its template, the part of the navigation that it belongs to, and a document inside it if there is one.
 struct Page<'a> {
     template: &'static str,

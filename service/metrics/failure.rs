@@ -8,6 +8,7 @@ use super::link::{self, Linked};
 use crate::domain::deployment::Deployment;
 use crate::domain::extension::DeploymentKind;
 use crate::domain::incident::Incident;
+use crate::domain::reference::entry_named;
 use crate::domain::{EnvironmentName, Instant};
 
 /// What is known of failures.
@@ -174,7 +175,7 @@ impl<'a> Names<'a> {
     /// before it; where none is, it must be the only one.
     fn repaired_by(&self, repair: &Deployment) -> Option<u64> {
         let name = &repair.remediates.as_ref()?.value;
-        if let Some(entry) = entry(name) {
+        if let Some(entry) = entry_named(name) {
             return self
                 .deployment_entries
                 .get(&entry)
@@ -202,14 +203,9 @@ impl<'a> Names<'a> {
         let Some(name) = repair.remediates.as_ref().map(|said| &said.value) else {
             return BTreeSet::new();
         };
-        match entry(name) {
+        match entry_named(name) {
             Some(entry) => self.incident_entries.get(&entry).copied().into_iter().collect(),
             None => self.incidents.get(name.as_str()).cloned().unwrap_or_default(),
         }
     }
-}
-
-/// `#123` names an entry.
-fn entry(name: &str) -> Option<u64> {
-    name.strip_prefix('#')?.parse().ok()
 }

@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::correlate::LinkState;
+use crate::correlate::{Candidate, LinkState};
+use crate::domain::incident::Incident;
 
 /// A suggestion below this score is not counted, not even as a possibility.
 pub(super) const MIN_SCORE: f64 = 0.5;
@@ -24,6 +25,19 @@ pub struct Link {
     pub score: f64,
     /// How far it beats the other explanations, from 0 to 1.
     pub share: f64,
+}
+
+impl Link {
+    /// The link of an incident to one of its candidates.
+    pub fn of(incident: &Incident, candidate: &Candidate) -> Self {
+        Self {
+            incident: incident.index,
+            deployment: candidate.index,
+            state: candidate.state,
+            score: candidate.score,
+            share: candidate.share,
+        }
+    }
 }
 
 /// The incidents that are linked to one deployment, by what the links are worth. Each is named by its index.

@@ -7,7 +7,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::super::blocking;
 use super::super::problem::Problem;
-use super::query::{name, optional_name, repeated};
+use super::query::{name, optional_name, read, take};
 use crate::app::App;
 use crate::metrics::{Bucket, Edition, MATURITY_HOURS, Period, Query, Report};
 
@@ -63,7 +63,8 @@ pub struct PerformanceParameters {
 )]
 #[get("/v1/delivery-performance")]
 pub async fn delivery_performance(app: Data<App>, request: HttpRequest) -> Result<Json<Report>, Problem> {
-    let (services, asked) = repeated::<PerformanceParameters>(request.query_string(), "service")?;
+    let (services, rest) = take(request.query_string().as_bytes(), "service");
+    let asked: PerformanceParameters = read(rest.as_bytes())?;
     let services = services.iter().map(|service| name("service", service));
     let query = Query {
         services: services.collect::<Result<_, _>>()?,

@@ -37,12 +37,13 @@ impl<T: DeserializeOwned> FromRequest for Query<T> {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _body: &mut Payload) -> Self::Future {
-        ready(read(request.query_string()).map(Self))
+        ready(read(request.query_string().as_bytes()).map(Self))
     }
 }
 
-fn read<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
-    let pairs = serde_urlencoded::Deserializer::new(form_urlencoded::parse(query.as_bytes()));
+/// Reads a query string, or a form, which has the same format.
+pub fn read<T: DeserializeOwned>(query: &[u8]) -> Result<T, Problem> {
+    let pairs = serde_urlencoded::Deserializer::new(form_urlencoded::parse(query));
     serde_path_to_error::deserialize(pairs).map_err(|error| {
         let path = error.path().to_string();
         let error = error.into_inner().to_string();
@@ -54,15 +55,14 @@ fn read<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
     })
 }
 
-/// A parameter that may be there several times, taken out of a query string, and the rest of it, where none may.
-pub fn repeated<T: DeserializeOwned>(query: &str, parameter: &str) -> Result<(Vec<String>, T), Problem> {
-    let pairs = form_urlencoded::parse(query.as_bytes());
+/// Takes a parameter, which may be there several times, out of a query string or form: what it says, and the rest.
+pub fn take(query: &[u8], parameter: &str) -> (Vec<String>, String) {
+    let pairs = form_urlencoded::parse(query);
     let (these, others): (Vec<_>, Vec<_>) = pairs.partition(|(name, _)| name == parameter);
     let others = form_urlencoded::Serializer::new(String::new())
         .extend_pairs(others)
         .finish();
-    let these = these.into_iter().map(|(_, value)| value.into_owned()).collect();
-    Ok((these, read(&others)?))
+    (these.into_iter().map(|(_, value)| value.into_owned()).collect(), others)
 }
 
 /// Where a list begins, and how long a page is.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::super::api::query::{Query, given, optional_name, paging};
 use super::super::blocking;
 use super::super::problem::Problem;
-use super::Page;
+use super::{Names, Page};
 use crate::app::{App, Caller, DeploymentFilter, DeploymentView};
 
 /// Which to list; a field of the form that was left empty counts as absent.
@@ -22,12 +22,22 @@ pub struct Filter {
     cursor: Option<String>,
 }
 
+impl Filter {
+    fn place(&self) -> Result<DeploymentFilter, Problem> {
+        Ok(DeploymentFilter {
+            service: optional_name("service", given(self.service.as_deref()))?,
+            environment: optional_name("environment", given(self.environment.as_deref()))?,
+            status: None,
+        })
+    }
+}
+
 #[derive(Serialize)]
 struct List {
     tree_size: u64,
     filter: Filter,
-    services: Vec<String>,
-    environments: Vec<String>,
+    #[serde(flatten)]
+    names: Names,
     deployments: Vec<DeploymentView>,
     next: Option<String>,
 }
@@ -42,18 +52,13 @@ pub async fn deployments(
     let at = app.clone();
     let content = async {
         let filter = filter?.into_inner();
-        let wanted = DeploymentFilter {
-            service: optional_name("service", given(filter.service.as_deref()))?,
-            environment: optional_name("environment", given(filter.environment.as_deref()))?,
-            status: None,
-        };
+        let wanted = filter.place()?;
         let paging = paging(None, given(filter.cursor.as_deref()), Some(50))?;
         blocking(move || {
             let page = at.deployments(&wanted, paging)?;
             Ok::<_, Problem>(List {
                 tree_size: page.tree_size,
-                services: at.services(Some(page.tree_size))?.items,
-                environments: at.environments(Some(page.tree_size))?.items,
+                names: Names::of(&at, page.tree_size)?,
                 filter,
                 deployments: page.items,
                 next: page.next,
@@ -74,12 +79,7 @@ pub async fn deployment(
 ) -> HttpResponse {
     let at = app.clone();
     let content = async {
-        let filter = filter?.into_inner();
-        let place = DeploymentFilter {
-            service: optional_name("service", given(filter.service.as_deref()))?,
-            environment: optional_name("environment", given(filter.environment.as_deref()))?,
-            status: None,
-        };
+        let place = filter?.place()?;
         blocking(move || at.deployment(&id, &place, None)).await
     };
     Page::new("web/deployment.html", "deployments", &caller).answer(&app, content.await)

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::super::api::query::{Query, given, invalid, optional_name, paging};
 use super::super::blocking;
 use super::super::problem::Problem;
-use super::Page;
+use super::{Names, Page};
 use crate::app::{App, Caller, IncidentFilter, IncidentView};
 
 /// Which to list; a field of the form that was left empty counts as absent.
@@ -28,8 +28,8 @@ pub struct Filter {
 struct List {
     tree_size: u64,
     filter: Filter,
-    services: Vec<String>,
-    environments: Vec<String>,
+    #[serde(flatten)]
+    names: Names,
     incidents: Vec<IncidentView>,
     next: Option<String>,
 }
@@ -59,8 +59,7 @@ pub async fn incidents(
             let page = at.incidents(&wanted, paging)?;
             Ok::<_, Problem>(List {
                 tree_size: page.tree_size,
-                services: at.services(Some(page.tree_size))?.items,
-                environments: at.environments(Some(page.tree_size))?.items,
+                names: Names::of(&at, page.tree_size)?,
                 filter,
                 incidents: page.items,
                 next: page.next,

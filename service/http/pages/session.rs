@@ -6,6 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, get, post};
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
+use super::super::api::query::{read, take};
 use super::super::body;
 use super::super::problem::{Kind, Problem};
 use super::Page;
@@ -56,7 +57,8 @@ pub async fn sign_in_form(app: Data<App>, request: HttpRequest) -> HttpResponse 
 /// Opens a session.
 #[post("/sign-in")]
 pub async fn sign_in(app: Data<App>, request: HttpRequest, payload: Payload) -> HttpResponse {
-    let form: SignInForm = match read(&request, payload).await {
+    let form = bytes(&request, payload).await.and_then(|bytes| read(&bytes));
+    let form: SignInForm = match form {
         Ok(form) => form,
         Err(problem) => return page().problem(&app, &problem),
     };
@@ -114,36 +116,21 @@ pub(super) async fn read_own<T: serde::de::DeserializeOwned>(
     caller: &Caller,
 ) -> Result<T, Problem> {
     let bytes = bytes(request, payload).await?;
-    let mut own = form_urlencoded::Serializer::new(String::new());
-    let mut proven = false;
-    for (name, value) in form_urlencoded::parse(&bytes) {
-        if name == "form_key" {
-            proven = value.as_bytes().ct_eq(caller.form_key.as_bytes()).into();
-        } else {
-            own.append_pair(&name, &value);
-        }
-    }
-    if !proven {
+    let (keys, own) = take(&bytes, "form_key");
+    let proven = |key: &String| bool::from(key.as_bytes().ct_eq(caller.form_key.as_bytes()));
+    if !keys.last().is_some_and(proven) {
         return Err(Problem::new(
             Kind::Forbidden,
             "this form was not sent from a page of your session; open the page again",
         ));
     }
-    parse(own.finish().as_bytes())
-}
-
-async fn read<T: serde::de::DeserializeOwned>(request: &HttpRequest, payload: Payload) -> Result<T, Problem> {
-    parse(&bytes(request, payload).await?)
+    read(own.as_bytes())
 }
 
 async fn bytes(request: &HttpRequest, payload: Payload) -> Result<Vec<u8>, Problem> {
     from_here(request)?;
     body::require_type(request, &["application/x-www-form-urlencoded"])?;
     body::read(request, payload, MAX_FORM).await
-}
-
-fn parse<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    serde_urlencoded::from_bytes(bytes).map_err(|error| Problem::new(Kind::Malformed, error.to_string()))
 }
 
 /// Browsers say which site a form came from. Source: Fetch standard, "Origin" header.

@@ -165,17 +165,11 @@ fn simulate(seed: u64) -> Estimates {
     }
     let facts = Facts::fold(&ledger.records);
     let correlator = Correlator::new(&facts);
-    let links = facts.incidents.iter().flat_map(|incident| {
+    let mut links = Vec::new();
+    for incident in &facts.incidents {
         let candidates = correlator.candidates(incident).candidates;
-        candidates.into_iter().map(|candidate| Link {
-            incident: incident.index,
-            deployment: candidate.index,
-            state: candidate.state,
-            score: candidate.score,
-            share: candidate.share,
-        })
-    });
-    let links: Vec<Link> = links.collect();
+        links.extend(candidates.iter().map(|candidate| Link::of(incident, candidate)));
+    }
     let period = query("2026-03-01", "2026-06-15", "UTC");
     let report = measure_at((DAYS + 10) * DAY, &ledger, &links, &period);
     let part = |count: usize| count as f64 / deployed as f64;
