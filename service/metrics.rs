@@ -15,7 +15,6 @@ mod incidents;
 mod lead_time;
 mod link;
 mod performance;
-mod period;
 mod population;
 mod quantile;
 mod ratio;
@@ -32,7 +31,7 @@ use crate::correlate;
 use crate::domain::deployment::Deployment;
 use crate::domain::extension::Tier;
 use crate::domain::incident::Incident;
-use crate::domain::{EnvironmentName, Instant, ServiceName};
+use crate::domain::{EnvironmentName, Instant, Period, PeriodError, ServiceName, zone};
 
 pub use band::{BandRow, Bands, Edition, Rung};
 pub use bucket::Bucket;
@@ -42,7 +41,6 @@ pub use incidents::{IncidentCounts, ReviewBacklog};
 pub use lead_time::LeadTime;
 pub use link::Link;
 pub use performance::{Performance, ServicePerformance, SuccessRate};
-pub use period::Period;
 pub use quantile::Distribution;
 pub use ratio::{MIN_PERCENTAGE, Ratio};
 pub use recovery::{OpenFailure, RecoveryTime};
@@ -144,23 +142,9 @@ pub struct Report {
 /// Why there are no metrics.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MetricsError {
-    /// No such zone in the IANA database.
-    #[error("time_zone `{0}` is not a zone of the IANA database, such as Europe/Berlin or UTC")]
-    Zone(String),
-    /// A limit of the period that is neither a date nor an instant.
-    #[error("{parameter} must be a date such as 2026-01-31, or a date and time with a zone, from 1970 to 9999")]
-    Limit {
-        /// Which one.
-        parameter: &'static str,
-    },
-    /// A period that ends before, or when, it begins.
-    #[error("the period is empty: to ({to}) must be later than from ({from})")]
-    Empty {
-        /// Its first instant.
-        from: Instant,
-        /// Its end.
-        to: Instant,
-    },
+    /// No such period.
+    #[error(transparent)]
+    Period(#[from] PeriodError),
     /// A series, or all of them together, that nobody could read.
     #[error("the period has more than {most} buckets: choose a longer bucket, a shorter period or fewer services")]
     Buckets {
@@ -215,8 +199,8 @@ pub fn measure(query: &Query, input: &Input<'_>) -> Result<Report, MetricsError>
         recorded_until: input.recorded_until,
         from: period.from,
         to: period.to,
-        time_zone: period.zone_name().to_owned(),
-        time_zone_data: period::TIME_ZONE_DATA,
+        time_zone: period.zone.name().to_owned(),
+        time_zone_data: zone::TIME_ZONE_DATA,
         bucket: query.bucket,
         maturity_hours: query.maturity_hours,
         services: query.services.clone(),

@@ -12,11 +12,11 @@ use super::links::correlation_indexes;
 use super::log::{LogError, root};
 use super::read::{ReadError, tree_size};
 use crate::check::Parameters;
-use crate::document::compliance::{self, ComplianceInput, Period};
+use crate::document::compliance::{self, ComplianceInput};
 use crate::document::release_notes::{self, ReleaseNotes, ReleaseNotesInput, Scope};
 use crate::document::{DocumentError, ErasedEntry, LedgerView, Request};
 use crate::domain::facts::Facts;
-use crate::domain::{EnvironmentName, ServiceName, deployment};
+use crate::domain::{EnvironmentName, Period, ServiceName, Zone, deployment};
 use crate::render::{Html, RenderError, page, to_html, web_page};
 use crate::store::{EventFilter, ReadTx, StoreError};
 
@@ -56,6 +56,8 @@ pub struct NotesQuery {
     pub environment: EnvironmentName,
     /// Which deployments of it.
     pub scope: Scope,
+    /// The zone of its dates.
+    pub time_zone: Zone,
     /// The question in words, for the document to print.
     pub words: String,
 }
@@ -69,8 +71,6 @@ pub struct ComplianceQuery {
     pub service: Option<ServiceName>,
     /// The period.
     pub period: Period,
-    /// The zone of its dates.
-    pub time_zone: String,
     /// The question in words, for the document to print.
     pub words: String,
 }
@@ -116,7 +116,7 @@ impl App {
             request: Request {
                 ledger: &ledger,
                 query: &at_size(&query.words, &ledger),
-                time_zone: "UTC",
+                time_zone: query.time_zone,
                 template: RELEASE_NOTES,
                 template_sha256: &self.templates.digest(RELEASE_NOTES)?,
             },
@@ -140,7 +140,7 @@ impl App {
             request: Request {
                 ledger: &ledger,
                 query: &at_size(&query.words, &ledger),
-                time_zone: &query.time_zone,
+                time_zone: query.period.zone,
                 template: COMPLIANCE_REPORT,
                 template_sha256: &self.templates.digest(COMPLIANCE_REPORT)?,
             },
@@ -149,7 +149,7 @@ impl App {
             period: query.period,
             facts: &facts,
             parameters: &Parameters::default(),
-        })?;
+        });
         self.document(COMPLIANCE_REPORT, &report.title, &report, format)
     }
 

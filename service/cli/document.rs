@@ -20,10 +20,10 @@ pub struct Notes {
     /// Notes of this deployment [default: the latest]
     #[arg(long, value_name = "ID", conflicts_with_all = ["from", "to"])]
     deployment: Option<DeploymentId>,
-    /// Everything since what ran at this date or time
+    /// Everything since what ran at this date or time, entry (#12), deployment or version
     #[arg(long, value_name = "TIME", value_parser = text)]
     from: Option<String>,
-    /// Everything up to what ran at this date or time
+    /// Everything up to what ran at this date or time, entry, deployment or version
     #[arg(long, value_name = "TIME", value_parser = text)]
     to: Option<String>,
     #[command(flatten)]
@@ -49,12 +49,9 @@ pub struct Compliance {
     /// First day, or the exact time, that is covered
     #[arg(long, value_name = "DATE", value_parser = text)]
     from: String,
-    /// Last day, or the exact time, that is covered
+    /// Day, or exact time, before which the period ends
     #[arg(long, value_name = "DATE", value_parser = text)]
     to: String,
-    /// Time zone that days are counted in, such as Europe/London [default: UTC]
-    #[arg(long, value_name = "ZONE", value_parser = text)]
-    time_zone: Option<String>,
     #[command(flatten)]
     document: Document,
 }
@@ -65,6 +62,9 @@ struct Document {
     /// Form of the document
     #[arg(long, value_enum, default_value_t)]
     format: DocumentFormat,
+    /// Time zone of days and times, such as Europe/London [default: UTC]
+    #[arg(long, value_name = "ZONE", value_parser = text)]
+    time_zone: Option<String>,
     /// As of this tree size, so that the same document comes out again [default: now]
     #[arg(long, value_name = "SIZE")]
     tree_size: Option<u64>,
@@ -99,7 +99,6 @@ impl Report {
                     ("service", report.service.map(String::from)),
                     ("from", Some(report.from)),
                     ("to", Some(report.to)),
-                    ("time_zone", report.time_zone),
                 ];
                 report.document.fetch("/v1/reports/compliance", &parameters, context)
             }
@@ -111,6 +110,7 @@ impl Document {
     fn fetch(self, path: &str, parameters: &[(&str, Option<String>)], context: &Context) -> Result<(), Failure> {
         let client = Client::new(self.client, context)?;
         let more = [
+            ("time_zone", self.time_zone),
             ("format", Some(self.format.as_str().to_owned())),
             ("tree_size", self.tree_size.map(|size| size.to_string())),
         ];

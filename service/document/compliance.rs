@@ -12,13 +12,13 @@ use sha2::{Digest, Sha256};
 
 use super::assurance::{CheckRow, checks};
 use super::rows::DeploymentRow;
-use super::{DocumentError, Generated, Links, Request};
+use super::{Generated, Links, Request};
 use crate::check::{CATALOGUE, CheckResult, Parameters};
 use crate::domain::deployment::Deployment;
 use crate::domain::extension::DeploymentKind;
 use crate::domain::facts::Facts;
 use crate::domain::words::span;
-use crate::domain::{EnvironmentName, Instant, Outcome, ServiceName};
+use crate::domain::{EnvironmentName, Outcome, Period, ServiceName};
 
 /// Name of the built-in template.
 pub const TEMPLATE: &str = "compliance-report.md";
@@ -38,15 +38,6 @@ pub struct ComplianceInput<'a> {
     pub facts: &'a Facts,
     /// Numbers of the checks.
     pub parameters: &'a Parameters,
-}
-
-/// From an instant up to, and not including, another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Period {
-    /// The first instant in it.
-    pub from: Instant,
-    /// The first instant after it.
-    pub to: Instant,
 }
 
 /// The context of a compliance report.
@@ -243,21 +234,14 @@ struct Tested<'a> {
 }
 
 /// Composes a compliance report.
-pub fn compose(input: &ComplianceInput<'_>) -> Result<ComplianceReport, DocumentError> {
-    let generated = input.request.generated()?;
+pub fn compose(input: &ComplianceInput<'_>) -> ComplianceReport {
     let period = input.period;
-    if period.from > period.to {
-        return Err(DocumentError::Reversed {
-            from: period.from.to_string(),
-            to: period.to.to_string(),
-        });
-    }
     let mut population: Vec<&Deployment> = input
         .facts
         .deployments
         .iter()
         .filter(|d| d.environment == *input.environment && input.service.is_none_or(|service| d.service == *service))
-        .filter(|d| (period.from..period.to).contains(&d.start_at()))
+        .filter(|d| period.contains(d.start_at()))
         .collect();
     population.sort_by_key(|d| (d.start_at(), d.index));
     let links = Links::of(input.facts);
@@ -274,10 +258,10 @@ pub fn compose(input: &ComplianceInput<'_>) -> Result<ComplianceReport, Document
     let subject = input
         .service
         .map_or_else(|| "all services".to_owned(), ToString::to_string);
-    Ok(ComplianceReport {
+    ComplianceReport {
         context_version: super::CONTEXT_VERSION,
         document: "compliance_report",
-        generated,
+        generated: input.request.generated(),
         title: format!("Deployment controls: {subject} in {}", input.environment),
         environment: input.environment.clone(),
         service: input.service.cloned(),
@@ -301,7 +285,7 @@ pub fn compose(input: &ComplianceInput<'_>) -> Result<ComplianceReport, Document
             })
             .collect(),
         parameters: sentences::parameters(input.parameters),
-    })
+    }
 }
 
 impl Population {

@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::correlate::{self, Candidate, Correlator};
 use crate::domain::facts::Facts;
 use crate::domain::incident::Incident;
-use crate::domain::{EnvironmentName, Instant, ServiceName};
+use crate::domain::{EnvironmentName, ServiceName, Zone};
 
 /// Most erased entries that are named in sentences; the JSON form names all.
 const ERASED_NOTES: usize = 20;
@@ -81,8 +81,8 @@ pub struct Request<'a> {
     pub ledger: &'a LedgerView,
     /// The question in the words in which it was asked: a command or a URL.
     pub query: &'a str,
-    /// Only `UTC` so far.
-    pub time_zone: &'a str,
+    /// The zone of all dates.
+    pub time_zone: Zone,
     /// Name of the template that will render it.
     pub template: &'a str,
     /// SHA-256 of the template, in hex.
@@ -97,7 +97,7 @@ pub struct Generated {
     /// The question, verbatim.
     pub query: String,
     /// The zone of all dates.
-    pub time_zone: String,
+    pub time_zone: Zone,
     /// The template.
     pub template: TemplateRef,
     /// The program.
@@ -127,9 +127,6 @@ pub struct Tool {
 /// Why a document cannot be made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DocumentError {
-    /// Another zone than UTC.
-    #[error("time zone `{0}` is not supported: documents are in UTC so far")]
-    TimeZone(String),
     /// The ledger knows no deployment of the service to the environment.
     #[error("the ledger holds no deployment of {service} to {environment}")]
     NoDeployments {
@@ -154,14 +151,11 @@ pub enum DocumentError {
 }
 
 impl Request<'_> {
-    fn generated(&self) -> Result<Generated, DocumentError> {
-        if self.time_zone != "UTC" {
-            return Err(DocumentError::TimeZone(self.time_zone.to_owned()));
-        }
-        Ok(Generated {
+    fn generated(&self) -> Generated {
+        Generated {
             ledger: self.ledger.clone(),
             query: self.query.to_owned(),
-            time_zone: self.time_zone.to_owned(),
+            time_zone: self.time_zone,
             template: TemplateRef {
                 name: self.template.to_owned(),
                 sha256: self.template_sha256.to_owned(),
@@ -171,14 +165,8 @@ impl Request<'_> {
                 version: env!("CARGO_PKG_VERSION"),
                 correlation: correlate::ALGORITHM,
             },
-        })
+        }
     }
-}
-
-/// A date as midnight UTC, or a date and time with a zone.
-pub fn parse_instant(text: &str) -> Option<Instant> {
-    let midnight = || Instant::parse(&format!("{text}T00:00:00Z"));
-    Instant::parse(text).or_else(|_| midnight()).ok()
 }
 
 /// The incidents with the deployments that may have caused them, looked up by deployment.

@@ -13,12 +13,12 @@ use serde::Serialize;
 use super::assurance::Assurance;
 use super::changes::Changes;
 use super::rows::{DeploymentRow, IncidentRow, StatementRow, statements};
-use super::{DocumentError, Generated, Links, Request, parse_instant};
+use super::{DocumentError, Generated, Links, Request};
 use crate::check::Parameters;
 use crate::domain::deployment::Deployment;
 use crate::domain::facts::Facts;
 use crate::domain::history::Timeline;
-use crate::domain::{DeploymentId, EnvironmentName, Instant, ServiceName};
+use crate::domain::{DeploymentId, EnvironmentName, Instant, ServiceName, Zone};
 
 /// Name of the built-in template.
 pub const TEMPLATE: &str = "release-notes.md";
@@ -63,8 +63,9 @@ pub enum Point {
 }
 
 impl Point {
-    /// Reads `2026-03-01`, `2026-03-01T09:00:00Z`, `#12`, a deployment id or a version.
-    pub fn parse(text: &str) -> Result<Self, DocumentError> {
+    /// Reads `2026-03-01`, which is the beginning of that day in the zone, `2026-03-01T09:00:00Z`, `#12`, a deployment id or a
+    /// version.
+    pub fn parse(text: &str, zone: Zone) -> Result<Self, DocumentError> {
         let point = || DocumentError::Point(text.to_owned());
         if text.trim().is_empty() {
             return Err(point());
@@ -72,7 +73,7 @@ impl Point {
         if let Some(index) = text.strip_prefix('#') {
             return index.parse().map(Self::Index).map_err(|_| point());
         }
-        Ok(parse_instant(text).map_or_else(|| Self::Named(text.to_owned()), Self::At))
+        Ok(zone.read(text).map_or_else(|| Self::Named(text.to_owned()), Self::At))
     }
 }
 
@@ -171,7 +172,6 @@ pub struct Incidents {
 
 /// Composes release notes.
 pub fn compose(input: &ReleaseNotesInput<'_>) -> Result<ReleaseNotes, DocumentError> {
-    let generated = input.request.generated()?;
     let (service, environment) = (input.service, input.environment);
     let mut here: Vec<&Deployment> = input
         .facts
@@ -207,7 +207,7 @@ pub fn compose(input: &ReleaseNotesInput<'_>) -> Result<ReleaseNotes, DocumentEr
     let mut notes = ReleaseNotes {
         context_version: super::CONTEXT_VERSION,
         document: "release_notes",
-        generated,
+        generated: input.request.generated(),
         title: String::new(),
         service: service.clone(),
         environment: environment.clone(),

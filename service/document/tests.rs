@@ -1,13 +1,13 @@
 //! Documents over a short history of one service.
 
-use super::compliance::{ComplianceInput, ComplianceReport, Period};
+use super::compliance::{ComplianceInput, ComplianceReport};
 use super::release_notes::{Point, ReleaseNotes, ReleaseNotesInput, Scope};
 use super::*;
 use crate::check::Parameters;
 use crate::domain::event::{IncidentStep, ServiceStep};
 use crate::domain::extension::{Commit, DeploymentKind, Extension, RollbackPlan};
 use crate::domain::fixture::{Ledger, at, commit, human, pipeline, pull_request, ticket};
-use crate::domain::{Body, Outcome};
+use crate::domain::{Body, Outcome, Period};
 use crate::render::{Templates, to_html};
 
 mod compliance_report;
@@ -30,7 +30,7 @@ fn request<'a>(ledger: &'a LedgerView, template: &'a str) -> Request<'a> {
     Request {
         ledger,
         query: "shipslog example",
-        time_zone: "UTC",
+        time_zone: Zone::UTC,
         template,
         template_sha256: "00ff",
     }
@@ -57,8 +57,8 @@ fn range(ledger: &Ledger, from: &str, to: &str) -> Result<ReleaseNotes, Document
     notes(
         ledger,
         Scope::Range {
-            from: Point::parse(from)?,
-            to: Point::parse(to)?,
+            from: Point::parse(from, Zone::UTC)?,
+            to: Point::parse(to, Zone::UTC)?,
         },
     )
 }
@@ -73,11 +73,11 @@ fn report(ledger: &Ledger) -> ComplianceReport {
         period: Period {
             from: at(-10_000),
             to: at(10_000),
+            zone: Zone::UTC,
         },
         facts: &facts,
         parameters: &Parameters::default(),
     })
-    .unwrap()
 }
 
 fn markdown(template: &str, context: &impl Serialize) -> String {

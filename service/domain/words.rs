@@ -2,14 +2,9 @@
 
 use super::instant::Instant;
 
-/// `2026-03-02 09:04:00 UTC`.
+/// `2026-03-02 09:04:00 UTC`. Findings are in UTC whatever the zone of the document: they do not depend on who reads.
 pub fn when(instant: Instant) -> String {
     instant.to_utc().format("%Y-%m-%d %H:%M:%S UTC").to_string()
-}
-
-/// `2026-03-02 09:04 UTC`.
-pub fn to_the_minute(instant: Instant) -> String {
-    instant.to_utc().format("%Y-%m-%d %H:%M UTC").to_string()
 }
 
 /// The two largest units of a length of time, such as `3 h 20 min` or `2 days 1 h`; its sign is dropped.

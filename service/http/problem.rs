@@ -14,8 +14,10 @@ use crate::app::{
 };
 use crate::document::DocumentError;
 use crate::domain::erasure::ErasureError;
+use crate::domain::PeriodError;
 use crate::domain::keyring::{KeyringError, PermissionError};
 use crate::domain::parse::{EventError, EventErrorKind};
+use crate::domain::zone::ZoneError;
 use crate::metrics::MetricsError;
 use crate::sequencer::SubmitError;
 use crate::store::StoreError;
@@ -440,9 +442,7 @@ impl From<PerformanceError> for Problem {
 impl From<MetricsError> for Problem {
     fn from(error: MetricsError) -> Self {
         let parameter = match &error {
-            MetricsError::Zone(_) => "time_zone",
-            MetricsError::Limit { parameter } => parameter,
-            MetricsError::Empty { .. } => "to",
+            MetricsError::Period(error) => error.parameter(),
             MetricsError::Buckets { .. } => "bucket",
             MetricsError::Edition(_) => "bands",
             MetricsError::Maturity => "maturity_hours",
@@ -451,11 +451,22 @@ impl From<MetricsError> for Problem {
     }
 }
 
+impl From<PeriodError> for Problem {
+    fn from(error: PeriodError) -> Self {
+        Self::new(Kind::InvalidParameter, error.to_string()).at(error.parameter())
+    }
+}
+
+impl From<ZoneError> for Problem {
+    fn from(error: ZoneError) -> Self {
+        PeriodError::from(error).into()
+    }
+}
+
 impl From<DocumentError> for Problem {
     fn from(error: DocumentError) -> Self {
         let detail = error.to_string();
         match error {
-            DocumentError::TimeZone(_) => Self::new(Kind::InvalidParameter, detail).at("time_zone"),
             DocumentError::NoDeployments { .. } => Self::new(Kind::NotFound, detail),
             DocumentError::UnknownDeployment { .. } => Self::new(Kind::NotFound, detail).at("deployment"),
             DocumentError::Reversed { .. } => Self::new(Kind::InvalidParameter, detail).at("from"),

@@ -5,8 +5,8 @@ use chrono::{Datelike, Days, Months, NaiveDate};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{MAX_BUCKETS, MetricsError, Period};
-use crate::domain::Instant;
+use super::{MAX_BUCKETS, MetricsError};
+use crate::domain::{Instant, Period};
 
 /// What a series counts in.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -1,6 +1,7 @@
 //! The filters that templates have beside minijinja's own. `templates/README.md` documents them.
 
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use minijinja::value::{Value, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, Output, State};
 
@@ -17,14 +18,21 @@ pub(super) fn install(env: &mut Environment<'static>) {
     env.add_filter("address", address);
     env.add_filter("block", block);
     env.add_filter("code", code);
-    env.add_filter("date", date);
     env.add_filter("duration", duration);
     env.add_filter("idx", idx);
     env.add_filter("link", link);
     env.add_filter("plural", plural);
     env.add_filter("short", short);
+    in_zone(env, Tz::UTC);
     env.remove_filter("safe");
     env.remove_global("debug");
+}
+
+/// Makes the filter `date` write the time of this zone.
+pub(super) fn in_zone(env: &mut Environment<'static>, zone: Tz) {
+    env.add_filter("date", move |value: &Value, precision: Option<&str>| {
+        date(value, precision, zone)
+    });
 }
 
 /// Writes an interpolated value: as Markdown text, or as minijinja would.
@@ -105,8 +113,9 @@ fn idx(value: &Value) -> Result<Value, Error> {
     Ok(Value::from_safe_string(text))
 }
 
-/// `{{ instant | date }}`: `2026-03-02 09:14:05 UTC`; `date("minute")`, `date("day")` and `date("time")` say less.
-fn date(value: &Value, precision: Option<&str>) -> Result<Value, Error> {
+/// `{{ instant | date }}`: `2026-03-02 09:14:05 UTC`, or with the distance from UTC in another zone; `date("minute")`,
+/// `date("day")` and `date("time")` say less.
+fn date(value: &Value, precision: Option<&str>, zone: Tz) -> Result<Value, Error> {
     if value.is_none() {
         return Ok(Value::from(NOT_RECORDED));
     }
@@ -117,11 +126,13 @@ fn date(value: &Value, precision: Option<&str>) -> Result<Value, Error> {
             format!("`{given}` is not an RFC 3339 date and time"),
         )
     })?;
+    // An abbreviation such as CST means several zones; the distance does not.
+    let suffix = if zone == Tz::UTC { "UTC" } else { "%:z" };
     let pattern = match precision {
-        None | Some("second") => "%Y-%m-%d %H:%M:%S UTC",
-        Some("minute") => "%Y-%m-%d %H:%M UTC",
-        Some("day") => "%Y-%m-%d",
-        Some("time") => "%H:%M:%S",
+        None | Some("second") => format!("%Y-%m-%d %H:%M:%S {suffix}"),
+        Some("minute") => format!("%Y-%m-%d %H:%M {suffix}"),
+        Some("day") => "%Y-%m-%d".to_owned(),
+        Some("time") => "%H:%M:%S".to_owned(),
         Some(other) => {
             return Err(Error::new(
                 ErrorKind::InvalidOperation,
@@ -129,7 +140,7 @@ fn date(value: &Value, precision: Option<&str>) -> Result<Value, Error> {
             ));
         }
     };
-    Ok(Value::from(time.format(pattern).to_string()))
+    Ok(Value::from(time.with_timezone(&zone).format(&pattern).to_string()))
 }
 
 /// `{{ milliseconds | duration }}`: the two largest units, such as `3 min 20 s`.

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
+use chrono_tz::Tz;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Serde, Value};
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
@@ -90,6 +91,9 @@ pub enum RenderError {
         line: usize,
         message: String,
     },
+    /// The context states a zone that the IANA database does not have.
+    #[error("`generated.time_zone` of the context, `{0}`, is not a zone of the IANA database")]
+    TimeZone(String),
     /// The thread for it could not be had.
     #[error("template `{0}` could not be run: {1}")]
     Thread(String, String),
@@ -159,10 +163,22 @@ impl Templates {
     }
 
     pub(super) fn render_value(&self, name: &str, context: Value) -> Result<String, RenderError> {
+        let zone = zone(&context)?;
+        let mut env = self.env.clone();
+        filters::in_zone(&mut env, zone);
         if !self.overridden {
-            return run(&self.env, name, context);
+            return run(&env, name, context);
         }
-        on_large_stack(name, || run(&self.env, name, context))
+        on_large_stack(name, || run(&env, name, context))
+    }
+}
+
+/// The zone that a document states, in which it shows all its dates; UTC for what states none.
+fn zone(context: &Value) -> Result<Tz, RenderError> {
+    let generated = context.get_attr("generated").unwrap_or_default();
+    match generated.get_attr("time_zone").unwrap_or_default().as_str() {
+        Some(name) => name.parse().map_err(|_| RenderError::TimeZone(name.to_owned())),
+        None => Ok(Tz::UTC),
     }
 }
 

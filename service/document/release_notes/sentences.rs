@@ -6,7 +6,7 @@ use super::{IncidentRow, Previous, ReleaseNotes};
 use crate::domain::Outcome;
 use crate::domain::deployment::{Deployment, Effect, Status};
 use crate::domain::extension::DeploymentKind;
-use crate::domain::words::{count, list, span, to_the_minute};
+use crate::domain::words::{count, list, span};
 
 pub(super) fn title(notes: &ReleaseNotes) -> String {
     let (service, environment, label) = (&notes.service, &notes.environment, &notes.deployment.label);
@@ -87,7 +87,8 @@ fn incident_sentence(notes: &ReleaseNotes) -> Option<String> {
 
 fn first_sentence(notes: &ReleaseNotes, target: &Deployment) -> String {
     let (service, environment, label) = (&notes.service, &notes.environment, &notes.deployment.label);
-    let at = to_the_minute(target.finished_at().unwrap_or_else(|| target.start_at()));
+    let zone = notes.generated.time_zone;
+    let at = zone.to_the_minute(target.finished_at().unwrap_or_else(|| target.start_at()));
     let had_run = |previous: &Previous| {
         let length = previous
             .ran_for_ms

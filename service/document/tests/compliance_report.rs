@@ -61,16 +61,15 @@ fn the_period_holds_its_first_instant_and_not_its_last() {
             request: request(&view, compliance::TEMPLATE),
             environment: &"production".parse().unwrap(),
             service: Some(&"payments".parse().unwrap()),
-            period: Period { from, to },
+            period: Period { from, to, zone: Zone::UTC },
             facts: &facts,
             parameters: &Parameters::default(),
         })
     };
-    assert_eq!(compose(at(0), at(90)).unwrap().population.count, 1);
-    assert_eq!(compose(at(1), at(91)).unwrap().population.count, 1);
-    assert_eq!(compose(at(1), at(90)).unwrap().population.count, 0);
-    assert!(matches!(compose(at(1), at(0)), Err(DocumentError::Reversed { .. })));
-    let empty = compose(at(1), at(90)).unwrap();
+    assert_eq!(compose(at(0), at(90)).population.count, 1);
+    assert_eq!(compose(at(1), at(91)).population.count, 1);
+    assert_eq!(compose(at(1), at(90)).population.count, 0);
+    let empty = compose(at(1), at(90));
     let text = markdown(compliance::TEMPLATE, &empty);
     assert!(text.contains("holds no deployment attempt"), "{text}");
 }

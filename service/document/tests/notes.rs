@@ -206,17 +206,25 @@ fn what_is_not_there_is_an_error_that_says_so() {
 }
 
 #[test]
-fn only_utc_so_far() {
+fn dates_are_in_the_zone_that_was_asked_for() {
     let ledger = story();
+    let facts = Facts::fold(&ledger.records);
     let view = view(&ledger);
-    let request = Request {
-        time_zone: "Europe/London",
-        ..request(&view, release_notes::TEMPLATE)
-    };
-    assert_eq!(
-        request.generated(),
-        Err(DocumentError::TimeZone("Europe/London".to_owned()))
-    );
+    let notes = release_notes::compose(&ReleaseNotesInput {
+        request: Request {
+            time_zone: Zone::parse("Asia/Kolkata").unwrap(),
+            ..request(&view, release_notes::TEMPLATE)
+        },
+        service: &"payments".parse().unwrap(),
+        environment: &"production".parse().unwrap(),
+        scope: &Scope::Latest,
+        facts: &facts,
+        parameters: &Parameters::default(),
+    });
+    let text = md(&notes.unwrap());
+    let times: Vec<&str> = text.match_indices("+05:30").map(|(at, _)| &text[at - 17..at + 6]).collect();
+    insta::assert_debug_snapshot!(times);
+    assert!(text.contains("Times are in Asia/Kolkata, those"), "{text}");
 }
 
 #[test]

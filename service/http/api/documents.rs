@@ -10,10 +10,8 @@ use super::super::blocking;
 use super::super::problem::Problem;
 use super::query::{Query, invalid, name, optional_name};
 use crate::app::{App, ComplianceQuery, Document, Format, NotesQuery};
-use crate::document::compliance::Period;
-use crate::document::parse_instant;
 use crate::document::release_notes::{Point, Scope};
-use crate::domain::Instant;
+use crate::domain::{Period, Zone};
 
 /// The form of a document.
 #[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
@@ -53,6 +51,8 @@ pub struct NotesParameters {
     pub from: Option<String>,
     /// Up to what ran at this point.
     pub to: Option<String>,
+    /// Zone of the dates, by its name in the IANA database; `UTC` if absent.
+    pub time_zone: Option<String>,
     /// `md`, `html` or `json`.
     #[param(inline)]
     pub format: Option<DocumentFormat>,
@@ -87,6 +87,7 @@ pub async fn release_notes(
 /// What is asked for, in the words of the command line too.
 pub(in super::super) fn notes_query(query: &NotesParameters) -> Result<NotesQuery, Problem> {
     let mut words = format!("shipslog notes {} {}", query.service, query.environment);
+    let time_zone = query.time_zone.as_deref().map_or(Ok(Zone::UTC), Zone::parse)?;
     let scope = match (&query.deployment, &query.from, &query.to) {
         (Some(deployment), None, None) => {
             words.push_str(&format!(" --deployment {deployment}"));
@@ -95,8 +96,8 @@ pub(in super::super) fn notes_query(query: &NotesParameters) -> Result<NotesQuer
         (None, Some(from), Some(to)) => {
             words.push_str(&format!(" --from {from} --to {to}"));
             Scope::Range {
-                from: Point::parse(from)?,
-                to: Point::parse(to).map_err(|error| Problem::from(error).at("to"))?,
+                from: Point::parse(from, time_zone)?,
+                to: Point::parse(to, time_zone).map_err(|error| Problem::from(error).at("to"))?,
             }
         }
         (None, None, None) => Scope::Latest,
@@ -104,10 +105,14 @@ pub(in super::super) fn notes_query(query: &NotesParameters) -> Result<NotesQuer
         (None, None, Some(_)) => return Err(invalid("from", &"is needed beside to")),
         (Some(_), _, _) => return Err(invalid("deployment", &"cannot be given beside a range")),
     };
+    if let Some(zone) = &query.time_zone {
+        words.push_str(&format!(" --time-zone {zone}"));
+    }
     Ok(NotesQuery {
         service: name("service", &query.service)?,
         environment: name("environment", &query.environment)?,
         scope,
+        time_zone,
         words,
     })
 }
@@ -128,7 +133,7 @@ pub struct ComplianceParameters {
     /// `md`, `html` or `json`.
     #[param(inline)]
     pub format: Option<DocumentFormat>,
-    /// Zone of the dates: `UTC`.
+    /// Zone of the dates, by its name in the IANA database; `UTC` if absent.
     pub time_zone: Option<String>,
     /// As of this tree size; the newest if absent.
     pub tree_size: Option<u64>,
@@ -158,27 +163,17 @@ pub async fn compliance_report(
         words.push_str(&format!(" --service {service}"));
     }
     words.push_str(&format!(" --from {} --to {}", query.from, query.to));
+    if let Some(zone) = &query.time_zone {
+        words.push_str(&format!(" --time-zone {zone}"));
+    }
     let report = ComplianceQuery {
         environment: name("environment", &query.environment)?,
         service: optional_name("service", query.service.as_deref())?,
-        period: Period {
-            from: instant("from", &query.from)?,
-            to: instant("to", &query.to)?,
-        },
-        time_zone: query.time_zone.unwrap_or_else(|| "UTC".into()),
+        period: Period::parse(&query.from, &query.to, query.time_zone.as_deref().unwrap_or("UTC"))?,
         words,
     };
     let document = blocking(move || app.compliance_report(&report, query.tree_size, format)).await?;
     Ok(respond(&request, document))
-}
-
-fn instant(parameter: &str, text: &str) -> Result<Instant, Problem> {
-    parse_instant(text).ok_or_else(|| {
-        invalid(
-            parameter,
-            &"must be a date such as 2026-01-31, or a date and time with a zone",
-        )
-    })
 }
 
 fn respond(request: &HttpRequest, document: Document) -> HttpResponse {

@@ -9,7 +9,8 @@ use super::super::blocking;
 use super::super::problem::Problem;
 use super::query::{name, optional_name, read, take};
 use crate::app::App;
-use crate::metrics::{Bucket, Edition, MATURITY_HOURS, Period, Query, Report};
+use crate::domain::Period;
+use crate::metrics::{Bucket, Edition, MATURITY_HOURS, Query, Report};
 
 /// What the numbers are told of, besides the whole.
 #[derive(Debug, Clone, Copy, Deserialize, ToSchema)]

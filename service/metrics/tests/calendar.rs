@@ -1,6 +1,7 @@
 //! Days, weeks and months in a zone, and what a period may be.
 
 use super::*;
+use crate::domain::Zone;
 
 fn instant(text: &str) -> Instant {
     Instant::parse(text).unwrap()
@@ -121,7 +122,7 @@ fn buckets_that_are_cut_or_not_over_are_partial_and_give_no_rate() {
 #[test]
 fn what_no_period_can_be_is_refused() {
     let parse = Period::parse;
-    let zone = |name: &str| MetricsError::Zone(name.to_owned());
+    let zone = |name: &str| PeriodError::from(Zone::parse(name).unwrap_err());
     assert_eq!(
         parse("2026-03-01", "2026-04-01", "Europe/Bielefeld"),
         Err(zone("Europe/Bielefeld"))
@@ -136,13 +137,13 @@ fn what_no_period_can_be_is_refused() {
     ] {
         assert_eq!(
             parse(from, to, "UTC"),
-            Err(MetricsError::Limit { parameter }),
+            Err(PeriodError::Limit { parameter }),
             "{from} {to}"
         );
     }
     for to in ["2026-02-01", "2026-03-01", "2026-03-01T01:00:00+01:00"] {
         assert!(
-            matches!(parse("2026-03-01", to, "UTC"), Err(MetricsError::Empty { .. })),
+            matches!(parse("2026-03-01", to, "UTC"), Err(PeriodError::Empty { .. })),
             "{to}"
         );
     }
