@@ -12,9 +12,9 @@ use super::links::correlation_indexes;
 use super::log::{LogError, root};
 use super::read::{ReadError, tree_size};
 use crate::check::Parameters;
-use crate::document::compliance::{self, ComplianceInput};
+use crate::document::compliance::{self, ComplianceInput, ComplianceReport};
 use crate::document::release_notes::{self, ReleaseNotes, ReleaseNotesInput, Scope};
-use crate::document::{DocumentError, ErasedEntry, LedgerView, Request};
+use crate::document::{DocumentError, ErasedEntry, Generated, LedgerView, Request};
 use crate::domain::facts::Facts;
 use crate::domain::{EnvironmentName, Period, ServiceName, Zone, deployment};
 use crate::render::{Html, RenderError, page, to_html, web_page};
@@ -98,19 +98,76 @@ pub enum DocumentsError {
     Store(#[from] StoreError),
 }
 
+/// Which document is wanted.
+#[derive(Debug, Clone)]
+pub enum DocumentQuery {
+    /// Release notes.
+    ReleaseNotes(NotesQuery),
+    /// A compliance report.
+    Compliance(ComplianceQuery),
+}
+
+/// A document before it has a form. Serialised as its context.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(super) enum Composed {
+    ReleaseNotes(Box<ReleaseNotes>),
+    Compliance(Box<ComplianceReport>),
+}
+
+impl Composed {
+    /// What kind of document it is, its title, and what it was made from.
+    pub(super) fn head(&self) -> (&'static str, &str, &Generated) {
+        match self {
+            Self::ReleaseNotes(notes) => (notes.document, &notes.title, &notes.generated),
+            Self::Compliance(report) => (report.document, &report.title, &report.generated),
+        }
+    }
+}
+
 impl App {
-    /// Release notes of a service in an environment.
-    pub fn release_notes(
+    /// A document in one form. The same query at the same tree size gives the same bytes.
+    pub fn document(
         &self,
-        query: &NotesQuery,
+        query: &DocumentQuery,
         asked: Option<u64>,
         format: Format,
     ) -> Result<Document, DocumentsError> {
-        let notes = self.compose_notes(query, asked)?;
-        self.document(RELEASE_NOTES, &notes.title, &notes, format)
+        self.form(&self.compose(query, asked)?, format)
     }
 
-    fn compose_notes(&self, query: &NotesQuery, asked: Option<u64>) -> Result<ReleaseNotes, DocumentsError> {
+    /// A document as a part of a web page.
+    pub fn document_html(&self, query: &DocumentQuery, asked: Option<u64>) -> Result<Html, DocumentsError> {
+        let composed = self.compose(query, asked)?;
+        let (_, _, generated) = composed.head();
+        Ok(to_html(&self.templates.render(&generated.template.name, &composed)?))
+    }
+
+    /// A web page from one of the templates.
+    pub fn page(&self, template: &str, context: &impl Serialize, body: Option<&Html>) -> Result<String, RenderError> {
+        web_page(&self.templates, template, context, body)
+    }
+
+    pub(super) fn compose(&self, query: &DocumentQuery, asked: Option<u64>) -> Result<Composed, DocumentsError> {
+        Ok(match query {
+            DocumentQuery::ReleaseNotes(query) => Composed::ReleaseNotes(Box::new(self.release_notes(query, asked)?)),
+            DocumentQuery::Compliance(query) => Composed::Compliance(Box::new(self.compliance_report(query, asked)?)),
+        })
+    }
+
+    pub(super) fn form(&self, composed: &Composed, format: Format) -> Result<Document, DocumentsError> {
+        let (_, title, generated) = composed.head();
+        let markdown = || self.templates.render(&generated.template.name, composed);
+        let text = match format {
+            Format::Json => serde_json::to_string_pretty(composed)? + "\n",
+            Format::Markdown => markdown()?,
+            Format::Html => page(&self.templates, title, &to_html(&markdown()?))?,
+        };
+        let digest = sha256(text.as_bytes()).to_string();
+        Ok(Document { text, format, digest })
+    }
+
+    fn release_notes(&self, query: &NotesQuery, asked: Option<u64>) -> Result<ReleaseNotes, DocumentsError> {
         let (ledger, facts) = self.facts(Some(&query.service), &query.environment, asked)?;
         Ok(release_notes::compose(&ReleaseNotesInput {
             request: Request {
@@ -128,15 +185,13 @@ impl App {
         })?)
     }
 
-    /// A compliance report of an environment over a period.
-    pub fn compliance_report(
+    fn compliance_report(
         &self,
         query: &ComplianceQuery,
         asked: Option<u64>,
-        format: Format,
-    ) -> Result<Document, DocumentsError> {
+    ) -> Result<ComplianceReport, DocumentsError> {
         let (ledger, facts) = self.facts(query.service.as_ref(), &query.environment, asked)?;
-        let report = compliance::compose(&ComplianceInput {
+        Ok(compliance::compose(&ComplianceInput {
             request: Request {
                 ledger: &ledger,
                 query: &at_size(&query.words, &ledger),
@@ -149,8 +204,7 @@ impl App {
             period: query.period,
             facts: &facts,
             parameters: &Parameters::default(),
-        });
-        self.document(COMPLIANCE_REPORT, &report.title, &report, format)
+        }))
     }
 
     /// All that a document about a service (or all services) in an environment may speak of: its deployments in every
@@ -181,36 +235,6 @@ impl App {
             indexes.extend(environment_indexes(tx, size)?);
             Ok((ledger, Facts::fold(&tx.recorded(&indexes)?)))
         })
-    }
-
-    /// Release notes as a part of a web page.
-    pub fn release_notes_html(&self, query: &NotesQuery, asked: Option<u64>) -> Result<Html, DocumentsError> {
-        let notes = self.compose_notes(query, asked)?;
-        Ok(to_html(&self.templates.render(RELEASE_NOTES, &notes)?))
-    }
-
-    /// A web page from one of the templates.
-    pub fn page(&self, template: &str, context: &impl Serialize, body: Option<&Html>) -> Result<String, RenderError> {
-        web_page(&self.templates, template, context, body)
-    }
-
-    fn document(
-        &self,
-        template: &str,
-        title: &str,
-        context: &impl Serialize,
-        format: Format,
-    ) -> Result<Document, DocumentsError> {
-        let text = match format {
-            Format::Json => serde_json::to_string_pretty(context)? + "\n",
-            Format::Markdown => self.templates.render(template, context)?,
-            Format::Html => {
-                let markdown = self.templates.render(template, context)?;
-                page(&self.templates, title, &to_html(&markdown))?
-            }
-        };
-        let digest = sha256(text.as_bytes()).to_string();
-        Ok(Document { text, format, digest })
     }
 }
 

@@ -1,14 +1,30 @@
 //! `notes` and `report`: documents, printed as the service renders them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
+use serde_json::{Map, Value, json};
 
 use super::client::{Client, block_on, query};
-use super::output::{DocumentFormat, print};
+use super::output::{DocumentFormat, note, print};
 use super::{Context, Failure, text};
 use crate::config::ClientSettings;
 use crate::domain::{DeploymentId, EnvironmentName, ServiceName};
+
+/// Where a kind of document is read, and what it is called where it is issued.
+struct Kind {
+    path: &'static str,
+    name: &'static str,
+}
+
+const NOTES: Kind = Kind {
+    path: "/v1/release-notes",
+    name: "release_notes",
+};
+const COMPLIANCE: Kind = Kind {
+    path: "/v1/reports/compliance",
+    name: "compliance_report",
+};
 
 /// Arguments of `notes`.
 #[derive(Debug, clap::Args)]
@@ -71,6 +87,10 @@ struct Document {
     /// Write to this file instead of standard output
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Issue it: record in the ledger what it says, and write the receipt to this file, with the signed envelope beside it
+    /// (FILE.envelope.json)
+    #[arg(long, value_name = "FILE")]
+    issue: Option<PathBuf>,
     #[command(flatten)]
     client: ClientSettings,
 }
@@ -85,7 +105,7 @@ impl Notes {
             ("from", self.from),
             ("to", self.to),
         ];
-        self.document.fetch("/v1/release-notes", &parameters, context)
+        self.document.run(&NOTES, &parameters, context)
     }
 }
 
@@ -100,26 +120,82 @@ impl Report {
                     ("from", Some(report.from)),
                     ("to", Some(report.to)),
                 ];
-                report.document.fetch("/v1/reports/compliance", &parameters, context)
+                report.document.run(&COMPLIANCE, &parameters, context)
             }
         }
     }
 }
 
 impl Document {
-    fn fetch(self, path: &str, parameters: &[(&str, Option<String>)], context: &Context) -> Result<(), Failure> {
+    fn run(self, kind: &Kind, parameters: &[(&str, Option<String>)], context: &Context) -> Result<(), Failure> {
         let client = Client::new(self.client, context)?;
         let more = [
             ("time_zone", self.time_zone),
-            ("format", Some(self.format.as_str().to_owned())),
             ("tree_size", self.tree_size.map(|size| size.to_string())),
         ];
-        let query = query(&[parameters, &more].concat());
-        let text = block_on(client.get_text(&format!("{path}{query}")))?;
+        let mut parameters = [parameters, &more].concat();
+        let issued = match &self.issue {
+            Some(_) => Some(block_on(issue(&client, kind, &parameters))?),
+            None => None,
+        };
+        if let Some(issued) = &issued {
+            // The entry came after what the document speaks of.
+            parameters.retain(|(name, _)| *name != "tree_size");
+            parameters.push(("tree_size", Some(issued["document"]["tree_size"].to_string())));
+        }
+        parameters.push(("format", Some(self.format.as_str().to_owned())));
+        let text = block_on(client.get_text(&format!("{}{}", kind.path, query(&parameters))))?;
+        if let (Some(file), Some(issued)) = (&self.issue, &issued) {
+            keep(&client, file, issued, self.format, &text)?;
+        }
         match self.out {
-            Some(file) => std::fs::write(&file, text)
-                .map_err(|error| Failure::refused(format!("cannot write {}: {error}", file.display()))),
+            Some(file) => write(&file, &text),
             None => print(&text),
         }
     }
+}
+
+async fn issue(client: &Client, kind: &Kind, parameters: &[(&str, Option<String>)]) -> Result<Value, Failure> {
+    let given = parameters
+        .iter()
+        .filter_map(|(name, value)| Some((*name, value.as_ref()?)));
+    let members = given.map(|(name, value)| match (name, value.parse::<u64>()) {
+        ("tree_size", Ok(size)) => (name.to_owned(), json!(size)),
+        _ => (name.to_owned(), json!(value)),
+    });
+    let parameters: Map<String, Value> = members.collect();
+    client
+        .post("/v1/documents", &json!({ "kind": kind.name, "parameters": parameters }))
+        .await
+}
+
+/// Writes down the proof that a document was issued, if it is the one that was.
+fn keep(client: &Client, file: &Path, issued: &Value, format: DocumentFormat, text: &str) -> Result<(), Failure> {
+    let digest = match format {
+        DocumentFormat::Md => &issued["document"]["markdown_sha256"],
+        DocumentFormat::Html => &issued["document"]["html_sha256"],
+        DocumentFormat::Json => &issued["document"]["json_sha256"],
+    };
+    let index = &issued["index"];
+    if digest.as_str() != Some(ledger::sha256(text.as_bytes()).to_string().as_str()) {
+        return Err(Failure::refused(format!(
+            "the service sent another document than it issued in entry {index}"
+        )));
+    }
+    let envelope = block_on(client.get_text(&format!("/v1/events/{index}/envelope")))?;
+    // Its bytes count, and reading JSON does not keep them.
+    let receipt = block_on(client.get_text(&format!("/v1/events/{index}/receipt")))?;
+    write(file, &receipt)?;
+    let mut beside = file.as_os_str().to_owned();
+    beside.push(".envelope.json");
+    write(Path::new(&beside), &envelope)?;
+    note(&format!(
+        "Issued as entry {index}; its receipt is in {}.",
+        file.display()
+    ));
+    Ok(())
+}
+
+fn write(file: &Path, text: &str) -> Result<(), Failure> {
+    std::fs::write(file, text).map_err(|error| Failure::refused(format!("cannot write {}: {error}", file.display())))
 }

@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 
 use super::id::{DeploymentId, EnvironmentName, ServiceName};
 use super::instant::Instant;
+use super::issued::IssuedDocument;
 use super::link::LinkDecision;
 use super::producer::Administration;
 
@@ -127,6 +128,9 @@ pub struct Extension {
     /// On `dev.cdeventsx.shipslog-link.decided.0.1.0`: what somebody decided about an incident's cause.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<Box<LinkDecision>>,
+    /// Set by the service alone, on `dev.cdeventsx.shipslog-document.issued.0.1.0`: the document that was issued.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub document: Option<Box<IssuedDocument>>,
     /// Set by the service alone, on records that it signed for a sender which only shares a secret with it: the delivery.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub received: Option<Received>,

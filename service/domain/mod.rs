@@ -18,6 +18,7 @@ pub mod history;
 pub mod id;
 pub mod incident;
 pub mod instant;
+pub mod issued;
 pub mod keyring;
 mod lineage;
 pub mod link;

@@ -21,6 +21,7 @@ use super::event::{Body, Event};
 use super::extension::Extension;
 use super::id::{NameError, ServiceName};
 use super::instant::Instant;
+use super::issued::DOCUMENT_ISSUED;
 use super::link::LINK_DECIDED;
 use super::pointer::excerpt;
 
@@ -226,6 +227,7 @@ fn assemble(context: Context, subject: Subject, extension: Extension, at: &Path<
 fn fits_type(event_type: &str, extension: &Extension, has_service: bool, at: &Path<'_>) -> Result<(), EventError> {
     let members = [
         ("link", LINK_DECIDED, extension.link.is_some()),
+        ("document", DOCUMENT_ISSUED, extension.document.is_some()),
         ("depends_on", DEPENDENCIES_DECLARED, extension.depends_on.is_some()),
     ];
     for (name, of_type, given) in members {

@@ -69,6 +69,7 @@ pub const ROUTES: &[(Method, &str, Access)] = &[
     (Method::GET, "/v1/delivery-performance", READER),
     (Method::GET, "/v1/release-notes", READER),
     (Method::GET, "/v1/reports/compliance", READER),
+    (Method::POST, "/v1/documents", REVIEWER),
     (Method::GET, "/v1/log", READER),
     (Method::GET, "/v1/log/entries/{index}", READER),
     (Method::GET, "/v1/log/entries/{index}/proof", READER),

@@ -9,12 +9,12 @@ use utoipa::ToSchema;
 
 use crate::adapter::AdapterError;
 use crate::app::{
-    AdministrationError, DecisionError, DocumentsError, HookError, LogError, PerformanceError, ProofsError, ReadError,
-    RecordError, Tombstone,
+    AdministrationError, DecisionError, DocumentsError, HookError, IssueError, LogError, PerformanceError, ProofsError,
+    ReadError, RecordError, Tombstone,
 };
 use crate::document::DocumentError;
-use crate::domain::erasure::ErasureError;
 use crate::domain::PeriodError;
+use crate::domain::erasure::ErasureError;
 use crate::domain::keyring::{KeyringError, PermissionError};
 use crate::domain::parse::{EventError, EventErrorKind};
 use crate::domain::zone::ZoneError;
@@ -422,6 +422,17 @@ impl From<DocumentsError> for Problem {
             DocumentsError::Render(error) => Self::internal(&error),
             DocumentsError::Context(error) => Self::internal(&error),
             DocumentsError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<IssueError> for Problem {
+    fn from(error: IssueError) -> Self {
+        match error {
+            IssueError::Document(error) => error.into(),
+            IssueError::Payload(error) => Self::internal(&error),
+            IssueError::Record(error) => error.into(),
+            IssueError::Entropy(error) => Self::internal(&error),
         }
     }
 }

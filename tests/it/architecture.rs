@@ -108,7 +108,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("indicatif", &["cli"]),
     ("minijinja", &["render"]),
     ("pulldown_cmark", &["render"]),
-    ("chrono_tz", &["metrics"]),
+    ("chrono_tz", &["domain", "render"]),
     ("std::env", &["cli", "config.rs"]),
     ("std::process", &["cli", "main.rs"]),
     ("Utc::now", &["clock.rs"]),

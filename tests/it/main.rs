@@ -31,6 +31,7 @@ mod fsck;
 mod github;
 mod guard;
 mod hooks;
+mod issuing;
 mod links;
 mod log;
 mod migrations;

@@ -133,6 +133,13 @@ fn calls(app: &TestApp) -> BTreeMap<(&'static str, &'static str), Answer> {
             get("/v1/release-notes?service=checkout&environment=production&format=json"),
         ),
         (
+            ("post", "/v1/documents"),
+            app.client.post_json(
+                "/v1/documents",
+                &json!({ "kind": "release_notes", "parameters": { "service": "checkout", "environment": "production" } }),
+            ),
+        ),
+        (
             ("get", "/v1/reports/compliance"),
             get(
                 "/v1/reports/compliance?environment=production&from=2026-02-01T00:00:00Z&to=2026-04-01T00:00:00Z&format=json",

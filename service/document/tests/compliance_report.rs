@@ -61,7 +61,11 @@ fn the_period_holds_its_first_instant_and_not_its_last() {
             request: request(&view, compliance::TEMPLATE),
             environment: &"production".parse().unwrap(),
             service: Some(&"payments".parse().unwrap()),
-            period: Period { from, to, zone: Zone::UTC },
+            period: Period {
+                from,
+                to,
+                zone: Zone::UTC,
+            },
             facts: &facts,
             parameters: &Parameters::default(),
         })

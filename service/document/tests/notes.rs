@@ -222,7 +222,10 @@ fn dates_are_in_the_zone_that_was_asked_for() {
         parameters: &Parameters::default(),
     });
     let text = md(&notes.unwrap());
-    let times: Vec<&str> = text.match_indices("+05:30").map(|(at, _)| &text[at - 17..at + 6]).collect();
+    let times: Vec<&str> = text
+        .match_indices("+05:30")
+        .map(|(at, _)| &text[at - 17..at + 6])
+        .collect();
     insta::assert_debug_snapshot!(times);
     assert!(text.contains("Times are in Asia/Kolkata, those"), "{text}");
 }

@@ -1,16 +1,20 @@
 //! Release notes and reports, as Markdown, as a page, or as the context they are made from.
 
-use actix_web::http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
-use actix_web::web::Data;
-use actix_web::{HttpRequest, HttpResponse, get};
-use serde::Deserialize;
+use actix_web::http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH, LOCATION};
+use actix_web::web::{Data, Payload, ReqData};
+use actix_web::{HttpRequest, HttpResponse, get, post};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
-use super::super::blocking;
-use super::super::problem::Problem;
+use super::super::problem::{Kind, Problem};
+use super::super::{blocking, body};
+use super::events::ReceiptBody;
 use super::query::{Query, invalid, name, optional_name};
-use crate::app::{App, ComplianceQuery, Document, Format, NotesQuery};
+use crate::app::{App, ComplianceQuery, Document, DocumentQuery, Format, NotesQuery};
 use crate::document::release_notes::{Point, Scope};
+use crate::domain::issued::IssuedDocument;
+use crate::domain::producer::Token;
 use crate::domain::{Period, Zone};
 
 /// The form of a document.
@@ -37,7 +41,7 @@ impl From<DocumentFormat> for Format {
 }
 
 /// Which release notes.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Deserialize, IntoParams, ToSchema)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct NotesParameters {
@@ -79,9 +83,8 @@ pub async fn release_notes(
     query: Query<NotesParameters>,
 ) -> Result<HttpResponse, Problem> {
     let format = query.format.unwrap_or_default().into();
-    let (notes, tree_size) = (notes_query(&query)?, query.tree_size);
-    let document = blocking(move || app.release_notes(&notes, tree_size, format)).await?;
-    Ok(respond(&request, document))
+    let (notes, tree_size) = (DocumentQuery::ReleaseNotes(notes_query(&query)?), query.tree_size);
+    answer(app, &request, notes, tree_size, format).await
 }
 
 /// What is asked for, in the words of the command line too.
@@ -118,7 +121,7 @@ pub(in super::super) fn notes_query(query: &NotesParameters) -> Result<NotesQuer
 }
 
 /// Which compliance report.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Deserialize, IntoParams, ToSchema)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct ComplianceParameters {
@@ -156,8 +159,13 @@ pub async fn compliance_report(
     request: HttpRequest,
     query: Query<ComplianceParameters>,
 ) -> Result<HttpResponse, Problem> {
-    let query = query.into_inner();
     let format = query.format.unwrap_or_default().into();
+    let (report, tree_size) = (DocumentQuery::Compliance(compliance_query(&query)?), query.tree_size);
+    answer(app, &request, report, tree_size, format).await
+}
+
+/// What is asked for, in the words of the command line too.
+fn compliance_query(query: &ComplianceParameters) -> Result<ComplianceQuery, Problem> {
     let mut words = format!("shipslog report compliance --environment {}", query.environment);
     if let Some(service) = &query.service {
         words.push_str(&format!(" --service {service}"));
@@ -166,14 +174,101 @@ pub async fn compliance_report(
     if let Some(zone) = &query.time_zone {
         words.push_str(&format!(" --time-zone {zone}"));
     }
-    let report = ComplianceQuery {
+    Ok(ComplianceQuery {
         environment: name("environment", &query.environment)?,
         service: optional_name("service", query.service.as_deref())?,
         period: Period::parse(&query.from, &query.to, query.time_zone.as_deref().unwrap_or("UTC"))?,
         words,
+    })
+}
+
+async fn answer(
+    app: Data<App>,
+    request: &HttpRequest,
+    query: DocumentQuery,
+    tree_size: Option<u64>,
+    format: Format,
+) -> Result<HttpResponse, Problem> {
+    let document = blocking(move || app.document(&query, tree_size, format)).await?;
+    Ok(respond(request, document))
+}
+
+/// The document that is to be issued: its kind, and the parameters with which it is read, but `format`.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(tag = "kind", content = "parameters", rename_all = "snake_case", deny_unknown_fields)]
+pub enum IssueRequest {
+    /// Release notes.
+    ReleaseNotes(NotesParameters),
+    /// A compliance report.
+    ComplianceReport(ComplianceParameters),
+}
+
+/// A document that was issued.
+#[derive(Serialize, ToSchema)]
+pub struct IssuedBody {
+    /// Index of the entry that records it.
+    index: u64,
+    /// What was recorded about it.
+    document: IssuedDocument,
+    /// Proof that the entry is in the log.
+    #[schema(value_type = ReceiptBody)]
+    receipt: Box<RawValue>,
+}
+
+/// Issues a document: renders it in every form, and records what it was made from and what its bytes hash to, in an entry
+/// that the service signs for whoever holds the token. Reading it again as of the same tree size gives the same bytes.
+#[utoipa::path(
+    tag = "documents",
+    request_body = IssueRequest,
+    responses(
+        (status = 201, description = "Recorded", body = IssuedBody),
+        (status = 404, description = "Nothing was deployed there", body = Problem, content_type = "application/problem+json"),
+        (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("token" = []))
+)]
+#[post("/v1/documents")]
+pub async fn issue_document(
+    app: Data<App>,
+    request: HttpRequest,
+    caller: ReqData<Token>,
+    payload: Payload,
+) -> Result<HttpResponse, Problem> {
+    let asked: IssueRequest = body::read_json(&request, payload).await?;
+    let (query, tree_size, format) = match asked {
+        IssueRequest::ReleaseNotes(notes) => {
+            let query = notes_query(&notes).map(DocumentQuery::ReleaseNotes);
+            (query, notes.tree_size, notes.format)
+        }
+        IssueRequest::ComplianceReport(report) => {
+            let query = compliance_query(&report).map(DocumentQuery::Compliance);
+            (query, report.tree_size, report.format)
+        }
     };
-    let document = blocking(move || app.compliance_report(&report, query.tree_size, format)).await?;
-    Ok(respond(&request, document))
+    if format.is_some() {
+        return Err(Problem::new(Kind::InvalidEvent, "every form of a document is issued").at("/parameters/format"));
+    }
+    let issued = app
+        .into_inner()
+        .issue_document(query.map_err(in_parameters)?, tree_size, &caller)
+        .await;
+    let issued = issued.map_err(|error| in_parameters(error.into()))?;
+    let receipt = RawValue::from_string(issued.accepted.receipt.to_json());
+    Ok(HttpResponse::Created()
+        .insert_header((LOCATION, format!("/v1/events/{}", issued.accepted.index)))
+        .json(IssuedBody {
+            index: issued.accepted.index,
+            document: issued.document,
+            receipt: receipt.map_err(|error| Problem::internal(&error))?,
+        }))
+}
+
+/// What is wrong with a parameter, as a member of the body.
+fn in_parameters(problem: Problem) -> Problem {
+    match problem.pointer.clone() {
+        Some(parameter) if !parameter.starts_with('/') => problem.at(format!("/parameters/{parameter}")),
+        Some(_) | None => problem,
+    }
 }
 
 fn respond(request: &HttpRequest, document: Document) -> HttpResponse {

@@ -9,7 +9,7 @@ use super::super::api::query::Query;
 use super::super::blocking;
 use super::super::problem::Problem;
 use super::Page;
-use crate::app::{App, Caller};
+use crate::app::{App, Caller, DocumentQuery};
 
 #[derive(Serialize)]
 struct Notes {
@@ -33,7 +33,7 @@ pub async fn release_notes(
         let tree_size = query.tree_size;
         let notes = notes_query(&query)?;
         let words = notes.words.clone();
-        let html = blocking(move || at.release_notes_html(&notes, tree_size)).await?;
+        let html = blocking(move || at.document_html(&DocumentQuery::ReleaseNotes(notes), tree_size)).await?;
         let content = Notes {
             service,
             environment,

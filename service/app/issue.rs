@@ -1,0 +1,92 @@
+//! Issuing a document: it is rendered in every form, and an entry signed by the service records what it was made from
+//! and what its bytes hash to.
+
+use std::sync::Arc;
+
+use super::App;
+use super::documents::{DocumentQuery, DocumentsError, Format};
+use super::record::{Accepted, RecordError};
+use crate::domain::extension::Extension;
+use crate::domain::issued::{DOCUMENT_ISSUED, IssuedDocument};
+use crate::domain::parse::CDEVENT_JSON;
+use crate::domain::producer::{Token, own_payload};
+use crate::entropy::EntropyError;
+use crate::sequencer::SubmitError;
+
+/// A document that was issued.
+pub struct Issued {
+    /// What was recorded about it.
+    pub document: IssuedDocument,
+    /// The entry that records it.
+    pub accepted: Accepted,
+}
+
+/// Why a document was not issued.
+#[derive(Debug, thiserror::Error)]
+pub enum IssueError {
+    /// There is no such document.
+    #[error(transparent)]
+    Document(#[from] DocumentsError),
+    /// The event could not be made.
+    #[error("the entry about the document could not be written: {0}")]
+    Payload(#[from] serde_json::Error),
+    /// It was not recorded.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// No random bytes for an id.
+    #[error(transparent)]
+    Entropy(#[from] EntropyError),
+}
+
+impl App {
+    /// Issues a document as of a tree size, the newest if none is asked for.
+    pub async fn issue_document(
+        self: Arc<Self>,
+        query: DocumentQuery,
+        asked: Option<u64>,
+        by: &Token,
+    ) -> Result<Issued, IssueError> {
+        let app = Arc::clone(&self);
+        let rendering = tokio::task::spawn_blocking(move || app.rendered(&query, asked)).await;
+        let document = rendering.map_err(|_| RecordError::from(SubmitError::Stopped))??;
+        let now = self.clock.now();
+        let extension = Extension {
+            actor: Some(by.actor()),
+            document: Some(Box::new(document.clone())),
+            ..Extension::default()
+        };
+        let (id, source) = (self.new_id(now)?, self.source());
+        let payload = own_payload(
+            DOCUMENT_ISSUED,
+            &document.markdown_sha256,
+            &id,
+            &source,
+            now,
+            &extension,
+        )?;
+        Ok(Issued {
+            accepted: self.assert(CDEVENT_JSON, payload).await?,
+            document,
+        })
+    }
+
+    fn rendered(&self, query: &DocumentQuery, asked: Option<u64>) -> Result<IssuedDocument, DocumentsError> {
+        let composed = self.compose(query, asked)?;
+        let digest = |format| self.form(&composed, format).map(|document| document.digest);
+        let (kind, title, generated) = composed.head();
+        Ok(IssuedDocument {
+            kind: kind.to_owned(),
+            title: title.to_owned(),
+            query: generated.query.clone(),
+            tree_size: generated.ledger.tree_size,
+            root: generated.ledger.root.clone(),
+            time_zone: generated.time_zone.name().to_owned(),
+            template: generated.template.name.clone(),
+            template_sha256: generated.template.sha256.clone(),
+            tool_version: generated.tool.version.to_owned(),
+            markdown_sha256: digest(Format::Markdown)?,
+            html_sha256: digest(Format::Html)?,
+            json_sha256: digest(Format::Json)?,
+        })
+    }
+}
