@@ -38,12 +38,12 @@ pub use bucket::Bucket;
 pub use change_fail::{ChangeFailRate, Immature};
 pub use frequency::{Frequency, FrequencyBucket, WholeBuckets};
 pub use incidents::{IncidentCounts, ReviewBacklog};
-pub use lead_time::LeadTime;
-pub use link::Link;
+pub use lead_time::{LeadTime, LongCommit};
+pub use link::{Link, linked};
 pub use performance::{Performance, ServicePerformance, SuccessRate};
 pub use quantile::Distribution;
 pub use ratio::{MIN_PERCENTAGE, Ratio};
-pub use recovery::{OpenFailure, RecoveryTime};
+pub use recovery::{OpenFailure, RecoveredFailure, RecoveryTime};
 
 /// Names the definitions below; any change to what a number means changes it.
 pub const ALGORITHM: &str = "delivery-1";

@@ -10,17 +10,21 @@ use super::App;
 use super::deployments::{DEPLOYMENT_SUBJECTS, evidence_indexes};
 use super::links::correlation_indexes;
 use super::log::{LogError, root};
+use super::metrics::recorded_until;
 use super::read::{ReadError, tree_size};
 use crate::check::Parameters;
 use crate::document::compliance::{self, ComplianceInput, ComplianceReport};
 use crate::document::release_notes::{self, ReleaseNotes, ReleaseNotesInput, Scope};
+use crate::document::service_report::{self, ServiceReport, ServiceReportInput};
 use crate::document::{DocumentError, ErasedEntry, Generated, LedgerView, Request};
 use crate::domain::facts::Facts;
 use crate::domain::{EnvironmentName, Period, ServiceName, Zone, deployment};
-use crate::render::{Html, RenderError, page, to_html, web_page};
+use crate::metrics::MetricsError;
+use crate::render::{self, Html, RenderError, page, web_page};
 use crate::store::{EventFilter, ReadTx, StoreError};
 
 const RELEASE_NOTES: &str = "release-notes.md";
+const SERVICE_REPORT: &str = "service-report.md";
 const COMPLIANCE_REPORT: &str = "compliance-report.md";
 /// Subjects of the events that tell the tier of an environment.
 const ENVIRONMENT_SUBJECTS: &[&str] = &["environment"];
@@ -75,6 +79,19 @@ pub struct ComplianceQuery {
     pub words: String,
 }
 
+/// Which service report is wanted.
+#[derive(Debug, Clone)]
+pub struct ServiceReportQuery {
+    /// The environment.
+    pub environment: EnvironmentName,
+    /// Only these services; all where none is named.
+    pub services: BTreeSet<ServiceName>,
+    /// The period.
+    pub period: Period,
+    /// The question in words, for the document to print.
+    pub words: String,
+}
+
 /// Why there is no document.
 #[derive(Debug, thiserror::Error)]
 pub enum DocumentsError {
@@ -87,6 +104,9 @@ pub enum DocumentsError {
     /// The query makes no document.
     #[error(transparent)]
     Document(#[from] DocumentError),
+    /// The period has no metrics.
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
     /// The template does not render.
     #[error(transparent)]
     Render(#[from] RenderError),
@@ -105,6 +125,8 @@ pub enum DocumentQuery {
     ReleaseNotes(NotesQuery),
     /// A compliance report.
     Compliance(ComplianceQuery),
+    /// A service report.
+    Service(ServiceReportQuery),
 }
 
 /// A document before it has a form. Serialised as its context.
@@ -113,6 +135,7 @@ pub enum DocumentQuery {
 pub(super) enum Composed {
     ReleaseNotes(Box<ReleaseNotes>),
     Compliance(Box<ComplianceReport>),
+    Service(Box<ServiceReport>),
 }
 
 impl Composed {
@@ -121,6 +144,7 @@ impl Composed {
         match self {
             Self::ReleaseNotes(notes) => (notes.document, &notes.title, &notes.generated),
             Self::Compliance(report) => (report.document, &report.title, &report.generated),
+            Self::Service(report) => (report.document, &report.title, &report.generated),
         }
     }
 }
@@ -140,7 +164,7 @@ impl App {
     pub fn document_html(&self, query: &DocumentQuery, asked: Option<u64>) -> Result<Html, DocumentsError> {
         let composed = self.compose(query, asked)?;
         let (_, _, generated) = composed.head();
-        Ok(to_html(&self.templates.render(&generated.template.name, &composed)?))
+        Ok(render::document(&self.templates, &generated.template.name, &composed)?)
     }
 
     /// A web page from one of the templates.
@@ -152,16 +176,17 @@ impl App {
         Ok(match query {
             DocumentQuery::ReleaseNotes(query) => Composed::ReleaseNotes(Box::new(self.release_notes(query, asked)?)),
             DocumentQuery::Compliance(query) => Composed::Compliance(Box::new(self.compliance_report(query, asked)?)),
+            DocumentQuery::Service(query) => Composed::Service(Box::new(self.service_report(query, asked)?)),
         })
     }
 
     pub(super) fn form(&self, composed: &Composed, format: Format) -> Result<Document, DocumentsError> {
         let (_, title, generated) = composed.head();
-        let markdown = || self.templates.render(&generated.template.name, composed);
+        let (templates, template) = (&self.templates, &generated.template.name);
         let text = match format {
             Format::Json => serde_json::to_string_pretty(composed)? + "\n",
-            Format::Markdown => markdown()?,
-            Format::Html => page(&self.templates, title, &to_html(&markdown()?))?,
+            Format::Markdown => templates.render(template, composed)?,
+            Format::Html => page(templates, title, &render::document(templates, template, composed)?)?,
         };
         let digest = sha256(text.as_bytes()).to_string();
         Ok(Document { text, format, digest })
@@ -205,6 +230,27 @@ impl App {
             facts: &facts,
             parameters: &Parameters::default(),
         }))
+    }
+
+    fn service_report(&self, query: &ServiceReportQuery, asked: Option<u64>) -> Result<ServiceReport, DocumentsError> {
+        let one = query.services.first().filter(|_| query.services.len() == 1);
+        let (ledger, facts) = self.facts(one, &query.environment, asked)?;
+        let recorded_until = self.database.read(|tx| recorded_until(tx, ledger.tree_size))?;
+        Ok(service_report::compose(&ServiceReportInput {
+            request: Request {
+                ledger: &ledger,
+                query: &at_size(&query.words, &ledger),
+                time_zone: query.period.zone,
+                template: SERVICE_REPORT,
+                template_sha256: &self.templates.digest(SERVICE_REPORT)?,
+            },
+            environment: &query.environment,
+            services: &query.services,
+            period: query.period,
+            recorded_until,
+            facts: &facts,
+            parameters: &Parameters::default(),
+        })?)
     }
 
     /// All that a document about a service (or all services) in an environment may speak of: its deployments in every

@@ -1,16 +1,13 @@
 //! Delivery metrics: gathers the facts and the links between them, and has them measured.
 
-use std::collections::BTreeSet;
-
 use super::App;
 use super::documents::environment_indexes;
 use super::links::correlation_indexes;
 use super::read::{ReadError, tree_size};
-use crate::correlate::Correlator;
 use crate::domain::facts::Facts;
 use crate::domain::{EnvironmentName, Instant, ServiceName};
-use crate::metrics::{self, Input, Link, MetricsError, Query, Report};
-use crate::store::{EventFilter, StoreError};
+use crate::metrics::{self, Input, MetricsError, Query, Report};
+use crate::store::{EventFilter, ReadTx, StoreError};
 
 /// Why there are no metrics.
 #[derive(Debug, thiserror::Error)]
@@ -50,16 +47,15 @@ impl App {
                     return Err(PerformanceError::Environment(environment.clone()));
                 }
             }
-            let newest = tx.events(&EventFilter::default(), tree_size, 1)?;
             let mut indexes = correlation_indexes(tx, None, tree_size)?;
             indexes.extend(environment_indexes(tx, tree_size)?);
             let facts = Facts::fold(&tx.recorded(&indexes)?);
-            let (links, no_deployment) = links(&facts);
+            let (links, no_deployment) = metrics::linked(&facts);
             let report = metrics::measure(
                 query,
                 &Input {
                     tree_size,
-                    recorded_until: newest.first().map(|row| Instant::from_millis(row.recorded_ms)),
+                    recorded_until: recorded_until(tx, tree_size)?,
                     deployments: &facts.deployments,
                     incidents: &facts.incidents,
                     tiers: &facts.tiers,
@@ -72,17 +68,8 @@ impl App {
     }
 }
 
-/// Which deployments are linked to which incidents, and which incidents no deployment caused.
-fn links(facts: &Facts) -> (Vec<Link>, BTreeSet<u64>) {
-    let correlator = Correlator::new(facts);
-    let mut links = Vec::new();
-    let mut no_deployment = BTreeSet::new();
-    for incident in &facts.incidents {
-        let found = correlator.candidates(incident);
-        if found.no_deployment.decided.is_some() {
-            no_deployment.insert(incident.index);
-        }
-        links.extend(found.candidates.iter().map(|candidate| Link::of(incident, candidate)));
-    }
-    (links, no_deployment)
+/// When the newest entry below a tree size was recorded; none in an empty log.
+pub(super) fn recorded_until(tx: &mut ReadTx<'_>, tree_size: u64) -> Result<Option<Instant>, StoreError> {
+    let newest = tx.events(&EventFilter::default(), tree_size, 1)?;
+    Ok(newest.first().map(|row| Instant::from_millis(row.recorded_ms)))
 }

@@ -40,7 +40,7 @@ pub use crate::correlate::LinkState;
 pub use crate::render::Html;
 pub use administration::{AdministrationError, NewProducer};
 pub use deployments::{DeploymentDetail, DeploymentFilter, DeploymentView, RunningView, StateView};
-pub use documents::{ComplianceQuery, Document, DocumentQuery, DocumentsError, Format, NotesQuery};
+pub use documents::{ComplianceQuery, Document, DocumentQuery, DocumentsError, Format, NotesQuery, ServiceReportQuery};
 pub use erasure::{Erased, Remains, Tombstone};
 pub use events::{ErasedBy, EventSummary, EventView, Found};
 pub use fsck::{Progress, fsck};

@@ -26,6 +26,11 @@ const COMPLIANCE: Kind = Kind {
     name: "compliance_report",
 };
 
+const SERVICE: Kind = Kind {
+    path: "/v1/reports/service",
+    name: "service_report",
+};
+
 /// Arguments of `notes`.
 #[derive(Debug, clap::Args)]
 pub struct Notes {
@@ -51,6 +56,8 @@ pub struct Notes {
 pub enum Report {
     /// Every deployment of a period against the checks, with the exceptions in full
     Compliance(Compliance),
+    /// What was delivered in a period, how well, and what waits for a decision
+    Service(ServiceReport),
 }
 
 /// Arguments of `report compliance`.
@@ -68,6 +75,28 @@ pub struct Compliance {
     /// Day, or exact time, before which the period ends
     #[arg(long, value_name = "DATE", value_parser = text)]
     to: String,
+    #[command(flatten)]
+    document: Document,
+}
+
+/// Arguments of `report service`.
+#[derive(Debug, clap::Args)]
+pub struct ServiceReport {
+    /// Environment
+    #[arg(long, value_name = "NAME")]
+    environment: EnvironmentName,
+    /// Only this service; may be given several times [default: all]
+    #[arg(long, value_name = "NAME")]
+    service: Vec<ServiceName>,
+    /// Period of the calendar: a year, a quarter, a month or a week, such as 2026, 2026-Q1, 2026-03 or 2026-W13
+    #[arg(long, value_name = "PERIOD", value_parser = text, required_unless_present = "from", conflicts_with = "from")]
+    period: Option<String>,
+    /// Instead of it: first day, or the exact time, that is covered
+    #[arg(long, value_name = "DATE", value_parser = text, requires = "to")]
+    from: Option<String>,
+    /// Day, or exact time, before which the period ends
+    #[arg(long, value_name = "DATE", value_parser = text, requires = "from")]
+    to: Option<String>,
     #[command(flatten)]
     document: Document,
 }
@@ -122,6 +151,20 @@ impl Report {
                 ];
                 report.document.run(&COMPLIANCE, &parameters, context)
             }
+            Self::Service(report) => {
+                let services = report
+                    .service
+                    .into_iter()
+                    .map(|name| ("service", Some(String::from(name))));
+                let parameters = [
+                    ("environment", Some(String::from(report.environment))),
+                    ("period", report.period),
+                    ("from", report.from),
+                    ("to", report.to),
+                ];
+                let parameters: Vec<_> = services.chain(parameters).collect();
+                report.document.run(&SERVICE, &parameters, context)
+            }
         }
     }
 }
@@ -159,11 +202,18 @@ async fn issue(client: &Client, kind: &Kind, parameters: &[(&str, Option<String>
     let given = parameters
         .iter()
         .filter_map(|(name, value)| Some((*name, value.as_ref()?)));
-    let members = given.map(|(name, value)| match (name, value.parse::<u64>()) {
-        ("tree_size", Ok(size)) => (name.to_owned(), json!(size)),
-        _ => (name.to_owned(), json!(value)),
-    });
-    let parameters: Map<String, Value> = members.collect();
+    let mut parameters = Map::new();
+    for (name, value) in given {
+        match (name, parameters.get_mut(name), value.parse::<u64>()) {
+            ("tree_size", _, Ok(size)) => _ = parameters.insert(name.to_owned(), json!(size)),
+            (_, Some(Value::Array(values)), _) => values.push(json!(value)),
+            // One of its reports is about several services.
+            ("service", None, _) if kind.name == SERVICE.name => {
+                _ = parameters.insert(name.to_owned(), json!([value]));
+            }
+            _ => _ = parameters.insert(name.to_owned(), json!(value)),
+        }
+    }
     client
         .post("/v1/documents", &json!({ "kind": kind.name, "parameters": parameters }))
         .await

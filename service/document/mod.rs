@@ -9,6 +9,7 @@ mod changes;
 pub mod compliance;
 pub mod release_notes;
 mod rows;
+pub mod service_report;
 
 use serde::Serialize;
 

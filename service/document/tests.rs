@@ -13,6 +13,7 @@ use crate::render::{Templates, to_html};
 mod compliance_report;
 mod hostile;
 mod notes;
+mod service_report_document;
 
 fn view(ledger: &Ledger) -> LedgerView {
     LedgerView {

@@ -70,6 +70,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(api::metrics::delivery_performance)
         .service(api::documents::release_notes)
         .service(api::documents::compliance_report)
+        .service(api::documents::service_report)
         .service(api::documents::issue_document)
         .service(api::log::show_log)
         .service(api::log::show_entry)

@@ -41,6 +41,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(links::links)
         .service(links::decide)
         .service(documents::release_notes)
+        .service(documents::service_report)
         .service(entries::entry);
 }
 

@@ -419,6 +419,7 @@ impl From<DocumentsError> for Problem {
             DocumentsError::Read(error) => error.into(),
             DocumentsError::Log(error) => error.into(),
             DocumentsError::Document(error) => error.into(),
+            DocumentsError::Metrics(error) => error.into(),
             DocumentsError::Render(error) => Self::internal(&error),
             DocumentsError::Context(error) => Self::internal(&error),
             DocumentsError::Store(error) => error.into(),

@@ -16,6 +16,8 @@ use crate::domain::extension::{Commit, DeploymentKind};
 pub struct LeadTime {
     /// From commit to the end of the deployment; `n` counts commits.
     pub commits: Distribution,
+    /// The commits that took longest, the longest first; at most five.
+    pub longest: Vec<LongCommit>,
     /// Where the time of a commit comes from: the deployment's record gives one time a commit.
     pub time_source: &'static str,
     /// Merge commits left out.
@@ -34,6 +36,20 @@ pub struct LeadTime {
     pub negative_deployments: BTreeSet<u64>,
 }
 
+/// A commit and the time that it took.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
+pub struct LongCommit {
+    /// From commit to the end of the deployment.
+    pub lead_time_ms: i64,
+    /// The deployment that brought it.
+    pub deployment: u64,
+    /// Its id.
+    pub commit: String,
+}
+
+/// How many of the longest are named.
+const LONGEST: usize = 5;
+
 impl LeadTime {
     pub(super) fn of(population: &Population<'_>) -> Self {
         let period = &population.scope.query.period;
@@ -42,17 +58,26 @@ impl LeadTime {
             ..Self::default()
         };
         let mut seen = HashSet::new();
-        let mut items = Vec::new();
+        let (mut items, mut longest) = (Vec::new(), Vec::new());
         for deployment in &population.history {
             let counts = deployment.finished_at().is_some_and(|at| period.contains(at));
             for commit in &deployment.commits {
                 let commit = &commit.value;
                 let new = seen.insert((&deployment.service, commit.id.to_ascii_lowercase()));
                 if new && counts {
-                    items.extend(found.item(deployment, commit));
+                    let item = found.item(deployment, commit);
+                    items.extend(item);
+                    longest.extend(item.map(|(deployment, lead_time_ms)| LongCommit {
+                        lead_time_ms,
+                        deployment,
+                        commit: commit.id.clone(),
+                    }));
                 }
             }
         }
+        longest.sort_by(|a, b| b.cmp(a));
+        longest.truncate(LONGEST);
+        found.longest = longest;
         found.commits = Distribution::of(&items);
         found
     }

@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::correlate::{Candidate, LinkState};
+use crate::correlate::{Candidate, Correlator, LinkState};
+use crate::domain::facts::Facts;
 use crate::domain::incident::Incident;
 
 /// A suggestion below this score is not counted, not even as a possibility.
@@ -38,6 +39,21 @@ impl Link {
             share: candidate.share,
         }
     }
+}
+
+/// Which deployments are linked to which incidents, and which incidents, as a person says, no deployment caused.
+pub fn linked(facts: &Facts) -> (Vec<Link>, BTreeSet<u64>) {
+    let correlator = Correlator::new(facts);
+    let mut links = Vec::new();
+    let mut no_deployment = BTreeSet::new();
+    for incident in &facts.incidents {
+        let found = correlator.candidates(incident);
+        if found.no_deployment.decided.is_some() {
+            no_deployment.insert(incident.index);
+        }
+        links.extend(found.candidates.iter().map(|candidate| Link::of(incident, candidate)));
+    }
+    (links, no_deployment)
 }
 
 /// The incidents that are linked to one deployment, by what the links are worth. Each is named by its index.

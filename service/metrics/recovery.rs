@@ -21,6 +21,8 @@ pub struct RecoveryTime {
     pub recovered: Distribution,
     /// The same from when harm was first felt or noticed, of those with an incident.
     pub from_harm: Distribution,
+    /// Each failure that is over, in the order of the deployments' ends.
+    pub recoveries: Vec<RecoveredFailure>,
     /// Failures that are not known to be over, the oldest first.
     pub open: Vec<OpenFailure>,
     /// Age of the oldest of them.
@@ -28,6 +30,20 @@ pub struct RecoveryTime {
     /// Failures left out because all that ended them claims to have been before the deployment was done: a defect of
     /// the data.
     pub over_before_end: BTreeSet<u64>,
+}
+
+/// A failure that is over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct RecoveredFailure {
+    /// The deployment.
+    pub deployment: u64,
+    /// The incidents that it caused.
+    pub incidents: BTreeSet<u64>,
+    /// When it was over.
+    #[schema(value_type = String, format = DateTime)]
+    pub recovered_at: Instant,
+    /// From the end of the deployment until then.
+    pub recovery_ms: i64,
 }
 
 /// A failure that is not known to be over.
@@ -57,7 +73,14 @@ impl RecoveryTime {
             found.failed += 1;
             match failures.recovery(index, ended.at) {
                 Recovery::Recovered(at) => {
-                    recovered.push((index, at.millis_since(ended.at)));
+                    let recovery_ms = at.millis_since(ended.at);
+                    recovered.push((index, recovery_ms));
+                    found.recoveries.push(RecoveredFailure {
+                        deployment: index,
+                        incidents: failures.incidents(index),
+                        recovered_at: at,
+                        recovery_ms,
+                    });
                     let harm = failures.harm_began(index).map(|began| at.millis_since(began));
                     from_harm.extend(harm.filter(|millis| *millis >= 0).map(|millis| (index, millis)));
                 }

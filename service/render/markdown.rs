@@ -1,5 +1,7 @@
 //! Markdown to HTML that can hold nothing but prose: no raw HTML, no scripts, no images, links to allowed schemes only.
 
+use std::collections::BTreeMap;
+
 use pulldown_cmark::{CodeBlockKind, CowStr, Event, Options, Parser, Tag, TagEnd};
 
 use super::escape::{WORD_JOINER, is_allowed};
@@ -9,15 +11,26 @@ use super::escape::{WORD_JOINER, is_allowed};
 pub struct Html(String);
 
 impl Html {
+    /// A drawing that this program made.
+    pub(super) fn figure(svg: &str) -> Self {
+        Self(format!("<figure>{svg}</figure>\n"))
+    }
+
     /// The HTML.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Turns Markdown (CommonMark with tables) into HTML. Raw HTML is shown as text, images as their description, and a
-/// link to anywhere else than [`is_allowed`] as its text.
+/// [`illustrated`], without figures.
 pub fn to_html(markdown: &str) -> Html {
+    illustrated(markdown, &BTreeMap::new())
+}
+
+/// Turns Markdown (CommonMark with tables) into HTML. A comment `<!-- chart: NAME -->` on a line of its own becomes the
+/// figure of that name; other raw HTML is shown as text, images as their description, and a
+/// link to anywhere else than [`is_allowed`] as its text.
+pub(super) fn illustrated(markdown: &str, figures: &BTreeMap<String, Html>) -> Html {
     let mut html = String::with_capacity(markdown.len() * 3 / 2);
     let mut links: Vec<bool> = Vec::new();
     let events = Parser::new_ext(markdown, Options::ENABLE_TABLES).filter_map(|event| match event {
@@ -43,7 +56,11 @@ pub fn to_html(markdown: &str) -> Html {
         }
         Event::End(TagEnd::Link) => links.pop().unwrap_or(false).then_some(Event::End(TagEnd::Link)),
         Event::Start(Tag::Image { .. }) | Event::End(TagEnd::Image) => None,
-        Event::Html(text) | Event::InlineHtml(text) => Some(Event::Text(text)),
+        Event::Html(text) => Some(match named(&text).and_then(|name| figures.get(name)) {
+            Some(figure) => Event::Html(figure.as_str().to_owned().into()),
+            None => Event::Text(text),
+        }),
+        Event::InlineHtml(text) => Some(Event::Text(text)),
         Event::Start(Tag::HtmlBlock) => Some(Event::Start(Tag::Paragraph)),
         Event::End(TagEnd::HtmlBlock) => Some(Event::End(TagEnd::Paragraph)),
         Event::Start(Tag::CodeBlock(_)) => Some(Event::Start(Tag::CodeBlock(CodeBlockKind::Indented))),
@@ -52,6 +69,11 @@ pub fn to_html(markdown: &str) -> Html {
     });
     pulldown_cmark::html::push_html(&mut html, events);
     Html(html)
+}
+
+/// The name in `<!-- chart: NAME -->`.
+fn named(comment: &str) -> Option<&str> {
+    comment.trim().strip_prefix("<!-- chart: ")?.strip_suffix(" -->")
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! reaches HTML, in two independent layers: interpolated values are escaped as Markdown ([`escape`]), and whatever
 //! Markdown comes out is turned into HTML that holds no raw HTML and no link but to allowed schemes ([`markdown`]).
 
+mod chart;
 pub mod escape;
 mod filters;
 pub mod markdown;
@@ -11,5 +12,5 @@ pub mod page;
 pub mod templates;
 
 pub use markdown::{Html, to_html};
-pub use page::{page, web_page};
+pub use page::{document, page, web_page};
 pub use templates::{RenderError, Templates};

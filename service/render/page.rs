@@ -7,7 +7,8 @@ use minijinja::value::{Serde, Value};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::markdown::Html;
+use super::chart::figures;
+use super::markdown::{Html, illustrated};
 use super::templates::{RenderError, Templates};
 
 /// Name of the template of the page.
@@ -28,6 +29,13 @@ pub fn page(templates: &Templates, title: &str, body: &Html) -> Result<String, R
         style_digest => Value::from_safe_string(digest),
     };
     templates.render_value(DOCUMENT, context)
+}
+
+/// A document as HTML: what its template makes of its context, with the charts that the context has.
+pub fn document(templates: &Templates, template: &str, context: &impl Serialize) -> Result<Html, RenderError> {
+    let context = Value::from(Serde(context));
+    let markdown = templates.render_value(template, context.clone())?;
+    Ok(illustrated(&markdown, &figures(&context)?))
 }
 
 /// A page of the web interface: a template of `web/` with this context, and a document inside it if there is one.

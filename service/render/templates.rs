@@ -17,12 +17,13 @@ use sha2::{Digest, Sha256};
 use super::filters;
 
 /// The templates that are built in, by name.
-const BUILT_IN: [(&str, &str); 17] = [
+const BUILT_IN: [(&str, &str); 19] = [
     ("release-notes.md", include_str!("../../templates/release-notes.md")),
     (
         "compliance-report.md",
         include_str!("../../templates/compliance-report.md"),
     ),
+    ("service-report.md", include_str!("../../templates/service-report.md")),
     ("web/document.html", include_str!("../../templates/web/document.html")),
     ("web/style.css", include_str!("../../templates/web/style.css")),
     ("web/layout.html", include_str!("../../templates/web/layout.html")),
@@ -45,6 +46,10 @@ const BUILT_IN: [(&str, &str); 17] = [
         include_str!("../../templates/web/deployment-rows.html"),
     ),
     ("web/links.html", include_str!("../../templates/web/links.html")),
+    (
+        "web/service-reports.html",
+        include_str!("../../templates/web/service-reports.html"),
+    ),
     ("web/notes.html", include_str!("../../templates/web/notes.html")),
     ("web/entry.html", include_str!("../../templates/web/entry.html")),
 ];
@@ -91,6 +96,9 @@ pub enum RenderError {
         line: usize,
         message: String,
     },
+    /// A chart of the context cannot be drawn.
+    #[error("`charts` of the context: {0}")]
+    Chart(String),
     /// The context states a zone that the IANA database does not have.
     #[error("`generated.time_zone` of the context, `{0}`, is not a zone of the IANA database")]
     TimeZone(String),

@@ -26,7 +26,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("correlate", &["domain"]),
     ("check", &["domain"]),
     ("metrics", &["correlate", "domain"]),
-    ("document", &["check", "correlate", "domain"]),
+    ("document", &["check", "correlate", "domain", "metrics"]),
     ("render", &[]),
     ("audit", &["domain"]),
     ("store", &["domain"]),

@@ -8,6 +8,7 @@ use crate::support::events::{at, digest, event, purl, sign};
 use crate::support::{Backend, TestApp, key};
 
 const NOTES: &str = "/v1/release-notes?service=checkout&environment=production";
+const SERVICE: &str = "/v1/reports/service?environment=production&period=2026-Q1&time_zone=Europe/London";
 const REPORT: &str = "/v1/reports/compliance?environment=production&from=2026-03-01T00:00:00Z&to=2026-04-01T00:00:00Z";
 
 /// A finished deployment `d<n>` of artifact `n` with one commit of this message.
@@ -122,12 +123,51 @@ fn documents_are_the_same_on_both_databases() {
     };
     history(&sqlite);
     history(&postgres);
-    for path in [NOTES, REPORT] {
+    for path in [NOTES, REPORT, SERVICE] {
         for format in ["md", "html", "json"] {
             let path = format!("{path}&format={format}");
             assert_eq!(text(&sqlite, &path), text(&postgres, &path), "{path}");
         }
     }
+}
+
+#[rstest]
+fn a_service_report_says_what_happened(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+    let Some(app) = TestApp::start(backend) else { return };
+    history(&app);
+    let report = app.client.get(&format!("{SERVICE}&format=json")).expect(200).json();
+    let glance = &report["at_a_glance"][0];
+    assert_eq!(
+        (&glance["metric"], &glance["value"]),
+        (&json!("Deployment frequency"), &json!("4 deployments"))
+    );
+    assert_eq!(report["stability"]["rollbacks"][0]["label"], "1.1.0");
+    assert_eq!(report["stability"]["attempts"][0]["label"], "1.3.0");
+    let metrics =
+        "/v1/delivery-performance?environment=production&from=2026-01-01&to=2026-04-01&time_zone=Europe/London";
+    assert_eq!(
+        report["performance"],
+        app.client.get(metrics).expect(200).json()["whole"]
+    );
+    let html = text(&app, &format!("{SERVICE}&format=html"));
+    assert!(html.contains("<svg") && html.contains("role=\"img\""), "{html}");
+    let none = text(&app, &format!("{SERVICE}&service=nobody"));
+    assert!(none.contains("Nothing was deployed in this period"), "{none}");
+    let refused = |query: &str, parameter: &str| {
+        let problem = app
+            .client
+            .get(&format!("/v1/reports/service?environment=production{query}"))
+            .problem(400);
+        assert_eq!(problem["pointer"], parameter, "{query}: {problem}");
+    };
+    refused("", "period");
+    refused("&period=2026-Q5", "period");
+    refused("&period=2026-Q1&from=2026-01-01&to=2026-02-01", "period");
+    refused("&from=2026-01-01", "to");
+    refused("&from=2026-02-01&to=2026-01-01", "to");
+    refused("&period=2026&time_zone=Mars", "time_zone");
+    refused("&period=2026&service=a&service=%00", "service");
+    refused("&from=1970-01-01&to=9990-01-01", "bucket");
 }
 
 #[rstest]

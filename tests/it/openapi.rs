@@ -133,6 +133,10 @@ fn calls(app: &TestApp) -> BTreeMap<(&'static str, &'static str), Answer> {
             get("/v1/release-notes?service=checkout&environment=production&format=json"),
         ),
         (
+            ("get", "/v1/reports/service"),
+            get("/v1/reports/service?environment=production&period=2026&format=json"),
+        ),
+        (
             ("post", "/v1/documents"),
             app.client.post_json(
                 "/v1/documents",

@@ -13,7 +13,7 @@ use crate::support::{Backend, TestApp};
 const HOSTILE: &str = "<script>window.hit = 1</script><img src=x onerror='window.hit = 2'>{{ 7 * 7 }}\u{202e}\"><b>";
 
 /// Every page that needs nothing but the story.
-const PAGES: [&str; 9] = [
+const PAGES: [&str; 11] = [
     "/",
     "/services",
     "/deployments",
@@ -21,6 +21,8 @@ const PAGES: [&str; 9] = [
     "/incidents",
     "/incidents?open=true",
     "/links",
+    "/service-reports",
+    "/service-reports?environment=production&period=2026-Q1",
     "/release-notes?service=checkout&environment=production",
     "/entries/4",
 ];

@@ -158,7 +158,7 @@ fn inspect(html: &str, input: &str) {
 }
 
 #[test]
-fn hostile_text_stays_text_in_both_documents() {
+fn hostile_text_stays_text_in_every_document() {
     for (at, text) in HOSTILE.iter().enumerate() {
         let url = URLS[at % URLS.len()];
         let mut ledger = story();
@@ -188,6 +188,8 @@ fn hostile_text_stays_text_in_both_documents() {
             to_html(&markdown(compliance::TEMPLATE, &report(&ledger))).as_str(),
             text,
         );
+        let service = service_report_document::compose(&ledger, "2026-03-01", "2026-03-08", "UTC").unwrap();
+        inspect(to_html(&markdown(service_report::TEMPLATE, &service)).as_str(), text);
     }
 }
 

@@ -1,5 +1,7 @@
 //! Release notes and reports, as Markdown, as a page, or as the context they are made from.
 
+use std::collections::BTreeSet;
+
 use actix_web::http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH, LOCATION};
 use actix_web::web::{Data, Payload, ReqData};
 use actix_web::{HttpRequest, HttpResponse, get, post};
@@ -10,12 +12,12 @@ use utoipa::{IntoParams, ToSchema};
 use super::super::problem::{Kind, Problem};
 use super::super::{blocking, body};
 use super::events::ReceiptBody;
-use super::query::{Query, invalid, name, optional_name};
-use crate::app::{App, ComplianceQuery, Document, DocumentQuery, Format, NotesQuery};
+use super::query::{Query, invalid, name, optional_name, read, take};
+use crate::app::{App, ComplianceQuery, Document, DocumentQuery, Format, NotesQuery, ServiceReportQuery};
 use crate::document::release_notes::{Point, Scope};
 use crate::domain::issued::IssuedDocument;
 use crate::domain::producer::Token;
-use crate::domain::{Period, Zone};
+use crate::domain::{Period, ServiceName, Zone};
 
 /// The form of a document.
 #[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
@@ -182,6 +184,90 @@ fn compliance_query(query: &ComplianceParameters) -> Result<ComplianceQuery, Pro
     })
 }
 
+/// Which service report.
+#[derive(Debug, Deserialize, IntoParams, ToSchema)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceReportParameters {
+    /// The environment.
+    pub environment: String,
+    /// Only this service; several may be named.
+    #[serde(default)]
+    pub service: Vec<String>,
+    /// A period of the calendar: a year, a quarter, a month or a week such as `2026`, `2026-Q1`, `2026-03` or `2026-W13`.
+    pub period: Option<String>,
+    /// Instead of it: first day or instant of the period.
+    pub from: Option<String>,
+    /// The period ends before this day or instant.
+    pub to: Option<String>,
+    /// Zone of the dates, by its name in the IANA database; `UTC` if absent.
+    pub time_zone: Option<String>,
+    /// `md`, `html` or `json`.
+    #[param(inline)]
+    pub format: Option<DocumentFormat>,
+    /// As of this tree size; the newest if absent.
+    pub tree_size: Option<u64>,
+}
+
+/// A service report: what was delivered in a period, how well, and what waits for a decision.
+#[utoipa::path(
+    tag = "documents",
+    params(ServiceReportParameters),
+    responses(
+        (status = 200, description = "The document", content((String = "text/markdown"), (String = "text/html"), (Object = "application/json"))),
+        (status = 304, description = "Unchanged"),
+        (status = "4XX", description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("token" = []))
+)]
+#[get("/v1/reports/service")]
+pub async fn service_report(app: Data<App>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let query = service_report_parameters(request.query_string())?;
+    let format = query.format.unwrap_or_default().into();
+    let (report, tree_size) = (DocumentQuery::Service(service_report_query(&query)?), query.tree_size);
+    answer(app, &request, report, tree_size, format).await
+}
+
+/// Reads the parameters, of which one may be there several times.
+pub(in super::super) fn service_report_parameters(query: &str) -> Result<ServiceReportParameters, Problem> {
+    let (service, rest) = take(query.as_bytes(), "service");
+    let parameters: ServiceReportParameters = read(rest.as_bytes())?;
+    Ok(ServiceReportParameters { service, ..parameters })
+}
+
+/// What is asked for, in the words of the command line too.
+pub(in super::super) fn service_report_query(query: &ServiceReportParameters) -> Result<ServiceReportQuery, Problem> {
+    let mut words = format!("shipslog report service --environment {}", query.environment);
+    let services = query.service.iter().map(|service| name("service", service));
+    let services: BTreeSet<ServiceName> = services.collect::<Result<_, _>>()?;
+    for service in &services {
+        words.push_str(&format!(" --service {service}"));
+    }
+    let zone = query.time_zone.as_deref().unwrap_or("UTC");
+    let period = match (&query.period, &query.from, &query.to) {
+        (Some(period), None, None) => {
+            words.push_str(&format!(" --period {period}"));
+            Period::named(period, zone)?
+        }
+        (None, Some(from), Some(to)) => {
+            words.push_str(&format!(" --from {from} --to {to}"));
+            Period::parse(from, to, zone)?
+        }
+        (Some(_), _, _) => return Err(invalid("period", &"cannot be given beside from and to")),
+        (None, Some(_), None) => return Err(invalid("to", &"is needed beside from")),
+        (None, None, _) => return Err(invalid("period", &"is needed, or from and to")),
+    };
+    if let Some(zone) = &query.time_zone {
+        words.push_str(&format!(" --time-zone {zone}"));
+    }
+    Ok(ServiceReportQuery {
+        environment: name("environment", &query.environment)?,
+        services,
+        period,
+        words,
+    })
+}
+
 async fn answer(
     app: Data<App>,
     request: &HttpRequest,
@@ -201,6 +287,8 @@ pub enum IssueRequest {
     ReleaseNotes(NotesParameters),
     /// A compliance report.
     ComplianceReport(ComplianceParameters),
+    /// A service report.
+    ServiceReport(ServiceReportParameters),
 }
 
 /// A document that was issued.
@@ -242,6 +330,10 @@ pub async fn issue_document(
         }
         IssueRequest::ComplianceReport(report) => {
             let query = compliance_query(&report).map(DocumentQuery::Compliance);
+            (query, report.tree_size, report.format)
+        }
+        IssueRequest::ServiceReport(report) => {
+            let query = service_report_query(&report).map(DocumentQuery::Service);
             (query, report.tree_size, report.format)
         }
     };

@@ -1,0 +1,212 @@
+//! The sentences of a service report.
+
+use super::glance::{range, times};
+use super::stability::without_incidents;
+use super::{Control, Decision, ServiceReportInput, Stability};
+use crate::document::rows::DeploymentRow;
+use crate::domain::Instant;
+use crate::domain::deployment::Deployment;
+use crate::domain::words::{count, list, span};
+use crate::metrics::Performance;
+
+/// Most services that a sentence names.
+const NAMED: usize = 10;
+
+pub(super) fn title(input: &ServiceReportInput<'_>) -> String {
+    let services: Vec<String> = input.services.iter().map(ToString::to_string).collect();
+    let subject = match services.len() {
+        0 => "all services".to_owned(),
+        1..=3 => list(&services),
+        n => format!("{n} services"),
+    };
+    let (first, after) = (
+        input.period.day(input.period.from),
+        input.period.day(input.period.to.plus_millis(-1)),
+    );
+    format!("Service report: {subject} in {}, {first} to {after}", input.environment)
+}
+
+pub(super) fn summary(
+    now: &Performance,
+    before: &Performance,
+    stability: &Stability,
+    ended: &[&Deployment],
+) -> Vec<String> {
+    let frequency = &now.deployment_frequency;
+    if ended.is_empty() {
+        let incidents = match now.incidents.count {
+            0 => "no incident began".to_owned(),
+            n => format!("{} began", count(n, "incident")),
+        };
+        return vec![format!("Nothing was deployed in this period, and {incidents}.")];
+    }
+    let against = match before.deployment_frequency.count {
+        0 => "were none".to_owned(),
+        1 => "was 1".to_owned(),
+        n => format!("were {n}"),
+    };
+    let mut sentences = vec![format!(
+        "{} reached users on {}; in the period before there {against}.",
+        count(frequency.count, "deployment"),
+        count(frequency.active_days, "day"),
+    )];
+    if now.change_lead_time.commits.n > 0 {
+        sentences.push(format!(
+            "From commit to users it took {}.",
+            times(&now.change_lead_time.commits)
+        ));
+    }
+    let fail = &now.change_fail_rate;
+    if fail.n > 0 {
+        let suspected = fail.upper.count - fail.lower.count;
+        let suspected = match suspected {
+            0 => String::new(),
+            n => format!("; {n} of them only suspected"),
+        };
+        sentences.push(format!(
+            "Change fail rate: {} of {} that are old enough to tell{suspected}.",
+            range(fail),
+            count(fail.n, "deployment")
+        ));
+    }
+    let open = stability
+        .failed
+        .iter()
+        .filter(|failed| failed.open_for_ms.is_some())
+        .count();
+    if open > 0 {
+        sentences.push(format!("{} not known to be over.", are(open, "failure")));
+    }
+    if !stability.unattributed.is_empty() {
+        sentences.push(format!(
+            "{} without an explanation.",
+            are(stability.unattributed.len(), "incident")
+        ));
+    }
+    sentences
+}
+
+fn are(n: usize, what: &str) -> String {
+    format!("{} {}", count(n, what), if n == 1 { "is" } else { "are" })
+}
+
+pub(super) fn decisions(
+    stability: &Stability,
+    control: &Control,
+    performance: &Performance,
+    next: &[DeploymentRow],
+) -> Vec<Decision> {
+    let mut decisions = Vec::new();
+    for failed in &stability.failed {
+        if let Some(age) = failed.open_for_ms {
+            decisions.push(Decision {
+                text: format!(
+                    "{} {} failed and is not known to be repaired, {} after it went live.",
+                    failed.deployment.service,
+                    failed.deployment.label,
+                    span(age)
+                ),
+                indexes: failed.deployment.indexes.clone(),
+            });
+        }
+    }
+    let backlog = &performance.incidents.review_backlog;
+    if backlog.suggestions > 0 {
+        decisions.push(Decision {
+            text: format!(
+                "{} between incidents and deployments wait for a review; until then the change fail rate is a range.",
+                count(backlog.suggestions, "suggested link")
+            ),
+            indexes: backlog.incidents.iter().copied().collect(),
+        });
+    }
+    if !stability.unattributed.is_empty() {
+        decisions.push(Decision {
+            text: format!(
+                "{} linked to no deployment. Say what caused them, or that no deployment did.",
+                are(stability.unattributed.len(), "incident")
+            ),
+            indexes: stability
+                .unattributed
+                .iter()
+                .flat_map(|row| row.indexes.clone())
+                .collect(),
+        });
+    }
+    for row in control.results.iter().filter(|row| !row.failed.is_empty()) {
+        decisions.push(Decision {
+            text: format!(
+                "No evidence for {} ({}): {}.",
+                count(row.failed.len(), "attempt"),
+                row.id,
+                row.title
+            ),
+            indexes: row.failed.clone(),
+        });
+    }
+    for row in next.iter().filter(|row| row.status == "started") {
+        decisions.push(Decision {
+            text: format!("{} {} was started and no end is recorded.", row.service, row.label),
+            indexes: row.indexes.clone(),
+        });
+    }
+    decisions
+}
+
+pub(super) fn data_notes(
+    input: &ServiceReportInput<'_>,
+    performance: &Performance,
+    as_of: Option<Instant>,
+) -> Vec<String> {
+    let mut notes = Vec::new();
+    let zone = input.period.zone;
+    match as_of {
+        None => notes.push("The ledger is empty.".to_owned()),
+        Some(as_of) if as_of < input.period.to => notes.push(format!(
+            "The period is not over in the ledger, whose newest entry is of {}.",
+            zone.to_the_minute(as_of)
+        )),
+        Some(_) => {}
+    }
+    let (frequency, lead) = (&performance.deployment_frequency, &performance.change_lead_time);
+    let fail = &performance.change_fail_rate;
+    let mut note = |n: usize, words: &str| {
+        if n > 0 {
+            notes.push(format!("{n} {words}"));
+        }
+    };
+    note(
+        frequency.series.iter().filter(|bucket| bucket.partial).count(),
+        "of the days, weeks or months shown are cut by the period, or not over; they are marked with *.",
+    );
+    note(
+        frequency.baselines.len(),
+        "deployments are the first known of their service; what they brought has no lead time.",
+    );
+    note(lead.without_time, "commits have no time, and are in no lead time.");
+    note(
+        lead.negative,
+        "commits claim to be younger than the deployment that brought them, and are in no lead time.",
+    );
+    note(
+        fail.immature.n,
+        "deployments are younger than three days: failures of theirs may not have been found yet, and they are not in the change fail rate.",
+    );
+    note(
+        fail.disputed.len(),
+        "deployments have a disputed link, and count neither as failed nor as suspected.",
+    );
+    let silent = without_incidents(input);
+    if !silent.is_empty() {
+        let more = silent.len().saturating_sub(NAMED);
+        let mut named: Vec<String> = silent.into_iter().take(NAMED).collect();
+        if more > 0 {
+            named.push(format!("{more} more"));
+        }
+        notes.push(format!(
+            "The ledger has no incident of {}: nothing failed, or nobody reports it there.",
+            list(&named)
+        ));
+    }
+    notes
+}

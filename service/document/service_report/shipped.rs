@@ -1,0 +1,78 @@
+//! What was brought to users in a period.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use super::super::changes::{Change, Changes};
+use super::super::rows::DeploymentRow;
+use crate::domain::deployment::Deployment;
+
+/// Most releases that a page lists; the JSON form has all.
+const LISTED: usize = 100;
+
+/// What was shipped.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Shipped {
+    /// Every attempt that ended in the period, in ledger order.
+    pub releases: Vec<ShippedRow>,
+    /// How many of them the template lists: the newest.
+    pub listed: usize,
+    /// Changes that ask something of users.
+    pub breaking: Vec<BreakingRow>,
+}
+
+/// One deployment.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ShippedRow {
+    /// The deployment.
+    pub deployment: DeploymentRow,
+    /// What it brought, in a line: a highlight, else its foremost change.
+    pub headline: Option<String>,
+    /// Changes that it brought, maintenance excluded.
+    pub changes: usize,
+}
+
+/// A change that asks something of users.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct BreakingRow {
+    /// The deployment's service.
+    pub service: String,
+    /// The deployment's label.
+    pub label: String,
+    /// The change.
+    pub change: Change,
+}
+
+impl Shipped {
+    pub(super) fn of(ended: &[&Deployment]) -> Self {
+        let mut breaking = Vec::new();
+        let mut releases = Vec::new();
+        for deployment in ended {
+            let changes = Changes::of(&[deployment], &BTreeSet::new());
+            if deployment.succeeded() {
+                let of_group = changes.groups.iter().filter(|group| group.key == "breaking");
+                breaking.extend(of_group.flat_map(|group| &group.entries).map(|change| BreakingRow {
+                    service: deployment.service.to_string(),
+                    label: deployment.label(),
+                    change: change.clone(),
+                }));
+            }
+            let foremost = changes.groups.first().and_then(|group| group.entries.first());
+            releases.push(ShippedRow {
+                deployment: DeploymentRow::of(deployment),
+                headline: deployment
+                    .highlights
+                    .as_ref()
+                    .map(|highlight| highlight.value.clone())
+                    .or_else(|| foremost.map(|change| change.title.clone())),
+                changes: changes.shown,
+            });
+        }
+        Self {
+            listed: releases.len().min(LISTED),
+            releases,
+            breaking,
+        }
+    }
+}

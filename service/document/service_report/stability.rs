@@ -1,0 +1,129 @@
+//! What went wrong in a period: deployments that failed, how that is known and how long it took; incidents that nothing
+//! explains.
+
+use serde::Serialize;
+
+use super::super::Links;
+use super::super::rows::{DeploymentRow, IncidentRow};
+use super::{ServiceReportInput, is_here};
+use crate::domain::deployment::Deployment;
+use crate::domain::extension::DeploymentKind;
+use crate::metrics::Performance;
+
+/// What went wrong.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Stability {
+    /// Deployments of the period that failed in front of users, for certain or as it seems, in ledger order.
+    pub failed: Vec<Failed>,
+    /// Attempts that did not come to run.
+    pub attempts: Vec<DeploymentRow>,
+    /// Deployments that went back.
+    pub rollbacks: Vec<DeploymentRow>,
+    /// Deployments that repaired something in a hurry.
+    pub hotfixes: Vec<DeploymentRow>,
+    /// Incidents that began in the period and that no deployment is linked to, and nobody has explained.
+    pub unattributed: Vec<IncidentRow>,
+}
+
+/// A deployment that failed.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Failed {
+    /// The deployment.
+    pub deployment: DeploymentRow,
+    /// Whether it failed for certain; else it is only suspected, and nobody has looked yet.
+    pub certain: bool,
+    /// The incidents that are linked to it, with how.
+    pub incidents: Vec<IncidentRow>,
+    /// How long it took until it was over.
+    pub recovery_ms: Option<i64>,
+    /// How long it has gone on, where it is not over.
+    pub open_for_ms: Option<i64>,
+}
+
+impl Stability {
+    pub(super) fn of(
+        ended: &[&Deployment],
+        input: &ServiceReportInput<'_>,
+        links: &Links<'_>,
+        performance: &Performance,
+    ) -> Self {
+        let (fail, recovery) = (
+            &performance.change_fail_rate,
+            &performance.failed_deployment_recovery_time,
+        );
+        let recovered = |index| {
+            recovery
+                .recoveries
+                .iter()
+                .find(|r| r.deployment == index)
+                .map(|r| r.recovery_ms)
+        };
+        let open = |index| {
+            recovery
+                .open
+                .iter()
+                .find(|open| open.deployment == index)
+                .map(|open| open.age_ms)
+        };
+        let failed = ended.iter().filter_map(|deployment| {
+            let index = deployment.index;
+            let (recovery_ms, open_for_ms) = (recovered(index), open(index));
+            let certain = recovery_ms.is_some()
+                || open_for_ms.is_some()
+                || fail.lower.deployments.contains(&index)
+                || recovery.over_before_end.contains(&index);
+            let incidents = links
+                .of_deployment(index)
+                .filter(|(_, candidate)| !candidate.state.is_dismissed());
+            (certain || fail.upper.deployments.contains(&index)).then(|| Failed {
+                deployment: DeploymentRow::of(deployment),
+                certain,
+                incidents: incidents
+                    .map(|(incident, candidate)| IncidentRow::of(incident, Some((deployment, candidate))))
+                    .collect(),
+                recovery_ms,
+                open_for_ms,
+            })
+        });
+        let of_kind = |kind| ended.iter().filter(move |d| d.succeeded() && d.kind.kind == kind);
+        let counts = &performance.incidents;
+        let unattributed = input.facts.incidents.iter();
+        Self {
+            failed: failed.collect(),
+            attempts: ended
+                .iter()
+                .filter(|d| !d.succeeded())
+                .map(|d| DeploymentRow::of(d))
+                .collect(),
+            rollbacks: of_kind(DeploymentKind::Rollback)
+                .map(|d| DeploymentRow::of(d))
+                .collect(),
+            hotfixes: of_kind(DeploymentKind::Hotfix).map(|d| DeploymentRow::of(d)).collect(),
+            unattributed: unattributed
+                .filter(|incident| counts.unattributed.contains(&incident.index))
+                .map(|incident| IncidentRow::of(incident, None))
+                .collect(),
+        }
+    }
+}
+
+/// Services of the place that have no incident at all in the ledger: their silence may mean that nobody reports.
+pub(super) fn without_incidents(input: &ServiceReportInput<'_>) -> Vec<String> {
+    let mut services: Vec<String> = input
+        .facts
+        .deployments
+        .iter()
+        .filter(|d| is_here(input, d))
+        .filter(|d| {
+            !input
+                .facts
+                .incidents
+                .iter()
+                .any(|i| i.service.as_ref() == Some(&d.service))
+        })
+        .map(|d| d.service.to_string())
+        .collect();
+    services.sort_unstable();
+    services.dedup();
+    services
+}
