@@ -192,10 +192,14 @@ fn both_verifiers_agree_on_every_dishonest_log() {
             let key = register(log, "sensor", 5, scope(types), None);
             say(log, &key, incident_anywhere);
         }),
-        ("an incident without an environment, where one is needed", false, |log| {
-            let key = register(log, "sensor", 5, scope(json!({"environments": ["test"]})), None);
-            say(log, &key, incident_anywhere);
-        }),
+        (
+            "an incident without an environment, where one is needed",
+            false,
+            |log| {
+                let key = register(log, "sensor", 5, scope(json!({"environments": ["test"]})), None);
+                say(log, &key, incident_anywhere);
+            },
+        ),
         ("an incident of another service than the key's", false, |log| {
             let key = register(log, "sensor", 5, scope(json!({"services": ["till"]})), None);
             say(log, &key, incident_anywhere);
