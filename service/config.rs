@@ -234,6 +234,9 @@ pub struct ServeSettings {
     /// File that holds the secret of GitHub's webhook [env: SHIPSLOG_GITHUB_SECRET_FILE]
     #[arg(long, value_name = "FILE")]
     pub github_secret_file: Option<PathBuf>,
+    /// File that holds the secret that Alertmanager's webhook sends [env: SHIPSLOG_ALERTMANAGER_SECRET_FILE]
+    #[arg(long, value_name = "FILE")]
+    pub alertmanager_secret_file: Option<PathBuf>,
     /// Whether /log is open to everybody; it holds no content [env: SHIPSLOG_PUBLIC_LOG] [default: true]
     #[arg(long, value_name = "BOOL")]
     pub public_log: Option<bool>,
@@ -293,6 +296,8 @@ pub struct Serve {
     pub templates: Option<PathBuf>,
     /// File with the secret of GitHub's webhook.
     pub github_secret_file: Option<PathBuf>,
+    /// File with the secret that Alertmanager's webhook sends.
+    pub alertmanager_secret_file: Option<PathBuf>,
     /// Whether `/log` needs no token.
     pub public_log: bool,
     /// Policy with the witnesses.
@@ -329,6 +334,7 @@ impl ServeSettings {
             predecessor,
             templates: settings.templates,
             github_secret_file: settings.github_secret_file,
+            alertmanager_secret_file: settings.alertmanager_secret_file,
             public_log: settings.public_log.unwrap_or(true),
             policy: settings.policy,
             log: settings.log.unwrap_or_else(|| "info".to_owned()),
@@ -350,6 +356,7 @@ impl ServeSettings {
             predecessor_key: environment.path("SHIPSLOG_PREDECESSOR_KEY"),
             templates: environment.path("SHIPSLOG_TEMPLATES"),
             github_secret_file: environment.path("SHIPSLOG_GITHUB_SECRET_FILE"),
+            alertmanager_secret_file: environment.path("SHIPSLOG_ALERTMANAGER_SECRET_FILE"),
             public_log: environment.parse("SHIPSLOG_PUBLIC_LOG")?,
             policy: environment.path("SHIPSLOG_POLICY"),
             log: environment.text("SHIPSLOG_LOG"),
@@ -370,6 +377,7 @@ impl ServeSettings {
             predecessor_key: self.predecessor_key.or(other.predecessor_key),
             templates: self.templates.or(other.templates),
             github_secret_file: self.github_secret_file.or(other.github_secret_file),
+            alertmanager_secret_file: self.alertmanager_secret_file.or(other.alertmanager_secret_file),
             public_log: self.public_log.or(other.public_log),
             policy: self.policy.or(other.policy),
             log: self.log.or(other.log),

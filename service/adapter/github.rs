@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use sha2::Sha256;
 
 use super::record::{Delivery, Record};
-use super::{AdapterError, SignatureError};
+use super::{AdapterError, SignatureError, missing, refused};
 use crate::domain::extension::Extension;
 use crate::domain::id::ServiceName;
 use crate::domain::pointer;
@@ -78,17 +78,6 @@ fn purl(common: &Common, version: &str) -> String {
     const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'.').remove(b'-').remove(b'_').remove(b'~');
     let name = common.repository.full_name.to_ascii_lowercase();
     format!("pkg:github/{name}@{}", utf8_percent_encode(version, KEPT))
-}
-
-fn missing(pointer: &str) -> AdapterError {
-    refused(pointer, "is required")
-}
-
-fn refused(pointer: &str, message: impl ToString) -> AdapterError {
-    AdapterError::Body {
-        pointer: pointer.to_owned(),
-        message: message.to_string(),
-    }
 }
 
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, AdapterError> {

@@ -3,6 +3,7 @@
 //! Pure: bytes in, payloads out. An adapter authenticates and translates; it never decides what is recorded, never fetches
 //! anything, and never guesses what a delivery does not say. Everything it makes is read back by [`crate::domain::parse`].
 
+pub mod alertmanager;
 pub mod github;
 mod record;
 
@@ -12,6 +13,9 @@ pub enum AdapterError {
     /// The sender's id of the delivery is missing or unusable.
     #[error("the delivery id must be 1 to 128 visible ASCII characters")]
     Delivery,
+    /// The body is not JSON that everybody would read alike.
+    #[error(transparent)]
+    Json(#[from] ledger::json::JsonError),
     /// The body is not what the sender's documentation says.
     #[error("{pointer}: {message}")]
     Body {
@@ -25,7 +29,29 @@ pub enum AdapterError {
     Write(String),
 }
 
-/// Why a delivery is not authentic.
+fn missing(pointer: &str) -> AdapterError {
+    refused(pointer, "is required")
+}
+
+fn refused(pointer: &str, message: impl ToString) -> AdapterError {
+    AdapterError::Body {
+        pointer: pointer.to_owned(),
+        message: message.to_string(),
+    }
+}
+
+/// Why a sender that shows a secret is not believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BearerError {
+    /// There is no such header, or it is of another form.
+    #[error("the header must be: Bearer SECRET")]
+    Form,
+    /// It is another secret.
+    #[error("this is not the secret that is shared with the sender")]
+    Mismatch,
+}
+
+/// Why a signed delivery is not authentic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SignatureError {
     /// The header is not of the form that the sender documents.

@@ -45,26 +45,38 @@ impl Delivery<'_> {
             0 => self.id.to_owned(),
             ordinal => format!("{}.{ordinal}", self.id),
         };
-        let extension = Extension {
-            received: Some(Received {
-                from: self.from.to_owned(),
-                event: self.event.to_owned(),
-                delivery: self.id.to_owned(),
-                body: (ordinal == 0).then(|| Base64::encode_string(self.body)),
-            }),
-            ..record.extension
+        let received = Received {
+            from: self.from.to_owned(),
+            event: self.event.to_owned(),
+            delivery: self.id.to_owned(),
+            body: (ordinal == 0).then(|| Base64::encode_string(self.body)),
         };
-        serde_json::to_vec(&json!({
+        bytes(&record.event(&id, self.source, received))
+    }
+}
+
+impl Record {
+    /// The whole event, with what it was made from.
+    pub(super) fn event(self, id: &str, source: &str, received: Received) -> Value {
+        let extension = Extension {
+            received: Some(received),
+            ..self.extension
+        };
+        json!({
             "context": {
                 "specversion": "0.5.1",
                 "id": id,
-                "source": self.source,
-                "type": record.event_type,
-                "timestamp": record.at,
+                "source": source,
+                "type": self.event_type,
+                "timestamp": self.at,
             },
-            "subject": { "id": record.subject, "source": self.source, "content": record.content },
+            "subject": { "id": self.subject, "source": source, "content": self.content },
             "customData": { "shipslog": extension },
-        }))
-        .map_err(|error| AdapterError::Write(error.to_string()))
+        })
     }
+}
+
+/// The payload of an event.
+pub(super) fn bytes(event: &Value) -> Result<Vec<u8>, AdapterError> {
+    serde_json::to_vec(event).map_err(|error| AdapterError::Write(error.to_string()))
 }

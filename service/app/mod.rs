@@ -6,7 +6,7 @@ mod documents;
 mod erasure;
 mod events;
 mod fsck;
-mod github;
+mod hooks;
 mod identity;
 mod incidents;
 mod issue;
@@ -44,7 +44,7 @@ pub use documents::{ComplianceQuery, Document, DocumentQuery, DocumentsError, Fo
 pub use erasure::{Erased, Remains, Tombstone};
 pub use events::{ErasedBy, EventSummary, EventView, Found};
 pub use fsck::{Progress, fsck};
-pub use github::HookError;
+pub use hooks::{HookError, Notified};
 pub use incidents::{IncidentDetail, IncidentFilter, IncidentView};
 pub use issue::{IssueError, Issued};
 pub use links::{DecisionError, DecisionMade, LinkFilter, LinkView, NewDecision};
@@ -78,12 +78,21 @@ pub struct Options {
     pub accept_missing_guard: bool,
     /// What the service writes to.
     pub disk: Disk,
-    /// Secret shared with GitHub, if its deliveries are taken.
-    pub github_secret: Option<String>,
+    /// What other systems prove themselves with.
+    pub secrets: Secrets,
     /// Templates of documents.
     pub templates: Templates,
     /// Which witnesses are asked, and how many of them must have cosigned.
     pub policy: Option<WitnessPolicy>,
+}
+
+/// Secrets shared with other systems, of those whose deliveries are taken.
+#[derive(Default)]
+pub struct Secrets {
+    /// Signs the deliveries of GitHub.
+    pub github: Option<String>,
+    /// Alertmanager sends it along.
+    pub alertmanager: Option<String>,
 }
 
 /// The service, without its doors. Shared by all of them.
@@ -94,7 +103,7 @@ pub struct App {
     identities: IdentityKey,
     clock: Clock,
     entropy: Entropy,
-    github_secret: Option<String>,
+    secrets: Secrets,
     templates: Templates,
     policy: Option<WitnessPolicy>,
     sessions: Sessions,
@@ -162,7 +171,7 @@ impl App {
             mut guard,
             accept_missing_guard,
             disk,
-            github_secret,
+            secrets,
             templates,
             policy,
         } = options;
@@ -197,7 +206,7 @@ impl App {
             },
             clock,
             entropy,
-            github_secret,
+            secrets,
             templates,
             policy,
             sessions: Sessions::default(),

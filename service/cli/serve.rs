@@ -10,7 +10,7 @@ use ledger::NoteKey;
 
 use super::Context;
 use super::Failure;
-use crate::app::{App, NewToken, Options, WitnessPolicy};
+use crate::app::{App, NewToken, Options, Secrets, WitnessPolicy};
 use crate::clock::Clock;
 use crate::config::{Serve, ServeSettings};
 use crate::data::{DataDirectory, guard_path};
@@ -146,7 +146,10 @@ pub async fn open_with(
         guard,
         accept_missing_guard,
         disk,
-        github_secret: settings.github_secret_file.as_deref().map(secret).transpose()?,
+        secrets: Secrets {
+            github: settings.github_secret_file.as_deref().map(secret).transpose()?,
+            alertmanager: settings.alertmanager_secret_file.as_deref().map(secret).transpose()?,
+        },
         templates: templates(settings.templates.as_deref())?,
         policy: settings.policy.as_deref().map(policy).transpose()?,
     };

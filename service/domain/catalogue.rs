@@ -3,6 +3,10 @@
 //! It describes and never reads: checking against it is the work of [`super::parse`]. The table covers spec 0.3 to 0.6-draft;
 //! the tests hold it against the published schemas. Source: <https://github.com/cdevents/spec>, `schemas/`.
 
+pub mod twin;
+
+pub use twin::twin;
+
 /// One known type: `dev.cdevents.<subject>.<predicate>`.
 #[derive(Debug)]
 pub struct Kind {

@@ -54,8 +54,8 @@ pub struct EventType {
     pub standard: bool,
 }
 
-/// What an event says, by subject. The Shipslog twins of the draft deployment events (`dev.cdeventsx.shipslog-deployment.*`)
-/// read as [`Body::Deployment`] too.
+/// What an event says, by subject. Shipslog's twins (`dev.cdeventsx.shipslog-deployment.*` and `shipslog-incident.*`) are read
+/// as what they are twins of.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Body {
     /// `deployment.{queued,started,finished}`; the subject is the deployment.

@@ -338,13 +338,14 @@ pub enum Tier {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Received {
-    /// Who sent it: `github`.
+    /// Who sent it: `github` or `alertmanager`.
     pub from: String,
-    /// The sender's name for what happened, such as `deployment_status`.
+    /// The sender's name for what happened, such as `deployment_status` or `firing`.
     pub event: String,
-    /// The sender's id of the delivery.
+    /// The sender's id of the delivery; of an alert, its fingerprint and the time that it began at.
     pub delivery: String,
-    /// The body as received, in base64. Only on the first record of a delivery that made several.
+    /// The body as received, in base64. Only on the first record of a delivery that made several, and not of alerts: what was
+    /// sent of each is in `customData.alertmanager`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,
 }

@@ -25,7 +25,7 @@ pub enum Access {
     Log,
     /// Nothing here: the signature inside the body is the credential.
     Signature,
-    /// Nothing here: the body is authenticated by a shared secret.
+    /// Nothing here: the delivery is authenticated by a shared secret.
     SharedSecret,
     /// A bearer token of this role or a higher one.
     Token(Role),
@@ -50,6 +50,7 @@ pub const ROUTES: &[(Method, &str, Access)] = &[
     (Method::GET, "/v1/events/{index}/receipt", READER),
     (Method::POST, "/v1/events/{index}/erasure", ADMIN),
     (Method::POST, "/v1/hooks/github", SharedSecret),
+    (Method::POST, "/v1/hooks/alertmanager", SharedSecret),
     (Method::GET, "/v1/producers", READER),
     (Method::POST, "/v1/producers", ADMIN),
     (Method::POST, "/v1/producers/{name}/revocation", ADMIN),

@@ -51,6 +51,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(api::events::show_receipt)
         .service(api::erasure::erase_event)
         .service(api::hooks::github)
+        .service(api::hooks::alertmanager)
         .service(api::producers::list_producers)
         .service(api::producers::register_producer)
         .service(api::producers::revoke_producer)

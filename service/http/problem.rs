@@ -7,6 +7,7 @@ use ledger::EnvelopeError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::api::hooks::AlertAnswer;
 use crate::adapter::AdapterError;
 use crate::app::{
     AdministrationError, DecisionError, DocumentsError, HookError, IssueError, LogError, PerformanceError, ProofsError,
@@ -41,6 +42,10 @@ pub struct Problem {
     /// What stands in the place of content that was erased.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub erased: Option<Box<Tombstone>>,
+    /// What became of each alert of a notification of which not all were recorded, in order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<AlertAnswer>>, no_recursion)]
+    pub alerts: Option<Box<[AlertAnswer]>>,
 }
 
 /// The kinds of problem: slug, status, title.
@@ -131,6 +136,7 @@ impl Problem {
             detail: detail.into(),
             pointer: None,
             erased: None,
+            alerts: None,
         }
     }
 
@@ -394,8 +400,9 @@ impl From<HookError> for Problem {
     fn from(error: HookError) -> Self {
         let detail = error.to_string();
         match error {
-            HookError::NotConfigured => Self::new(Kind::NotFound, detail),
+            HookError::NotConfigured(_) => Self::new(Kind::NotFound, detail),
             HookError::Signature(_) => Self::new(Kind::Unauthenticated, detail).at("X-Hub-Signature-256"),
+            HookError::Bearer(_) => Self::new(Kind::Unauthenticated, detail).at("Authorization"),
             HookError::Adapter(error) => error.into(),
             HookError::Record(error) => error.into(),
         }
@@ -407,6 +414,7 @@ impl From<AdapterError> for Problem {
         let detail = error.to_string();
         match error {
             AdapterError::Delivery => Self::new(Kind::Malformed, detail).at("X-GitHub-Delivery"),
+            AdapterError::Json(error) => Self::new(Kind::Malformed, detail).at(error.pointer),
             AdapterError::Body { pointer, message } => Self::new(Kind::InvalidEvent, message).at(pointer),
             AdapterError::Write(_) => Self::internal(&error),
         }

@@ -5,8 +5,9 @@ use ledger::{
     AddCheckpoint, Checkpoint, Entry, Envelope, Hash, NoteSignature, Policy, Receipt, SignedNote, TilePath, TlogProof,
     entry_bundle,
 };
-use shipslog::adapter::github;
+use shipslog::adapter::{AdapterError, alertmanager, github};
 use shipslog::cli::BundleLine;
+use shipslog::domain::Body;
 use shipslog::domain::parse::{CDEVENT_JSON, CLOUDEVENT_JSON, EventErrorKind, parse};
 
 use super::seeds::log_key;
@@ -191,16 +192,44 @@ pub fn event(bytes: &[u8]) -> bool {
     accepted
 }
 
-/// The first line names GitHub's event. What comes of it is a well-formed event: one that the service itself can read, or
-/// refuses for a value that GitHub would not send, and never for its form.
+/// The first line says what the rest is: a notification of Alertmanager, or a delivery of GitHub under the name of its event.
 pub fn webhook(bytes: &[u8]) -> bool {
     let Some(line) = bytes.iter().position(|byte| *byte == b'\n') else {
         return false;
     };
-    let Ok(kind) = std::str::from_utf8(&bytes[..line]) else {
+    let body = &bytes[line + 1..];
+    match std::str::from_utf8(&bytes[..line]) {
+        Ok("alertmanager") => notification(body),
+        Ok(kind) => delivery(kind, body),
+        Err(_) => false,
+    }
+}
+
+/// Each alert is read back as an event about an incident, or refused by a pointer to it.
+fn notification(body: &[u8]) -> bool {
+    let Ok(read) = alertmanager::read(None, body) else {
         return false;
     };
-    let Ok(events) = github::events(kind, "72d3162e-cc78-11e3-81ab-4c9367dc0958", &bytes[line + 1..]) else {
+    let document = ledger::json::parse(body).unwrap();
+    let alerts = document["alerts"].as_array().unwrap();
+    assert_eq!(read.events.len(), alerts.len());
+    for (index, event) in read.events.iter().enumerate() {
+        match event {
+            Ok(event) => {
+                let event = parse(CDEVENT_JSON, event).unwrap();
+                assert!(matches!(event.body, Body::Incident { .. }));
+            }
+            Err(AdapterError::Body { pointer, .. }) => assert!(pointer.starts_with(&format!("/alerts/{index}"))),
+            Err(error) => panic!("{error}"),
+        }
+    }
+    read.events.iter().all(Result::is_ok)
+}
+
+/// What comes of it is a well-formed event: one that the service itself can read, or
+/// refuses for a value that GitHub would not send, and never for its form.
+fn delivery(kind: &str, body: &[u8]) -> bool {
+    let Ok(events) = github::events(kind, "72d3162e-cc78-11e3-81ab-4c9367dc0958", body) else {
         return false;
     };
     for event in events {

@@ -109,12 +109,30 @@ pub fn of(target: &str, shared: &Path) -> Vec<Vec<u8>> {
             ])
         }
         "event" => payloads(&shared.join("payloads/cdevents"), |_, bytes| bytes),
-        "webhook" => payloads(&shared.join("payloads/github/octokit"), |folder, bytes| {
-            [folder.as_bytes(), b"\n", &bytes].concat()
-        }),
+        "webhook" => {
+            let deliveries = payloads(&shared.join("payloads/github/octokit"), |folder, bytes| {
+                [folder.as_bytes(), b"\n", &bytes].concat()
+            });
+            let notifications = payloads(&shared.join("payloads/alertmanager"), |_, bytes| {
+                [b"alertmanager\n", &bytes[..]].concat()
+            });
+            // Alike in weight to the many of GitHub.
+            let alerts = std::iter::repeat_n(NOTIFICATION.as_bytes().to_vec(), 20);
+            deliveries.into_iter().chain(notifications).chain(alerts).collect()
+        }
         other => panic!("no examples of {other}"),
     }
 }
+
+/// A notification of Alertmanager with everything that is read of one.
+const NOTIFICATION: &str = r#"alertmanager
+{"version":"4","groupKey":"{}:{}","truncatedAlerts":2,"status":"firing","receiver":"shipslog","externalURL":"http://a.example",
+"alerts":[
+{"status":"firing","labels":{"alertname":"A","service":"shop","environment":"production","severity":"high"},
+"annotations":{"summary":"S","description":"D"},"startsAt":"2026-03-01T10:00:00.123456789Z","endsAt":"0001-01-01T00:00:00Z",
+"generatorURL":"http://p.example/graph","fingerprint":"c6eadffa33fcdf37"},
+{"status":"resolved","labels":{"job":"node"},"annotations":{},"startsAt":"2026-03-01T10:00:00+01:00","endsAt":"2026-03-01T11:00:00Z"}
+]}"#;
 
 /// A policy with everything that one can hold.
 fn policy() -> String {

@@ -246,6 +246,35 @@ fn the_twins_of_the_deployment_events_are_read_alike() {
 }
 
 #[test]
+fn an_incident_need_not_name_a_place_under_a_type_of_ours() {
+    for predicate in ["detected", "reported", "resolved"] {
+        let mut event = deployment(predicate, "dev.cdeventsx.shipslog-incident");
+        event["subject"]["content"] = serde_json::json!({ "service": { "id": "shop" }, "description": "slow" });
+        if predicate == "reported" {
+            assert_eq!(read(&event).unwrap_err().pointer, "/subject/content/ticketURI");
+            event["subject"]["content"]["ticketURI"] = "https://tracker.example/1".into();
+        }
+        let twin = read(&event).unwrap();
+        assert!(matches!(twin.body, Body::Incident { .. }), "{predicate}");
+        assert_eq!(twin.event_type.subject, "incident");
+        assert_eq!(
+            (twin.service.unwrap().as_str(), twin.environment),
+            ("shop", None),
+            "{predicate}"
+        );
+        event["context"].as_object_mut().unwrap().remove("specversion");
+        event["context"]["version"] = "0.4.1".into();
+        for subject_type in ["incident", "shipslog-incident"] {
+            event["subject"]["type"] = subject_type.into();
+            read(&event).unwrap();
+        }
+        event["context"]["type"] = format!("dev.cdevents.incident.{predicate}.0.3.0").into();
+        event["subject"]["type"] = "incident".into();
+        assert_eq!(read(&event).unwrap_err().pointer, "/subject/content/environment");
+    }
+}
+
+#[test]
 fn a_cloudevent_agrees_with_the_event_inside() {
     let inner = deployment("finished", "dev.cdevents.deployment");
     let outer = serde_json::json!({

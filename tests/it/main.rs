@@ -10,6 +10,7 @@
 )]
 
 mod access;
+mod alertmanager;
 mod architecture;
 #[path = "../attack/mod.rs"]
 mod attack;

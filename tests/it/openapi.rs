@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::support::app::GITHUB_SECRET;
+use crate::support::app::{ALERTMANAGER_SECRET, GITHUB_SECRET};
 use crate::support::events::{deployed, incident, sign};
 use crate::support::http::{Answer, ENVELOPE};
 use crate::support::{Backend, TestApp, binary, key};
@@ -44,6 +44,10 @@ fn calls(app: &TestApp) -> BTreeMap<(&'static str, &'static str), Answer> {
         ("X-GitHub-Delivery", "1"),
         ("X-Hub-Signature-256", &super::hooks::signature(GITHUB_SECRET, delivery)),
     ];
+    let alert = super::alertmanager::alert("firing", json!({ "service": "checkout" }));
+    let alerts = super::alertmanager::notification(&[alert]).to_string();
+    let bearer = format!("Bearer {ALERTMANAGER_SECRET}");
+    let alertmanager = [("Content-Type", "application/json"), ("Authorization", bearer.as_str())];
     let event = sign(&deployed("e2", "checkout", "production", 2), &app.pipeline);
     let line = sign(&deployed("e3", "checkout", "production", 3), &app.pipeline);
     let producer = json!({ "name": "other", "public_key": key(30).public().to_pem() });
@@ -77,6 +81,12 @@ fn calls(app: &TestApp) -> BTreeMap<(&'static str, &'static str), Answer> {
         (
             ("post", "/v1/hooks/github"),
             app.client.send("POST", "/v1/hooks/github", &hook, Some(delivery)),
+        ),
+        (
+            ("post", "/v1/hooks/alertmanager"),
+            app.client
+                .anonymous()
+                .send("POST", "/v1/hooks/alertmanager", &alertmanager, Some(alerts.as_bytes())),
         ),
         (
             ("post", "/v1/producers"),

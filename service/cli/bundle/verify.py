@@ -173,10 +173,11 @@ class Rights:
 def in_scope(scope, event, ours):
     """Whether an event is of the types, services and environments of a scope; where none are given, of any."""
     kind, subject = event["context"]["type"], event["subject"]
-    match = re.fullmatch(r"dev\.cdeventsx?\.(.+)\.([^.]+)(\.[^.]+){3}", kind)
+    twins = "deployment.(queued|started|finished)|incident.(detected|reported|resolved)"  # read like those of CDEvents
+    read = re.sub(rf"^dev\.cdeventsx\.shipslog-(?=({twins})\.[0-9])", "dev.cdevents.", kind)
+    match = re.fullmatch(r"dev\.cdeventsx?\.(.+)\.([^.]+)(\.[0-9]{1,6}){3}(-[^.]*)?", read)
     about, verb = (match[1], match[2]) if match else (kind, "")
-    about = "deployment" if about == "shipslog-deployment" else about
-    content = subject["content"] if kind.startswith("dev.cdevents.") or about == "deployment" else {}
+    content = subject["content"] if match and read.startswith("dev.cdevents.") else {}
     types = {re.sub(r"^dev\.cdeventsx?\.|\.\*$", "", pattern) for pattern in scope.get("event_types", [])}
     typed = not types or kind in scope["event_types"] or types & {about, f"{about}.{verb}"}
     named = lambda what: subject["id"] if about == what else (content.get(what) or {}).get("id") or ours.get(what)
@@ -289,8 +290,7 @@ def main():
     parser.add_argument("what", nargs="+", help="FOLDER, or RECEIPT and ENVELOPE")
     given, sure = parser.parse_args(), False
     try:
-        keys, listed = trust(given)
-        sure = True
+        (keys, listed), sure = trust(given), True
         print("Verified:", (receipt if given.what[1:] else bundle)(*given.what, keys, listed))
     except Exception as error:
         wrong = sure and not isinstance(error, OSError)  # your own files, and what cannot be read, convict nobody

@@ -67,6 +67,7 @@ impl Demo {
             predecessor: None,
             templates: None,
             github_secret_file: None,
+            alertmanager_secret_file: None,
             public_log: true,
             policy: None,
             log: "warn".to_owned(),

@@ -52,7 +52,7 @@ pub(super) fn summary(
     )];
     if now.change_lead_time.commits.n > 0 {
         sentences.push(format!(
-            "From commit to users it took {}.",
+            "From commit to users: {}.",
             times(&now.change_lead_time.commits)
         ));
     }

@@ -11,8 +11,6 @@ use crate::domain::instant::Instant;
 
 const STANDARD: &str = "dev.cdevents.";
 const CUSTOM: &str = "dev.cdeventsx.";
-/// Shipslog's own names for the proposed deployment events, for producers that may only send published or custom types.
-const TWIN: &str = "shipslog-deployment";
 
 /// What `context` says.
 pub(super) struct Context {
@@ -138,8 +136,9 @@ fn is_test(kind: Option<&Kind>) -> bool {
 /// `subject.type` repeats the subject of the event's type, in camel case: `pipelineRun` for `pipelinerun`.
 fn is_type(given: &str, context: &Context, at: &Path<'_>) -> Result<(), EventError> {
     let subject = &context.event_type.subject;
-    let is_twin = context.event_type.text.starts_with(CUSTOM) && given == TWIN;
-    if context.event_type.version.is_empty() || given.eq_ignore_ascii_case(subject) || is_twin {
+    let text = context.event_type.text.as_str();
+    let written = text.strip_prefix(CUSTOM).and_then(grammar).map(|(subject, ..)| subject);
+    if context.event_type.version.is_empty() || given.eq_ignore_ascii_case(subject) || written == Some(given) {
         Ok(())
     } else {
         Err(EventError::invalid(
@@ -158,11 +157,12 @@ fn event_type(text: String, at: &Path<'_>) -> Result<(EventType, Option<&'static
                 "must be dev.cdevents.<subject>.<predicate>.<major>.<minor>.<patch>",
             ));
         };
-        return Ok(known(&text, subject, predicate, version));
+        let kind = catalogue::kind(subject, predicate);
+        return Ok(known(&text, subject, predicate, version, kind));
     }
     if let Some((subject, predicate, version)) = text.strip_prefix(CUSTOM).and_then(grammar) {
-        if subject == TWIN && catalogue::kind("deployment", predicate).is_some() {
-            return Ok(known(&text, "deployment", predicate, version));
+        if let Some(kind) = catalogue::twin(subject, predicate) {
+            return Ok(known(&text, kind.subject, predicate, version, Some(kind)));
         }
         let event_type = EventType {
             subject: subject.to_owned(),
@@ -184,8 +184,13 @@ fn event_type(text: String, at: &Path<'_>) -> Result<(EventType, Option<&'static
     Ok((event_type, None, Age::Current))
 }
 
-fn known(text: &str, subject: &str, predicate: &str, version: &str) -> (EventType, Option<&'static Kind>, Age) {
-    let kind = catalogue::kind(subject, predicate);
+fn known(
+    text: &str,
+    subject: &str,
+    predicate: &str,
+    version: &str,
+    kind: Option<&'static Kind>,
+) -> (EventType, Option<&'static Kind>, Age) {
     let age = match (kind, triple(version)) {
         (Some(kind), Some(version)) => match version.cmp(&kind.newest) {
             std::cmp::Ordering::Less => Age::Older,

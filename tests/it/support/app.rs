@@ -10,7 +10,7 @@ use actix_web::web::Data;
 use base64ct::Encoding as _;
 use ledger::{Checkpoint, Frontier, Hash, NoteKey, PrivateKey, Receipt, SignedNote, TlogProof, leaf_hash};
 use serde_json::{Value, json};
-use shipslog::app::{App, Options};
+use shipslog::app::{App, Options, Secrets};
 use shipslog::clock::{Clock, ClockHand};
 use shipslog::data::{DataDirectory, guard_path};
 use shipslog::disk::Disk;
@@ -29,6 +29,8 @@ use super::{Backend, events, key};
 pub const ORIGIN: &str = "log.example.com/test";
 /// Shared with GitHub in the tests.
 pub const GITHUB_SECRET: &str = "It's a Secret to Everybody";
+/// Shared with Alertmanager in the tests.
+pub const ALERTMANAGER_SECRET: &str = "the watch is set";
 /// What the service's clock shows when it starts: the day after the time of the events.
 pub const START: &str = "2026-03-02T09:00:00Z";
 
@@ -179,7 +181,10 @@ impl TestApp {
                 guard: Guard::file(guard_path(&data), log_key.clone()),
                 accept_missing_guard: false,
                 disk: Disk::new(vec![data], None),
-                github_secret: Some(GITHUB_SECRET.to_owned()),
+                secrets: Secrets {
+                    github: Some(GITHUB_SECRET.to_owned()),
+                    alertmanager: Some(ALERTMANAGER_SECRET.to_owned()),
+                },
                 templates: shipslog::render::Templates::built_in().unwrap(),
                 policy: None,
             };

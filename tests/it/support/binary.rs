@@ -202,6 +202,11 @@ impl Service {
         assert!(killed.success());
     }
 
+    /// What it has said on standard error so far.
+    pub fn said(&self) -> String {
+        std::fs::read_to_string(self.log.path()).unwrap()
+    }
+
     /// Its process id.
     pub fn id(&self) -> u32 {
         self.child.id()

@@ -54,6 +54,11 @@ fn say(log: &mut Log, key: &ledger::PrivateKey, change: impl FnOnce(&mut serde_j
     change(&mut event);
     log.record(event.to_string().as_bytes(), key, log.now());
 }
+fn incident_anywhere(event: &mut serde_json::Value) {
+    event["context"]["type"] = "dev.cdeventsx.shipslog-incident.detected.0.1.0".into();
+    event["subject"]["content"] = json!({"service": {"id": "shop"}});
+    event["customData"] = json!({});
+}
 fn scope(json: serde_json::Value) -> Scope {
     serde_json::from_value(json).unwrap()
 }
@@ -167,6 +172,37 @@ fn both_verifiers_agree_on_every_dishonest_log() {
                 event["context"]["type"] = "dev.cdeventsx.tool-scan.finished.0.1.0".into();
                 event["subject"]["content"] = json!({"environment": {"id": "production"}});
             });
+        }),
+        ("a deployment of a kind that is not known", true, |log| {
+            let key = log.team.clone();
+            say(log, &key, |event| {
+                event["context"]["type"] = "dev.cdeventsx.shipslog-deployment.paused.0.1.0".into();
+                event["subject"]["content"] = json!({});
+            });
+        }),
+        ("a type that only looks like ours", true, |log| {
+            let key = register(log, "test", 5, scope(json!({"environments": ["test"]})), None);
+            say(log, &key, |event| {
+                event["context"]["type"] = "dev.cdeventsx.shipslog-deployment.finished.0.1.x".into();
+                event["subject"]["content"] = json!({"environment": {"id": "production"}});
+            });
+        }),
+        ("an incident without an environment", true, |log| {
+            let types = json!({"event_types": ["incident.detected"], "services": ["shop"]});
+            let key = register(log, "sensor", 5, scope(types), None);
+            say(log, &key, incident_anywhere);
+        }),
+        (
+            "an incident without an environment, where one is needed",
+            false,
+            |log| {
+                let key = register(log, "sensor", 5, scope(json!({"environments": ["test"]})), None);
+                say(log, &key, incident_anywhere);
+            },
+        ),
+        ("an incident of another service than the key's", false, |log| {
+            let key = register(log, "sensor", 5, scope(json!({"services": ["till"]})), None);
+            say(log, &key, incident_anywhere);
         }),
         ("another type than the key's", false, |log| {
             let key = register(log, "sensor", 5, scope(json!({"event_types": ["incident"]})), None);
