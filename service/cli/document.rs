@@ -9,6 +9,7 @@ use super::client::{Client, block_on, query};
 use super::output::{DocumentFormat, note, print};
 use super::{Context, Failure, text};
 use crate::config::ClientSettings;
+use crate::document::{compliance, release_notes, service_report};
 use crate::domain::{DeploymentId, EnvironmentName, ServiceName};
 
 /// Where a kind of document is read, and what it is called where it is issued.
@@ -30,6 +31,19 @@ const SERVICE: Kind = Kind {
     path: "/v1/reports/service",
     name: "service_report",
 };
+
+/// The built-in template of a kind of document, as its context calls it.
+pub(super) fn template_of(kind: &str) -> Option<&'static str> {
+    let templates = [
+        (&NOTES, release_notes::TEMPLATE),
+        (&COMPLIANCE, compliance::TEMPLATE),
+        (&SERVICE, service_report::TEMPLATE),
+    ];
+    templates
+        .iter()
+        .find(|(known, _)| known.name == kind)
+        .map(|(_, template)| *template)
+}
 
 /// Arguments of `notes`.
 #[derive(Debug, clap::Args)]
@@ -107,6 +121,9 @@ struct Document {
     /// Form of the document
     #[arg(long, value_enum, default_value_t)]
     format: DocumentFormat,
+    /// The context that the document is made from, for `template render --from-context`; the same as --format json
+    #[arg(long, conflicts_with = "format")]
+    context: bool,
     /// Time zone of days and times, such as Europe/London [default: UTC]
     #[arg(long, value_name = "ZONE", value_parser = text)]
     time_zone: Option<String>,
@@ -171,6 +188,11 @@ impl Report {
 
 impl Document {
     fn run(self, kind: &Kind, parameters: &[(&str, Option<String>)], context: &Context) -> Result<(), Failure> {
+        let format = if self.context {
+            DocumentFormat::Json
+        } else {
+            self.format
+        };
         let client = Client::new(self.client, context)?;
         let more = [
             ("time_zone", self.time_zone),
@@ -186,15 +208,20 @@ impl Document {
             parameters.retain(|(name, _)| *name != "tree_size");
             parameters.push(("tree_size", Some(issued["document"]["tree_size"].to_string())));
         }
-        parameters.push(("format", Some(self.format.as_str().to_owned())));
+        parameters.push(("format", Some(format.as_str().to_owned())));
         let text = block_on(client.get_text(&format!("{}{}", kind.path, query(&parameters))))?;
         if let (Some(file), Some(issued)) = (&self.issue, &issued) {
-            keep(&client, file, issued, self.format, &text)?;
+            keep(&client, file, issued, format, &text)?;
         }
-        match self.out {
-            Some(file) => write(&file, &text),
-            None => print(&text),
-        }
+        deliver(self.out.as_deref(), &text)
+    }
+}
+
+/// Writes a document to a file, or prints it.
+pub(super) fn deliver(file: Option<&Path>, text: &str) -> Result<(), Failure> {
+    match file {
+        Some(file) => write(file, text),
+        None => print(text),
     }
 }
 

@@ -28,6 +28,7 @@ mod send;
 mod serve;
 mod state;
 mod static_tree;
+mod template;
 mod tiles;
 mod token;
 mod trust;
@@ -91,6 +92,9 @@ enum Command {
     /// Reports over a period
     #[command(subcommand)]
     Report(document::Report),
+    /// Try an organisation's own templates, without a service
+    #[command(subcommand)]
+    Template(template::Command),
     /// Which deployments caused which incidents: what the rules suggest, what people decide
     #[command(subcommand)]
     Link(link::Command),
@@ -198,6 +202,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Send(send) => send.run(&context),
         Command::Notes(notes) => notes.run(&context),
         Command::Report(report) => report.run(&context),
+        Command::Template(command) => command.run(),
         Command::Link(command) => command.run(&context),
         Command::Metrics(metrics) => metrics.run(&context),
         Command::State(state) => state.run(&context),

@@ -259,7 +259,7 @@ fn random_origin(entropy: &Entropy) -> Result<String, crate::entropy::EntropyErr
 }
 
 /// The built-in templates, with those of a directory in their place.
-fn templates(directory: Option<&Path>) -> Result<Templates, Failure> {
+pub(super) fn templates(directory: Option<&Path>) -> Result<Templates, Failure> {
     let Some(directory) = directory else {
         return Templates::built_in().map_err(|error| Failure::refused(error.to_string()));
     };

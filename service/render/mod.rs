@@ -7,10 +7,12 @@
 mod chart;
 pub mod escape;
 mod filters;
+pub mod leak;
 pub mod markdown;
 pub mod page;
 pub mod templates;
 
+pub use leak::{Leak, leaks};
 pub use markdown::{Html, to_html};
 pub use page::{document, page, web_page};
 pub use templates::{RenderError, Templates};

@@ -71,10 +71,12 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "app",
             "audit",
+            "check",
             "clock",
             "config",
             "data",
             "disk",
+            "document",
             "domain",
             "entropy",
             "fork",

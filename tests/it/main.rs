@@ -50,6 +50,7 @@ mod static_export;
 mod storage_trouble;
 mod succession;
 mod support;
+mod templates;
 mod trust;
 mod verifiers;
 mod verify;

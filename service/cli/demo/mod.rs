@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use ledger::{Envelope, PrivateKey};
 
 use self::cast::{SERVICES, Signer};
+use self::facts::Recording;
 use super::serve::{self, Service};
 use super::{Failure, output};
 use crate::app::{App, NewProducer};
@@ -30,6 +31,8 @@ use crate::telemetry;
 
 /// Origin of the demonstration's log.
 const ORIGIN: &str = "demo.shipslog.example";
+/// Tells the story with its usual details.
+const SEED: u64 = 1;
 const DAY: i64 = 24 * 60 * 60 * 1000;
 
 /// Arguments of `demo`.
@@ -42,8 +45,13 @@ pub struct Demo {
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Another number tells the story with other details
-    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    #[arg(long, value_name = "NUMBER", default_value_t = SEED)]
     seed: u64,
+}
+
+/// The records of the story that ends on that day, with its usual details.
+pub(super) fn story(end: Instant) -> Vec<Recording> {
+    scenario::story(end, SEED)
 }
 
 impl Demo {

@@ -1,0 +1,96 @@
+//! Sample contexts: what the demonstration's story makes of every document, without a service.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::super::Failure;
+use super::super::demo::story;
+use crate::check::Parameters;
+use crate::document::compliance::ComplianceInput;
+use crate::document::release_notes::{ReleaseNotesInput, Scope};
+use crate::document::service_report::ServiceReportInput;
+use crate::document::{LedgerView, Request, compliance, release_notes, service_report};
+use crate::domain::extension::DeploymentKind;
+use crate::domain::facts::Facts;
+use crate::domain::{EnvironmentName, Instant, Period, Recorded, Zone, parse};
+
+/// The day on which the story ends.
+const END: &str = "2026-06-30T12:00:00Z";
+
+/// The context of each document, by the name of its template.
+pub fn contexts() -> Result<BTreeMap<&'static str, Value>, Failure> {
+    let failed = |error: &dyn std::fmt::Display| Failure::refused(format!("the sample cannot be made: {error}"));
+    let end = Instant::parse(END).map_err(|error| failed(&error))?;
+    let mut records = Vec::new();
+    for (index, recording) in (1_u64..).zip(story(end)) {
+        records.push(Recorded {
+            index,
+            recorded_at: recording.recorded_at,
+            producer: recording.signer.name().parse().map_err(|error| failed(&error))?,
+            event: parse::parse(recording.payload_type, &recording.payload).map_err(|error| failed(&error))?,
+        });
+    }
+    let facts = Facts::fold(&records);
+    let ledger = LedgerView {
+        origin: "sample.shipslog.example".to_owned(),
+        tree_size: records.len() as u64 + 1,
+        root: "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=".to_owned(),
+        checkpoint: String::new(),
+        erased: Vec::new(),
+    };
+    let environment: EnvironmentName = "production".parse().map_err(|error| failed(&error))?;
+    let request = |template| Request {
+        ledger: &ledger,
+        query: "shipslog template sample",
+        time_zone: Zone::UTC,
+        template,
+        template_sha256: "",
+    };
+    // Going back shows the most: what came in before is withdrawn.
+    let here = || facts.deployments.iter().filter(|d| d.environment == environment);
+    let shown = here()
+        .rfind(|d| d.kind.kind == DeploymentKind::Rollback)
+        .or_else(|| here().next_back());
+    let shown = shown.ok_or_else(|| failed(&"the story has no deployment"))?;
+    let parameters = &Parameters::default();
+    let notes = release_notes::compose(&ReleaseNotesInput {
+        request: request(release_notes::TEMPLATE),
+        service: &shown.service,
+        environment: &environment,
+        scope: &Scope::Deployment(shown.id.clone()),
+        facts: &facts,
+        parameters,
+    });
+    let period = Period::named("2026-Q2", "UTC").map_err(|error| failed(&error))?;
+    let report = service_report::compose(&ServiceReportInput {
+        request: request(service_report::TEMPLATE),
+        environment: &environment,
+        services: &BTreeSet::new(),
+        period,
+        recorded_until: records.last().map(|record| record.recorded_at),
+        facts: &facts,
+        parameters,
+    });
+    let compliance = compliance::compose(&ComplianceInput {
+        request: request(compliance::TEMPLATE),
+        environment: &environment,
+        service: None,
+        period,
+        facts: &facts,
+        parameters,
+    });
+    Ok(BTreeMap::from([
+        (release_notes::TEMPLATE, value(&notes.map_err(|error| failed(&error))?)?),
+        (
+            service_report::TEMPLATE,
+            value(&report.map_err(|error| failed(&error))?)?,
+        ),
+        (compliance::TEMPLATE, value(&compliance)?),
+    ]))
+}
+
+fn value(context: &impl Serialize) -> Result<Value, Failure> {
+    serde_json::to_value(context).map_err(|error| Failure::refused(format!("the sample cannot be written: {error}")))
+}

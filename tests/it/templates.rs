@@ -1,0 +1,101 @@
+//! An organisation's own templates, tried from the command line.
+
+use std::fs;
+
+use crate::support::binary::{code, run, said, stdout};
+
+const DOCUMENTS: [&str; 3] = ["release-notes.md", "service-report.md", "compliance-report.md"];
+
+fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, source) in files {
+        fs::write(folder.path().join(name), source).unwrap();
+    }
+    folder
+}
+
+fn path(folder: &tempfile::TempDir, name: &str) -> String {
+    folder.path().join(name).display().to_string()
+}
+
+#[test]
+fn a_saved_context_is_rendered_again() {
+    let own = folder(&[(
+        "release-notes.md",
+        "{% extends \"builtin/release-notes.md\" %}{% block title %}# ACME: {{ title }}\n{% endblock %}",
+    )]);
+    for document in DOCUMENTS {
+        let sample = stdout(&run(&["template", "sample", document]));
+        let file = path(&own, "context.json");
+        fs::write(&file, &sample).unwrap();
+        let render = ["template", "render", "--from-context", &file];
+        let plain = stdout(&run(&render));
+        assert!(plain.starts_with("# ") && !plain.contains("ACME"), "{plain}");
+        let html = stdout(&run(&[&render[..], &["--format", "html"]].concat()));
+        assert!(html.starts_with("<!doctype html>"), "{html}");
+        assert_eq!(html.contains("<svg"), document == "service-report.md");
+        let ours = stdout(&run(
+            &[&render[..], &["--templates", own.path().to_str().unwrap()]].concat()
+        ));
+        assert_eq!(ours.starts_with("# ACME: "), document == "release-notes.md", "{ours}");
+        assert_ne!(ours, plain, "the document states other templates");
+    }
+}
+
+#[test]
+fn what_is_no_context_is_refused() {
+    let files = folder(&[
+        ("text.json", "no"),
+        ("other.json", "{\"document\": \"novel\", \"context_version\": 1}"),
+        ("old.json", "{\"document\": \"release_notes\", \"context_version\": 0}"),
+        ("bare.json", "{\"document\": \"release_notes\", \"context_version\": 1}"),
+        (
+            "poor.json",
+            "{\"document\": \"release_notes\", \"context_version\": 1, \"generated\": {}, \"title\": \"t\"}",
+        ),
+    ]);
+    for (name, exit, words) in [
+        ("text.json", 2, "text.json"),
+        ("other.json", 2, "/document"),
+        ("old.json", 2, "/context_version"),
+        ("bare.json", 2, "/generated"),
+        ("poor.json", 1, "line"),
+        ("none.json", 2, "none.json"),
+    ] {
+        let done = run(&["template", "render", "--from-context", &path(&files, name)]);
+        assert_eq!(code(&done), exit, "{name}: {}", said(&done));
+        assert!(said(&done).contains(words), "{name}: {}", said(&done));
+    }
+}
+
+#[test]
+fn a_check_finds_what_leaks_and_nothing_in_the_built_in_ones() {
+    let check = |folder: &tempfile::TempDir| run(&["template", "check", folder.path().to_str().unwrap()]);
+    let harmless = check(&folder(&[("own.md", "{{ title }}")]));
+    assert_eq!(code(&harmless), 0, "{}", said(&harmless));
+    let leaking = check(&folder(&[(
+        "service-report.md",
+        "{% extends \"builtin/service-report.md\" %}{% block title %}{% autoescape false %}# {{ title }}{% endautoescape %}\n{% endblock %}",
+    )]));
+    let table = String::from_utf8(leaking.stdout.clone()).unwrap();
+    assert_eq!(code(&leaking), 1, "{table}");
+    assert!(
+        table.contains("service-report.md") && table.contains("/title"),
+        "{table}"
+    );
+    assert!(!table.contains("release-notes.md"), "{table}");
+    // A template that fails says where.
+    for (source, words) in [
+        ("{{ nothing.here }}", "line 1"),
+        (
+            "a\n{% for i in range(10000000) %}{% for j in range(10000000) %}x{% endfor %}{% endfor %}",
+            "release-notes.md",
+        ),
+        ("\n{% include \"release-notes.md\" %}", "release-notes.md"),
+        ("{% if %}", "line 1"),
+    ] {
+        let failing = check(&folder(&[("release-notes.md", source)]));
+        assert_ne!(code(&failing), 0, "{source}");
+        assert!(said(&failing).contains(words), "{source}: {}", said(&failing));
+    }
+}
