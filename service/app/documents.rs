@@ -11,6 +11,7 @@ use super::deployments::{DEPLOYMENT_SUBJECTS, evidence_indexes};
 use super::links::correlation_indexes;
 use super::log::{LogError, root};
 use super::read::{ReadError, tree_size};
+use super::suspects::facts_with_tests;
 use crate::check::Parameters;
 use crate::document::compliance::{self, ComplianceInput, Period};
 use crate::document::release_notes::{self, ReleaseNotes, ReleaseNotesInput, Scope};
@@ -179,7 +180,7 @@ impl App {
             indexes.extend(evidence_indexes(tx, &here, size)?);
             indexes.extend(correlation_indexes(tx, Some(environment), size)?);
             indexes.extend(environment_indexes(tx, size)?);
-            Ok((ledger, Facts::fold(&tx.recorded(&indexes)?)))
+            Ok((ledger, facts_with_tests(tx, &indexes, size)?))
         })
     }
 

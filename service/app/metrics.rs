@@ -6,6 +6,7 @@ use super::App;
 use super::documents::environment_indexes;
 use super::links::correlation_indexes;
 use super::read::{ReadError, tree_size};
+use super::suspects::facts_with_tests;
 use crate::correlate::Correlator;
 use crate::domain::facts::Facts;
 use crate::domain::{EnvironmentName, Instant, ServiceName};
@@ -53,7 +54,7 @@ impl App {
             let newest = tx.events(&EventFilter::default(), tree_size, 1)?;
             let mut indexes = correlation_indexes(tx, None, tree_size)?;
             indexes.extend(environment_indexes(tx, tree_size)?);
-            let facts = Facts::fold(&tx.recorded(&indexes)?);
+            let facts = facts_with_tests(tx, &indexes, tree_size)?;
             let (links, no_deployment) = links(&facts);
             let report = metrics::measure(
                 query,
