@@ -3,11 +3,14 @@
 //! Pure, over folded facts. A score says how strong the evidence is, a share how far it beats the other explanations, the one
 //! that no deployment caused the incident among them. Only an explicit reference or a person's decision is more than a
 //! suggestion, and nothing that is computed here ever overrules a person.
+//!
+//! Whether a canary or a flag was off, and changes of configuration and infrastructure, would count too; the ledger does not know
+//! them, so nothing is made of them.
 
 mod rules;
 mod state;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 
@@ -22,7 +25,7 @@ use crate::domain::link::Decided;
 use crate::domain::{DeploymentId, EnvironmentName, IncidentId, ServiceName};
 
 /// Names the rules below; any change to them changes it.
-pub const ALGORITHM: &str = "tiers-2";
+pub const ALGORITHM: &str = "tiers-3";
 /// How far clocks may disagree: a deployment that started this much after the incident may still have caused it.
 pub const SKEW_MS: i64 = 5 * MINUTE_MS;
 /// How long after its start a deployment is still looked at.
@@ -177,6 +180,8 @@ pub enum Reason {
     AlsoRemoved,
     /// It was an emergency change.
     EmergencyChange,
+    /// The last run of a test of its artifact or commit had failed before it started.
+    FailedChecks,
     /// It brought in many commits.
     LargeChangeSet,
     /// The incident is said to have an outside cause.
@@ -200,6 +205,7 @@ impl Reason {
             Self::RolledBackAfter => "rolled_back_after",
             Self::AlsoRemoved => "also_removed",
             Self::EmergencyChange => "emergency_change",
+            Self::FailedChecks => "failed_checks",
             Self::LargeChangeSet => "large_change_set",
             Self::ExternalCause => "external_cause",
             Self::OtherIncidentOpen => "other_incident_open",
@@ -225,6 +231,7 @@ impl Reason {
             Self::RolledBackAfter => "rolled back shortly before the incident ended",
             Self::AlsoRemoved => "taken out by the same rollback",
             Self::EmergencyChange => "an emergency change",
+            Self::FailedChecks => "a test of it had failed before it started",
             Self::LargeChangeSet => "a large change set",
             Self::ExternalCause => "the incident is said to have an outside cause",
             Self::OtherIncidentOpen => "another incident was open on the service already",
@@ -259,6 +266,21 @@ impl<'a> Correlator<'a> {
                 .collect(),
             verdicts,
         }
+    }
+
+    /// The deployments that could be shown as candidates if a test of them had failed, and those that somebody decided about: of the
+    /// others it need not be known.
+    pub fn suspects(&self) -> Vec<&'a Deployment> {
+        let mut suspects: BTreeMap<u64, &Deployment> = BTreeMap::new();
+        let none = Verdicts::default();
+        for incident in &self.facts.incidents {
+            let verdicts = self.verdicts.get(&incident.id).unwrap_or(&none);
+            let case = Case::new(self, incident);
+            let deployments = self.facts.deployments.iter();
+            let suspected = deployments.filter(|d| verdicts.on(d.index).is_some() || case.could_be_shown(d));
+            suspects.extend(suspected.map(|d| (d.index, d)));
+        }
+        suspects.into_values().collect()
     }
 
     /// The candidates for an incident.

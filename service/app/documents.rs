@@ -12,6 +12,7 @@ use super::links::correlation_indexes;
 use super::log::{LogError, root};
 use super::metrics::recorded_until;
 use super::read::{ReadError, tree_size};
+use super::suspects::facts_with_tests;
 use crate::check::Parameters;
 use crate::document::compliance::{self, ComplianceInput, ComplianceReport};
 use crate::document::release_notes::{self, ReleaseNotes, ReleaseNotesInput, Scope};
@@ -279,7 +280,7 @@ impl App {
             indexes.extend(evidence_indexes(tx, &here, size)?);
             indexes.extend(correlation_indexes(tx, Some(environment), size)?);
             indexes.extend(environment_indexes(tx, size)?);
-            Ok((ledger, Facts::fold(&tx.recorded(&indexes)?)))
+            Ok((ledger, facts_with_tests(tx, &indexes, size)?))
         })
     }
 }

@@ -13,6 +13,7 @@ use super::deployments::{DEPLOYMENT_SUBJECTS, INCIDENT_SUBJECTS};
 use super::incidents::{IncidentDetail, detail, found};
 use super::read::{MAX_PAGE, Page, Paging, ReadError, start, tree_size};
 use super::record::RecordError;
+use super::suspects::facts_with_tests;
 use crate::correlate::{self, Candidate, Correlator, LinkState};
 use crate::domain::dependency::MAX_DISTANCE;
 use crate::domain::deployment::Deployment;
@@ -299,7 +300,7 @@ pub(super) fn correlation_facts(
     tree_size: u64,
 ) -> Result<Facts, StoreError> {
     let indexes = correlation_indexes(tx, environment, tree_size)?;
-    Ok(Facts::fold(&tx.recorded(&indexes)?))
+    facts_with_tests(tx, &indexes, tree_size)
 }
 
 /// The entries that correlation looks at for incidents of an environment, or of all.

@@ -4,7 +4,7 @@ use super::App;
 use super::documents::environment_indexes;
 use super::links::correlation_indexes;
 use super::read::{ReadError, tree_size};
-use crate::domain::facts::Facts;
+use super::suspects::facts_with_tests;
 use crate::domain::{EnvironmentName, Instant, ServiceName};
 use crate::metrics::{self, Input, MetricsError, Query, Report};
 use crate::store::{EventFilter, ReadTx, StoreError};
@@ -49,7 +49,7 @@ impl App {
             }
             let mut indexes = correlation_indexes(tx, None, tree_size)?;
             indexes.extend(environment_indexes(tx, tree_size)?);
-            let facts = Facts::fold(&tx.recorded(&indexes)?);
+            let facts = facts_with_tests(tx, &indexes, tree_size)?;
             let (links, no_deployment) = metrics::linked(&facts);
             let report = metrics::measure(
                 query,

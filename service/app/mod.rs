@@ -18,6 +18,7 @@ mod quorum;
 mod read;
 mod record;
 mod sessions;
+mod suspects;
 mod tokens;
 
 use std::thread::JoinHandle;

@@ -184,7 +184,7 @@ impl Check {
 impl Subject<'_> {
     /// "Before the deployment" means by claim *and* by ledger order.
     fn before(&self, index: u64, occurred_at: Instant) -> bool {
-        occurred_at < self.deployment.start_at() && index < self.deployment.start_index()
+        self.deployment.starts_after(index, occurred_at)
     }
 
     /// Why something did not come before, in words.

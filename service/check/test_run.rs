@@ -3,7 +3,7 @@
 use super::{Check, Subject, Verdict, fail, not_applicable, not_evaluable, pass};
 use crate::domain::Outcome;
 use crate::domain::deployment::{Deployment, Effect};
-use crate::domain::evidence::{Bond, TestResult};
+use crate::domain::evidence::{Bond, TestResult, last_runs};
 use crate::domain::extension::Tier;
 use crate::domain::words::{span, when};
 
@@ -65,16 +65,7 @@ fn passed(subject: &Subject<'_>) -> Verdict {
         .iter()
         .map(|(test, _)| *test)
         .partition(|test| subject.before(test.origin.index, test.origin.occurred_at));
-    let last_runs: Vec<&TestResult> = early
-        .iter()
-        .enumerate()
-        .filter(|(at, test)| {
-            !early[at + 1..]
-                .iter()
-                .any(|later| later.name == test.name && later.kind == test.kind)
-        })
-        .map(|(_, test)| *test)
-        .collect();
+    let last_runs = last_runs(&early);
     let mut evidence: Vec<u64> = last_runs.iter().map(|test| test.origin.index).collect();
     evidence.push(subject.start_entry());
     if let Some(bad) = last_runs.iter().find(|test| test.outcome != Some(Outcome::Success)) {

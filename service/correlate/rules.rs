@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Correlator, DEPENDENCY_WINDOW_MS, FAIL_RATE, HALF_LIFE_MS, HOUR_MS, LARGE_CHANGE_SET, MINUTE_MS, Reason, SKEW_MS,
-    WINDOW_MS,
+    Correlator, DEPENDENCY_WINDOW_MS, FAIL_RATE, HALF_LIFE_MS, HOUR_MS, LARGE_CHANGE_SET, MIN_SCORE, MINUTE_MS, Reason,
+    SKEW_MS, WINDOW_MS,
 };
+use crate::domain::Outcome;
 use crate::domain::ServiceName;
 use crate::domain::deployment::{Deployment, Effect};
+use crate::domain::evidence::{Bond, TestResult, last_runs};
 use crate::domain::extension::{CauseClass, DeploymentKind};
 use crate::domain::history::Timeline;
 use crate::domain::incident::Incident;
@@ -21,6 +23,8 @@ const SAME_SERVICE: f64 = 0.80;
 const PREVIOUS_ON_SERVICE: f64 = 0.40;
 /// For each step to the service that was deployed.
 const DEPENDENCY_STEP: f64 = 0.35;
+/// What an emergency, or a test that had failed, multiplies the odds by.
+const RISKY: f64 = 1.5;
 /// However much circumstances add, a suggestion stays below an explicit reference.
 const MAX_SUGGESTED: f64 = 0.95;
 /// A rollback followed by the end of the incident within this time speaks for what was rolled back.
@@ -175,9 +179,10 @@ impl<'c, 'a> Case<'c, 'a> {
             (self.rolled_back_before_end(deployment), 4.0, Reason::RolledBackAfter),
             (
                 deployment.kind.kind == DeploymentKind::Emergency,
-                1.5,
+                RISKY,
                 Reason::EmergencyChange,
             ),
+            (self.failed_checks(deployment), RISKY, Reason::FailedChecks),
             (
                 deployment.commits.len() >= LARGE_CHANGE_SET,
                 1.2,
@@ -198,6 +203,22 @@ impl<'c, 'a> Case<'c, 'a> {
             reasons.push(Reason::AlsoRemoved);
         }
         Some((score.min(MAX_SUGGESTED), reasons, weight))
+    }
+
+    /// Whether a deployment would be among the candidates, were there a test of it that had failed.
+    pub(super) fn could_be_shown(&self, deployment: &Deployment) -> bool {
+        let suggested = self.suggestion(deployment);
+        suggested.is_some_and(|(score, ..)| with_odds(score, RISKY) >= MIN_SCORE)
+    }
+
+    /// Whether it was deployed although a test of what it put in place had failed, and was not passed since.
+    fn failed_checks(&self, deployment: &Deployment) -> bool {
+        let tests = self.all.facts.evidence.tests_of(deployment).into_iter();
+        let of_content = tests.filter(|(_, bond)| matches!(bond, Bond::Artifact | Bond::Commit));
+        let before = |test: &&TestResult| deployment.starts_after(test.origin.index, test.origin.occurred_at);
+        let early: Vec<&TestResult> = of_content.map(|(test, _)| test).filter(before).collect();
+        let failed = |test: &&TestResult| matches!(test.outcome, Some(Outcome::Failure | Outcome::Error));
+        last_runs(&early).iter().any(failed)
     }
 
     fn live(&self, deployment: &Deployment) -> bool {

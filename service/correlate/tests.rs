@@ -1,5 +1,7 @@
 //! The rules of correlation, one story each.
 
+mod circumstances;
+
 use super::*;
 use crate::domain::event::Body;
 use crate::domain::event::{IncidentStep, Outcome};

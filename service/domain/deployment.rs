@@ -246,6 +246,11 @@ impl Deployment {
         self.started().map_or(self.index, |s| s.index)
     }
 
+    /// Whether something happened before its start, by claim and in the order of the ledger.
+    pub fn starts_after(&self, index: u64, occurred_at: Instant) -> bool {
+        occurred_at < self.start_at() && index < self.start_index()
+    }
+
     /// Indexes of all its entries, ascending.
     pub fn indexes(&self) -> Vec<u64> {
         self.statements.iter().map(|s| s.index).collect()

@@ -217,6 +217,16 @@ impl Evidence {
     }
 }
 
+/// The last run of each test, of runs in ledger order.
+pub fn last_runs<'e>(runs: &[&'e TestResult]) -> Vec<&'e TestResult> {
+    let again = |at: usize, run: &TestResult| {
+        let mut later = runs[at + 1..].iter();
+        later.any(|later| later.name == run.name && later.kind == run.kind)
+    };
+    let last = runs.iter().enumerate().filter(|(at, run)| !again(*at, run));
+    last.map(|(_, run)| *run).collect()
+}
+
 /// Picks the evidence out of events, ascending by index and of any mixture.
 pub fn fold(records: &[Recorded]) -> Evidence {
     let mut evidence = Evidence::default();

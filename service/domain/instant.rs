@@ -99,6 +99,16 @@ mod tests {
         assert_eq!(Instant::parse("1970-01-01T00:00:00Z").unwrap().as_millis(), 0);
     }
 
+    /// A leap second has no Unix time of its own: it is counted as the second that follows, so that nothing goes back.
+    #[test]
+    fn a_leap_second_is_between_its_neighbours() {
+        let times = ["23:59:59.999Z", "23:59:60Z", "23:59:60.5Z"].map(|time| format!("2016-12-31T{time}"));
+        let mut times: Vec<Instant> = times.iter().map(|time| Instant::parse(time).unwrap()).collect();
+        assert_eq!(times[1].to_string(), "2017-01-01T00:00:00.000Z");
+        times.push(Instant::parse("2017-01-01T00:00:01Z").unwrap());
+        assert!(times.is_sorted(), "{times:?}");
+    }
+
     #[test]
     fn refuses_what_is_no_instant() {
         for text in [

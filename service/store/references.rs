@@ -49,15 +49,29 @@ pub(super) fn place(environment: &str, service: &str) -> String {
 impl ReadTx<'_> {
     /// Entries below `tree_size` that hold exactly this value, as any of these kinds, in order.
     pub fn referring(&mut self, value: &str, kinds: &[&str], tree_size: u64) -> Result<Vec<i64>, StoreError> {
+        self.referring_to_any(&[value], kinds, tree_size)
+    }
+
+    /// The same of any of a few hundred values.
+    pub fn referring_to_any(
+        &mut self,
+        values: &[&str],
+        kinds: &[&str],
+        tree_size: u64,
+    ) -> Result<Vec<i64>, StoreError> {
         let runs = self.runs()?;
         let sorted = reference_run::table
             .filter(reference_run::run.eq_any(&runs))
-            .filter(reference_run::value.eq(value).and(reference_run::kind.eq_any(kinds)))
+            .filter(
+                reference_run::value
+                    .eq_any(values)
+                    .and(reference_run::kind.eq_any(kinds)),
+            )
             .filter(reference_run::idx.lt(tree_size as i64))
             .select(reference_run::idx);
         let rest = reference::table
             .filter(reference::idx.ge(after(&runs)).and(reference::idx.lt(tree_size as i64)))
-            .filter(reference::value.eq(value).and(reference::kind.eq_any(kinds)))
+            .filter(reference::value.eq_any(values).and(reference::kind.eq_any(kinds)))
             .select(reference::idx);
         let mut indexes: Vec<i64> = each!(self.connection, c => sorted.load(c))?;
         let newest: Vec<i64> = each!(self.connection, c => rest.load(c))?;

@@ -3,6 +3,7 @@
 use rstest::rstest;
 use serde_json::{Value, json};
 
+use crate::documents::test;
 use crate::support::binary::{Service, code, run, said, stdout};
 use crate::support::database::TestDatabase;
 use crate::support::events::{at, deployed, event, incident, sign};
@@ -252,4 +253,33 @@ fn the_command_line_lists_and_decides(#[values(Backend::Sqlite, Backend::Postgre
         "json",
     ]);
     assert_eq!(none["incident"]["correlation"]["no_deployment"]["share"], 1.0);
+}
+
+/// The tests of what was deployed are no part of a place or an incident: they are found by the artifact, wherever they ran.
+#[rstest]
+fn a_test_that_had_failed_counts_wherever_correlation_is_shown(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let Some(app) = TestApp::start(backend) else { return };
+    app.record(&test(2, "failure", "2026-03-02T08:00:00Z"));
+    story(&app);
+    let shown = app.client.get("/v1/incidents/INC-1").expect(200).json();
+    let candidate = &shown["incident"]["correlation"]["candidates"][0];
+    assert_eq!(
+        (&candidate["deployment"], &candidate["reasons"]),
+        (&json!("c2"), &json!(["same_service_recent", "failed_checks"])),
+        "{shown}"
+    );
+    assert_eq!(
+        shown["incident"]["correlation"]["candidates"].as_array().unwrap().len(),
+        1,
+        "{shown}"
+    );
+    let listed = app.client.get("/v1/links").expect(200).json();
+    let notes = "/v1/release-notes?service=checkout&environment=production&deployment=c2&format=json";
+    let notes = app.client.get(notes).expect(200).json();
+    for place in [&listed, &notes] {
+        assert!(place.to_string().contains("\"failed_checks\""), "{place}");
+    }
+    assert_eq!(listed["items"][0]["score"], candidate["score"]);
 }

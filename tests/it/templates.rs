@@ -26,7 +26,8 @@ fn a_saved_context_is_rendered_again() {
     )]);
     for document in DOCUMENTS {
         let sample = stdout(&run(&["template", "sample", document]));
-        let file = path(&own, "context.json");
+        let saved = tempfile::tempdir().unwrap();
+        let file = path(&saved, "context.json");
         fs::write(&file, &sample).unwrap();
         let render = ["template", "render", "--from-context", &file];
         let plain = stdout(&run(&render));

@@ -1,0 +1,62 @@
+//! The tests of those deployments that correlation may suspect: whether one had failed before counts there.
+
+use std::collections::BTreeSet;
+
+use crate::correlate::Correlator;
+use crate::domain::deployment::Deployment;
+use crate::domain::event::{Body, Recorded};
+use crate::domain::facts::Facts;
+use crate::domain::reference::ReferenceKind;
+use crate::store::{ReadTx, StoreError};
+
+/// Values that are looked up at once.
+const AT_ONCE: usize = 200;
+
+/// Facts from these entries, and from the tests that correlating the incidents among them needs.
+pub(super) fn facts_with_tests(
+    tx: &mut ReadTx<'_>,
+    indexes: &BTreeSet<i64>,
+    tree_size: u64,
+) -> Result<Facts, StoreError> {
+    let mut records = tx.recorded(indexes)?;
+    let facts = Facts::fold(&records);
+    let suspects = Correlator::new(&facts).suspects();
+    let tests = tests(tx, &suspects, indexes, tree_size)?;
+    if tests.is_empty() {
+        return Ok(facts);
+    }
+    records.extend(tests);
+    records.sort_unstable_by_key(|record| record.index);
+    Ok(Facts::fold(&records))
+}
+
+/// The test runs of what deployments put in place, but those that are known.
+fn tests(
+    tx: &mut ReadTx<'_>,
+    deployments: &[&Deployment],
+    known: &BTreeSet<i64>,
+    tree_size: u64,
+) -> Result<Vec<Recorded>, StoreError> {
+    let artifacts = deployments.iter().filter_map(|d| d.artifact.as_ref());
+    let artifacts = artifacts.flat_map(|said| said.value.digest.iter().chain([&said.value.id]));
+    let commits = deployments.iter().filter_map(|d| d.commit.as_ref());
+    let commits = commits.map(|said| said.value.to_ascii_lowercase());
+    let named = [
+        (
+            artifacts.cloned().collect::<BTreeSet<String>>(),
+            &[ReferenceKind::Digest.as_str(), ReferenceKind::Artifact.as_str()][..],
+        ),
+        (commits.collect(), &[ReferenceKind::Commit.as_str()]),
+    ];
+    let mut found = BTreeSet::new();
+    for (values, kinds) in named {
+        let values: Vec<&str> = values.iter().map(String::as_str).collect();
+        for some in values.chunks(AT_ONCE) {
+            found.extend(tx.referring_to_any(some, kinds, tree_size)?);
+        }
+    }
+    let mut records = tx.recorded(&found.difference(known).copied().collect())?;
+    // Others of the same content are of other places, or were asked for already.
+    records.retain(|record| matches!(record.event.body, Body::TestRun(_)));
+    Ok(records)
+}

@@ -1,0 +1,148 @@
+//! What weakens or strengthens a candidate beside time and place; odd moments; incidents that are one.
+
+use super::*;
+
+/// A test of a version, and its deployment after it.
+fn tested(tests: &[(i64, &str, Outcome)]) -> Ledger {
+    let mut ledger = Ledger::default();
+    ledger.deploy(-6000, "d0", "0", none());
+    let (before, after): (Vec<_>, Vec<_>) = tests.iter().partition(|(minutes, ..)| *minutes < -240);
+    for (minutes, name, outcome) in before {
+        ledger.test(minutes, name, "1", outcome);
+    }
+    ledger.deploy(-240, "d1", "1", none());
+    for (minutes, name, outcome) in after {
+        ledger.test(minutes, name, "1", outcome);
+    }
+    ledger.incident(0, "I", IncidentStep::Detected);
+    ledger
+}
+
+#[test]
+fn what_was_deployed_although_a_test_had_failed_is_suspected_more() {
+    let plain = best(&tested(&[]));
+    for tests in [
+        &[(-300, "smoke", Outcome::Failure)][..],
+        &[(-300, "smoke", Outcome::Error), (-290, "unit", Outcome::Success)],
+        &[(-310, "smoke", Outcome::Success), (-300, "smoke", Outcome::Failure)],
+    ] {
+        let found = best(&tested(tests));
+        assert_eq!(
+            found.reasons,
+            [Reason::SameServiceRecent, Reason::FailedChecks],
+            "{tests:?}"
+        );
+        // Odds of 0.40 times 1.5.
+        assert_eq!((plain.score, found.score), (0.40, 0.50), "{tests:?}");
+        assert!(found.share > plain.share, "{tests:?}");
+    }
+    for tests in [
+        &[(-300, "smoke", Outcome::Success)][..],
+        // Run again, and passed.
+        &[(-310, "smoke", Outcome::Failure), (-300, "smoke", Outcome::Success)],
+        // Nobody let it end.
+        &[(-300, "smoke", Outcome::Cancel)],
+        // After it was deployed: no reason to have held it back.
+        &[(-100, "smoke", Outcome::Failure)],
+    ] {
+        let found = best(&tested(tests));
+        assert_eq!((found.score, found.share), (plain.score, plain.share), "{tests:?}");
+        assert_eq!(found.reasons, plain.reasons, "{tests:?}");
+    }
+}
+
+#[test]
+fn a_failed_test_of_something_else_says_nothing() {
+    let mut ledger = tested(&[(-300, "smoke", Outcome::Failure)]);
+    for record in &mut ledger.records {
+        if matches!(record.event.body, Body::TestRun(_)) {
+            record.event.extension.artifact = Some(crate::domain::fixture::digest("0"));
+        }
+    }
+    assert_eq!(best(&ledger).reasons, [Reason::SameServiceRecent]);
+}
+
+#[test]
+fn tests_matter_only_of_what_could_be_shown() {
+    let story = |failed: bool| {
+        let mut ledger = Ledger::default();
+        let old = ledger.deploy(-3 * 24 * 60, "old", "1", none());
+        ledger.deploy(-20 * 60, "previous", "2", none());
+        if failed {
+            ledger.test(-800, "smoke", "3", Outcome::Failure);
+        }
+        // Twelve hours and a half: too weak by itself, and just strong enough where a test of it had failed.
+        let weak = ledger.deploy(-750, "weak", "3", none());
+        ledger.incident(0, "I", IncidentStep::Detected);
+        (ledger, old, weak)
+    };
+    let suspects = |ledger: &Ledger| {
+        let facts = Facts::fold(&ledger.records);
+        let found = Correlator::new(&facts).suspects().into_iter().map(|d| d.index);
+        found.collect::<Vec<_>>()
+    };
+    let (mut ledger, old, weak) = story(false);
+    assert!(correlate(&ledger).no_candidate);
+    assert_eq!(suspects(&ledger), [weak]);
+    decide(&mut ledger, "I", Some(old), Verdict::Rejected);
+    assert_eq!(suspects(&ledger), [old, weak]);
+    assert_eq!(best(&story(true).0).deployment.as_str(), "weak");
+}
+
+#[test]
+fn the_hour_that_a_clock_is_moved_by_is_no_distance() {
+    let mut ledger = Ledger::default();
+    let moved = |time: &str| Instant::parse(time).unwrap();
+    // Berlin, the night in which 02:00 is 03:00.
+    ledger.deploy(0, "d1", "1", none());
+    for record in &mut ledger.records {
+        record.event.occurred_at = moved("2026-03-29T01:58:00+01:00");
+    }
+    ledger.incident(0, "I", IncidentStep::Detected).event.occurred_at = moved("2026-03-29T03:02:00+02:00");
+    let four_minutes = 0.80 * (-4.0_f64 / 240.0).exp2();
+    assert!((best(&ledger).score - four_minutes).abs() < 0.01, "{:?}", best(&ledger));
+}
+
+#[test]
+fn an_incident_in_a_leap_second_comes_after_the_second_before_it() {
+    let mut ledger = Ledger::default();
+    ledger.deploy(0, "d1", "1", none());
+    for record in &mut ledger.records {
+        record.event.occurred_at = Instant::parse("2016-12-31T23:59:59.900Z").unwrap();
+    }
+    ledger.incident(0, "I", IncidentStep::Detected).event.occurred_at =
+        Instant::parse("2016-12-31T23:59:60.5Z").unwrap();
+    let found = correlate(&ledger);
+    assert_eq!(
+        (found.candidates[0].deployment.as_str(), found.candidates[0].score),
+        ("d1", 0.80)
+    );
+    assert_eq!(found.began_at, Instant::parse("2017-01-01T00:00:00.500Z").unwrap());
+}
+
+/// The ledger has no word for it: the person who merges them says that no deployment caused the second one, and why.
+#[test]
+fn an_incident_that_is_the_same_as_another_is_settled_by_a_person() {
+    let (mut ledger, first, second) = two();
+    ledger.incident(5, "Again", IncidentStep::Detected);
+    decide(&mut ledger, "I", Some(first), Verdict::Confirmed);
+    decide(&mut ledger, "Again", None, Verdict::NoDeployment);
+    let facts = Facts::fold(&ledger.records);
+    let correlator = Correlator::new(&facts);
+    let (one, merged) = (
+        correlator.candidates(&facts.incidents[0]),
+        correlator.candidates(&facts.incidents[1]),
+    );
+    let established = |found: &Correlation| {
+        let candidates = found.candidates.iter().filter(|c| c.state.is_established());
+        candidates.map(|c| c.index).collect::<Vec<_>>()
+    };
+    assert_eq!((established(&one), established(&merged)), (vec![first], Vec::new()));
+    assert_eq!(merged.no_deployment.share, 1.0);
+    assert!(
+        merged
+            .candidates
+            .iter()
+            .any(|c| c.index == second && c.state == LinkState::Superseded)
+    );
+}
