@@ -7,6 +7,7 @@ use ledger::sha256;
 use serde::Serialize;
 
 use super::App;
+use super::declared::declared_indexes;
 use super::deployments::{DEPLOYMENT_SUBJECTS, evidence_indexes};
 use super::links::correlation_indexes;
 use super::log::{LogError, root};
@@ -179,6 +180,9 @@ impl App {
             indexes.extend(evidence_indexes(tx, &here, size)?);
             indexes.extend(correlation_indexes(tx, Some(environment), size)?);
             indexes.extend(environment_indexes(tx, size)?);
+            if let Some(service) = service {
+                indexes.extend(declared_indexes(tx, service, size)?);
+            }
             Ok((ledger, Facts::fold(&tx.recorded(&indexes)?)))
         })
     }

@@ -3,6 +3,7 @@
 //! Compared with what really ran there before, by ledger order: after a rollback the notes say what no longer runs, and
 //! what comes back later is new again. A deployment that failed or never ended says so first.
 
+mod highlights;
 mod select;
 mod sentences;
 
@@ -18,6 +19,7 @@ use crate::check::Parameters;
 use crate::domain::deployment::Deployment;
 use crate::domain::facts::Facts;
 use crate::domain::history::Timeline;
+use crate::domain::service::TicketLink;
 use crate::domain::{DeploymentId, EnvironmentName, Instant, ServiceName};
 
 /// Name of the built-in template.
@@ -91,12 +93,18 @@ pub struct ReleaseNotes {
     pub service: ServiceName,
     /// The environment.
     pub environment: EnvironmentName,
+    /// The team that owned the service when it was deployed, the last time.
+    pub team: Option<Team>,
     /// Whether they speak of several deployments.
     pub range: bool,
     /// Sentences that say the main things.
     pub summary: Vec<String>,
     /// What people wrote to stand at the top.
     pub highlights: Vec<Highlight>,
+    /// What people wrote that somebody must do.
+    pub actions_required: Vec<Highlight>,
+    /// What people wrote that is known not to work.
+    pub known_issues: Vec<Highlight>,
     /// The deployment, or the last one of the range.
     pub deployment: DeploymentRow,
     /// All deployments that they speak of, in ledger order, attempts that failed included.
@@ -119,6 +127,15 @@ pub struct ReleaseNotes {
     pub statements: Vec<StatementRow>,
     /// What the reader should know about the data.
     pub data_notes: Vec<String>,
+}
+
+/// The team that owns a service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Team {
+    /// Its name.
+    pub name: String,
+    /// Index of the entry that says so.
+    pub index: u64,
 }
 
 /// Human text.
@@ -188,7 +205,8 @@ pub fn compose(input: &ReleaseNotesInput<'_>) -> Result<ReleaseNotes, DocumentEr
         .iter()
         .flat_map(|d| d.commits.iter().map(|c| c.value.id.as_str()))
         .collect();
-    let changes = Changes::of(&net.brought, &except);
+    let tickets = input.facts.services.ticket_links(service);
+    let changes = Changes::of(&net.brought, &except, tickets);
     let links = Links::of(input.facts);
     let incidents = incidents(&selection.deployments, &links);
     let assurance: Vec<Assurance> = selection
@@ -196,6 +214,7 @@ pub fn compose(input: &ReleaseNotesInput<'_>) -> Result<ReleaseNotes, DocumentEr
         .iter()
         .map(|d| Assurance::of(d, input.facts, &links, input.parameters))
         .collect();
+    let texts = highlights::texts(&selection.deployments, input.facts);
     let previous = selection.previous.map(|previous| Previous {
         id: previous.id.to_string(),
         index: previous.index,
@@ -211,23 +230,18 @@ pub fn compose(input: &ReleaseNotesInput<'_>) -> Result<ReleaseNotes, DocumentEr
         title: String::new(),
         service: service.clone(),
         environment: environment.clone(),
+        team: team(target, input.facts),
         range: selection.range,
         summary: Vec::new(),
-        highlights: selection
-            .deployments
-            .iter()
-            .filter_map(|d| d.highlights.as_ref())
-            .map(|h| Highlight {
-                text: h.value.clone(),
-                index: h.index,
-            })
-            .collect(),
+        highlights: texts.highlights,
+        actions_required: texts.actions_required,
+        known_issues: texts.known_issues,
         deployment: DeploymentRow::of(target),
         deployments: selection.deployments.iter().map(|d| DeploymentRow::of(d)).collect(),
         previous,
         changes,
-        reintroduced: net.reintroduced.iter().map(|d| Withdrawn::of(d)).collect(),
-        withdrawn: net.withdrawn.iter().map(|d| Withdrawn::of(d)).collect(),
+        reintroduced: net.reintroduced.iter().map(|d| Withdrawn::of(d, tickets)).collect(),
+        withdrawn: net.withdrawn.iter().map(|d| Withdrawn::of(d, tickets)).collect(),
         came_and_went: net.came_and_went.iter().map(|d| DeploymentRow::of(d)).collect(),
         incidents,
         assurance,
@@ -303,14 +317,22 @@ fn move_between<'a>(from: &mut Vec<&'a Deployment>, to: &mut Vec<&'a Deployment>
 }
 
 impl Withdrawn {
-    fn of(deployment: &Deployment) -> Self {
+    fn of(deployment: &Deployment, tickets: &[TicketLink]) -> Self {
         Self {
             label: deployment.label(),
             index: deployment.index,
             finished_at: deployment.finished_at(),
-            changes: Changes::of(&[deployment], &BTreeSet::new()),
+            changes: Changes::of(&[deployment], &BTreeSet::new(), tickets),
         }
     }
+}
+
+fn team(target: &Deployment, facts: &Facts) -> Option<Team> {
+    let at = target.finished_at().unwrap_or_else(|| target.start_at());
+    facts.services.team(&target.service, at).map(|said| Team {
+        name: said.value.to_owned(),
+        index: said.index,
+    })
 }
 
 fn ran_for(previous: &Deployment, input: &ReleaseNotesInput<'_>) -> Option<i64> {

@@ -5,8 +5,10 @@ use super::release_notes::{Point, ReleaseNotes, ReleaseNotesInput, Scope};
 use super::*;
 use crate::check::Parameters;
 use crate::domain::event::{IncidentStep, ServiceStep};
-use crate::domain::extension::{Commit, DeploymentKind, Extension, RollbackPlan};
+use crate::domain::extension::{Commit, DeploymentKind, Extension, RollbackPlan, TicketRef};
 use crate::domain::fixture::{Ledger, at, commit, human, pipeline, pull_request, ticket};
+use crate::domain::highlight::{HighlightKind, HighlightText};
+use crate::domain::service::{Declaration, TicketLink};
 use crate::domain::{Body, Outcome};
 use crate::render::{Templates, to_html};
 
@@ -84,6 +86,13 @@ fn markdown(template: &str, context: &impl Serialize) -> String {
     Templates::built_in().unwrap().render(template, context).unwrap()
 }
 
+fn without_page(id: &str) -> TicketRef {
+    TicketRef {
+        url: None,
+        ..ticket(id)
+    }
+}
+
 /// The change set and circumstances of a version.
 fn release(commits: Vec<Commit>) -> Extension {
     Extension {
@@ -93,9 +102,28 @@ fn release(commits: Vec<Commit>) -> Extension {
     }
 }
 
+/// Somebody says something about a deployment of payments to production.
+fn highlight(ledger: &mut Ledger, at_minutes: i64, deployment: &str, kind: HighlightKind, text: &str) {
+    let record = ledger.add(at_minutes, "shipslog-highlight.written", deployment, Body::Other);
+    record.event.extension.deployment_id = Some(deployment.parse().unwrap());
+    record.event.extension.highlight = Some(Box::new(HighlightText {
+        kind,
+        text: text.to_owned(),
+    }));
+}
+
 /// Half a day of payments: a baseline, a release with everything recorded, a bad one, and the way back.
 fn story() -> Ledger {
     let mut ledger = Ledger::default();
+    let declared = ledger.add(-4 * 1440, "shipslog-service.declared", "payments", Body::Other);
+    declared.event.environment = None;
+    declared.event.extension.declaration = Some(Box::new(Declaration {
+        team: Some("Team Payments".to_owned()),
+        ticket_links: vec![TicketLink {
+            prefix: "PAY-".to_owned(),
+            url: "https://tickets.example/browse/{id}".to_owned(),
+        }],
+    }));
     ledger.deploy(-3 * 1440, "run-1", "1.0.0", release(vec![]));
     let from = ledger.records.len();
     ledger.deploy(-180, "stage-2", "1.1.0", release(vec![]));
@@ -114,7 +142,7 @@ fn story() -> Ledger {
         reason: Some("Customers can have card payments refunded.".to_owned()),
         impact: Some("None expected; refunds appear as a new button.".to_owned()),
         planned: Some(true),
-        tickets: vec![ticket("PAY-12"), ticket("PAY-13")],
+        tickets: vec![ticket("PAY-12"), without_page("PAY-13")],
         pull_requests: vec![pull_request("420", "feat(refunds): refund card payments")],
         rollback_plan: Some(RollbackPlan {
             reference: None,
@@ -136,6 +164,27 @@ fn story() -> Ledger {
         ])
     };
     ledger.deploy(0, "run-2", "1.1.0", second);
+    highlight(
+        &mut ledger,
+        20,
+        "run-2",
+        HighlightKind::Action,
+        "Tell the desk how to refund.",
+    );
+    highlight(
+        &mut ledger,
+        30,
+        "run-2",
+        HighlightKind::KnownIssue,
+        "Refunds of vouchers are rejected.",
+    );
+    highlight(
+        &mut ledger,
+        40,
+        "run-2",
+        HighlightKind::Highlight,
+        "Refunds arrive within a day.",
+    );
     ledger.deploy(
         90,
         "run-3",

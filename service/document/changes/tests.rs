@@ -7,7 +7,7 @@ use crate::domain::fixture::{Ledger, commit, pull_request, ticket};
 fn changes(extension: Extension) -> Changes {
     let mut ledger = Ledger::default();
     ledger.deploy(0, "d", "1", extension);
-    Changes::of(&[&ledger.deployment("d")], &BTreeSet::new())
+    Changes::of(&[&ledger.deployment("d")], &BTreeSet::new(), &[])
 }
 
 fn of(messages: &[&str]) -> Changes {

@@ -102,6 +102,16 @@ fn poison(record: &mut Recorded, text: &str, url: &str) {
         text,
     ));
     extension.commits.push(commit(&format!("fix(scope): {text}"), text));
+    if let Some(highlight) = &mut extension.highlight {
+        highlight.text = text.to_owned();
+    }
+    if let Some(declaration) = &mut extension.declaration {
+        declaration.team = Some(text.to_owned());
+        declaration.ticket_links.push(TicketLink {
+            prefix: "PAY-1".to_owned(),
+            url: format!("{url}{{id}}"),
+        });
+    }
     match &mut record.event.body {
         Body::Deployment { artifact, .. } => artifact.id = text.to_owned(),
         Body::Incident {

@@ -31,7 +31,7 @@ fn a_rollback_as_a_whole() {
 
 #[test]
 fn a_range_as_a_whole() {
-    insta::assert_snapshot!("range", md(&range(&story(), "1.0.0", "#8").unwrap()));
+    insta::assert_snapshot!("range", md(&range(&story(), "1.0.0", "#12").unwrap()));
 }
 
 #[test]
@@ -232,11 +232,11 @@ fn the_same_input_gives_the_same_bytes() {
 fn records_after_the_tree_size_do_not_change_older_notes() {
     let ledger = story();
     let older = Ledger {
-        records: ledger.records[..8].to_vec(),
+        records: ledger.records[..9].to_vec(),
     };
     let notes = notes_of(&older, "run-2");
     assert!(notes.incidents.linked.is_empty());
-    assert_eq!(notes.generated.ledger.tree_size, 8);
+    assert_eq!(notes.generated.ledger.tree_size, 9);
 }
 
 #[test]
@@ -268,4 +268,43 @@ fn one_incident_is_counted_once_in_a_range() {
         2,
         "1 incident may be connected with it; nobody has confirmed that.",
     );
+}
+
+#[test]
+fn tickets_without_a_page_get_the_declared_one() {
+    let notes = notes_of(&story(), "run-2");
+    let page = |id: &str| {
+        let ticket = notes.changes.tickets.iter().find(|ticket| ticket.id == id);
+        ticket.unwrap().url.as_deref()
+    };
+    assert_eq!(
+        page("PAY-12"),
+        Some("https://tickets.example/PAY-12"),
+        "what came with the ticket"
+    );
+    assert_eq!(page("PAY-13"), Some("https://tickets.example/browse/PAY-13"));
+    assert_eq!(
+        notes.team.as_ref().map(|team| (team.name.as_str(), team.index)),
+        Some(("Team Payments", 0))
+    );
+}
+
+#[test]
+fn what_is_written_about_a_deployment_stands_at_its_top_and_nowhere_else() {
+    let mut ledger = story();
+    highlight(&mut ledger, 500, "run-2", HighlightKind::Highlight, "Elsewhere.");
+    let elsewhere = ledger.records.len() - 1;
+    ledger.move_to(elsewhere, "staging");
+    let all = notes_of(&ledger, "run-2");
+    let texts = |list: &[release_notes::Highlight]| list.iter().map(|h| h.text.clone()).collect::<Vec<_>>();
+    assert_eq!(
+        texts(&all.highlights),
+        ["Card refunds are here.", "Refunds arrive within a day."]
+    );
+    assert_eq!(texts(&all.actions_required), ["Tell the desk how to refund."]);
+    assert_eq!(texts(&all.known_issues), ["Refunds of vouchers are rejected."]);
+    let other = notes_of(&ledger, "run-3");
+    assert!(other.highlights.is_empty() && other.actions_required.is_empty() && other.known_issues.is_empty());
+    let both = range(&ledger, "1.0.0", "run-3").unwrap();
+    assert_eq!(both.highlights.len(), 2);
 }
