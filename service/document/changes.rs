@@ -4,6 +4,8 @@
 //! that arrives several times is shown once, and a change and its revert in the same set cancel. What cannot be
 //! understood stays visible under "Other changes"; nothing is dropped silently.
 
+mod bump;
+mod dependencies;
 mod items;
 mod text;
 
@@ -11,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+pub use self::dependencies::DependencyRow;
 use self::items::{Item, is_merge, items, tickets};
 use self::text::{first_line, mentions, trailer, without_number};
 use crate::domain::deployment::Deployment;
@@ -34,6 +37,8 @@ pub struct Changes {
     pub cancelled: usize,
     /// Cherry-picks and other repetitions of a change in the same set.
     pub duplicates: usize,
+    /// Dependencies that changed, by name. The commits that say nothing else are in no group and not counted as maintenance.
+    pub dependencies: Vec<DependencyRow>,
     /// Tickets that the deployments name, each once.
     pub tickets: Vec<Reference>,
 }
@@ -142,13 +147,19 @@ impl Changes {
 
         let mut groups: BTreeMap<&'static str, Vec<Change>> = BTreeMap::new();
         let mut maintenance: BTreeMap<&'static str, usize> = BTreeMap::new();
+        let mut moves = dependencies::said(deployments);
         for item in &items {
             let (place, change) = read(item, &tickets);
+            let moved = dependencies::moved(item);
+            let only_moves = !moved.is_empty() && !change.breaking;
+            moves.extend(moved);
             match place {
+                _ if only_moves => {}
                 Place::Maintenance(kind) => *maintenance.entry(kind).or_default() += 1,
                 Place::Group(key) => join(groups.entry(key).or_default(), change, &mut changes.duplicates),
             }
         }
+        changes.dependencies = dependencies::rows(moves);
         if items.is_empty() {
             let named = tickets.iter().map(|(ticket, index)| Change {
                 title: ticket.title.clone().unwrap_or_else(|| ticket.id.clone()),

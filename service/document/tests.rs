@@ -5,7 +5,7 @@ use super::release_notes::{Point, ReleaseNotes, ReleaseNotesInput, Scope};
 use super::*;
 use crate::check::Parameters;
 use crate::domain::event::{IncidentStep, ServiceStep};
-use crate::domain::extension::{Commit, DeploymentKind, Extension, RollbackPlan, TicketRef};
+use crate::domain::extension::{Commit, DependencyChange, DeploymentKind, Extension, RollbackPlan, TicketRef};
 use crate::domain::fixture::{Ledger, at, commit, human, pipeline, pull_request, ticket};
 use crate::domain::highlight::{HighlightKind, HighlightText};
 use crate::domain::service::{Declaration, TicketLink};
@@ -144,6 +144,11 @@ fn story() -> Ledger {
         planned: Some(true),
         tickets: vec![ticket("PAY-12"), without_page("PAY-13")],
         pull_requests: vec![pull_request("420", "feat(refunds): refund card payments")],
+        dependency_changes: vec![DependencyChange {
+            name: "openssl".to_owned(),
+            from: Some("3.0.14".to_owned()),
+            to: Some("3.4.0".to_owned()),
+        }],
         rollback_plan: Some(RollbackPlan {
             reference: None,
             target_version: Some("1.0.0".to_owned()),
@@ -159,6 +164,7 @@ fn story() -> Ledger {
             commit("fix: round amounts half to even\n\nFixes: PAY-13", "alice"),
             commit("chore: tidy", "alice"),
             commit("chore(deps): bump serde", "bot"),
+            commit("chore(deps): bump tokio from 1.40.0 to 1.41.0", "bot"),
             commit("Merge branch 'main'", "alice"),
             commit("Reword the receipt", "dave"),
         ])
@@ -192,6 +198,7 @@ fn story() -> Ledger {
         release(vec![
             commit("feat: instalments", "alice"),
             commit("perf: cache rates", "bob"),
+            commit("build(deps): bump tokio from 1.41.0 to 1.42.0 in /api", "bot"),
         ]),
     );
     ledger.approve(94, "bob", "1.2.0");

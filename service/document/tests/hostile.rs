@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::Recorded;
-use crate::domain::extension::{Actor, PullRequest, TestDetail, TicketRef};
+use crate::domain::extension::{Actor, DependencyChange, PullRequest, TestDetail, TicketRef};
 
 const HOSTILE: [&str; 14] = [
     "<script>alert(1)</script>",
@@ -96,6 +96,16 @@ fn poison(record: &mut Recorded, text: &str, url: &str) {
         merged_by: None,
         merge_commit: None,
     });
+    extension.dependency_changes.push(DependencyChange {
+        name: text.to_owned(),
+        from: Some(text.to_owned()),
+        to: None,
+    });
+    let word: String = text.split_whitespace().collect();
+    extension.commits.push(commit(
+        &format!("chore(deps): bump {word} from 1{word} to 2{word}"),
+        text,
+    ));
     extension.commits.push(commit(text, text));
     extension.commits.push(commit(
         &format!("feat({text})!: {text}\n\nBREAKING CHANGE: {text}"),
