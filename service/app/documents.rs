@@ -7,6 +7,7 @@ use ledger::sha256;
 use serde::Serialize;
 
 use super::App;
+use super::companions::companion_indexes;
 use super::declared::declared_indexes;
 use super::deployments::{DEPLOYMENT_SUBJECTS, evidence_indexes};
 use super::links::correlation_indexes;
@@ -14,7 +15,7 @@ use super::log::{LogError, root};
 use super::read::{ReadError, tree_size};
 use crate::check::Parameters;
 use crate::document::compliance::{self, ComplianceInput, Period};
-use crate::document::release_notes::{self, ReleaseNotes, ReleaseNotesInput, Scope};
+use crate::document::release_notes::{self, ReleaseNotes, ReleaseNotesInput, Scope, Wanted};
 use crate::document::{DocumentError, ErasedEntry, LedgerView, Request};
 use crate::domain::facts::Facts;
 use crate::domain::{EnvironmentName, ServiceName, deployment};
@@ -112,7 +113,7 @@ impl App {
     }
 
     fn compose_notes(&self, query: &NotesQuery, asked: Option<u64>) -> Result<ReleaseNotes, DocumentsError> {
-        let (ledger, facts) = self.facts(Some(&query.service), &query.environment, asked)?;
+        let (ledger, facts) = self.facts(Some(&query.service), &query.environment, Some(&query.scope), asked)?;
         Ok(release_notes::compose(&ReleaseNotesInput {
             request: Request {
                 ledger: &ledger,
@@ -136,7 +137,7 @@ impl App {
         asked: Option<u64>,
         format: Format,
     ) -> Result<Document, DocumentsError> {
-        let (ledger, facts) = self.facts(query.service.as_ref(), &query.environment, asked)?;
+        let (ledger, facts) = self.facts(query.service.as_ref(), &query.environment, None, asked)?;
         let report = compliance::compose(&ComplianceInput {
             request: Request {
                 ledger: &ledger,
@@ -160,6 +161,7 @@ impl App {
         &self,
         service: Option<&ServiceName>,
         environment: &EnvironmentName,
+        scope: Option<&Scope>,
         asked: Option<u64>,
     ) -> Result<(LedgerView, Facts), DocumentsError> {
         self.database.read(|tx| {
@@ -182,6 +184,14 @@ impl App {
             indexes.extend(environment_indexes(tx, size)?);
             if let Some(service) = service {
                 indexes.extend(declared_indexes(tx, service, size)?);
+            }
+            if let (Some(service), Some(scope)) = (service, scope) {
+                let wanted = Wanted {
+                    service,
+                    environment,
+                    scope,
+                };
+                indexes.extend(companion_indexes(tx, &wanted, &here, size)?);
             }
             Ok((ledger, Facts::fold(&tx.recorded(&indexes)?)))
         })

@@ -1,6 +1,7 @@
 //! The use cases: everything above the store and below the doors. No HTTP, no terminal, no file here.
 
 mod administration;
+mod companions;
 mod declared;
 mod deployments;
 mod documents;

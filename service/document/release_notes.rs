@@ -3,6 +3,7 @@
 //! Compared with what really ran there before, by ledger order: after a rollback the notes say what no longer runs, and
 //! what comes back later is new again. A deployment that failed or never ended says so first.
 
+mod also;
 mod highlights;
 mod select;
 mod sentences;
@@ -11,6 +12,8 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
+pub use self::also::{AlsoDeployed, SAME_RUN_MS};
+pub use self::select::{Selection, Wanted, selected};
 use super::assurance::Assurance;
 use super::changes::Changes;
 use super::rows::{DeploymentRow, IncidentRow, StatementRow, statements};
@@ -119,6 +122,10 @@ pub struct ReleaseNotes {
     pub withdrawn: Vec<Withdrawn>,
     /// Deployments within the range whose changes came and went.
     pub came_and_went: Vec<DeploymentRow>,
+    /// Deployments of other services that seem to belong with these, the most closely related first.
+    pub also_deployed: Vec<AlsoDeployed>,
+    /// How many more there are.
+    pub also_deployed_more: usize,
     /// Incidents.
     pub incidents: Incidents,
     /// How each of the deployments was controlled.
@@ -190,14 +197,13 @@ pub struct Incidents {
 pub fn compose(input: &ReleaseNotesInput<'_>) -> Result<ReleaseNotes, DocumentError> {
     let generated = input.request.generated()?;
     let (service, environment) = (input.service, input.environment);
-    let mut here: Vec<&Deployment> = input
-        .facts
-        .deployments
-        .iter()
-        .filter(|d| d.service == *service && d.environment == *environment)
-        .collect();
-    here.sort_by_key(|d| d.order());
-    let selection = select::select(input, &here)?;
+    let wanted = Wanted {
+        service,
+        environment,
+        scope: input.scope,
+    };
+    let here = select::here(&wanted, &input.facts.deployments);
+    let selection = selected(&wanted, &input.facts.deployments)?;
     let target = selection.target;
     let net = net_effect(&selection.deployments, &here);
     let except: BTreeSet<&str> = net
@@ -214,6 +220,7 @@ pub fn compose(input: &ReleaseNotesInput<'_>) -> Result<ReleaseNotes, DocumentEr
         .iter()
         .map(|d| Assurance::of(d, input.facts, &links, input.parameters))
         .collect();
+    let (also_deployed, also_deployed_more) = also::also_deployed(&selection, &input.facts.deployments);
     let texts = highlights::texts(&selection.deployments, input.facts);
     let previous = selection.previous.map(|previous| Previous {
         id: previous.id.to_string(),
@@ -243,6 +250,8 @@ pub fn compose(input: &ReleaseNotesInput<'_>) -> Result<ReleaseNotes, DocumentEr
         reintroduced: net.reintroduced.iter().map(|d| Withdrawn::of(d, tickets)).collect(),
         withdrawn: net.withdrawn.iter().map(|d| Withdrawn::of(d, tickets)).collect(),
         came_and_went: net.came_and_went.iter().map(|d| DeploymentRow::of(d)).collect(),
+        also_deployed,
+        also_deployed_more,
         incidents,
         assurance,
         statements: statements(target),

@@ -102,6 +102,14 @@ fn release(commits: Vec<Commit>) -> Extension {
     }
 }
 
+/// A deployment of another service to production that ends at that minute; what it says besides its version.
+fn elsewhere<'a>(ledger: &'a mut Ledger, at_minutes: i64, service: &str, version: &str) -> &'a mut Extension {
+    let record = ledger.finish(at_minutes, &format!("{service}-{version}"), version, Outcome::Success);
+    record.event.service = Some(service.parse().unwrap());
+    record.event.extension.version = Some(version.to_owned());
+    &mut record.event.extension
+}
+
 /// Somebody says something about a deployment of payments to production.
 fn highlight(ledger: &mut Ledger, at_minutes: i64, deployment: &str, kind: HighlightKind, text: &str) {
     let record = ledger.add(at_minutes, "shipslog-highlight.written", deployment, Body::Other);
@@ -215,5 +223,16 @@ fn story() -> Ledger {
     };
     ledger.deploy(130, "run-4", "1.0.0", back);
     ledger.incident(140, "INC-7", IncidentStep::Resolved);
+    ledger
+}
+
+/// The same among other services.
+fn busy() -> Ledger {
+    let mut ledger = story();
+    let search = elsewhere(&mut ledger, 15, "search", "7.3.0");
+    search.tickets = vec![ticket("PAY-12")];
+    search.run_url = Some("https://ci.example/runs/2".to_owned());
+    elsewhere(&mut ledger, -30, "mail", "2.0.0");
+    elsewhere(&mut ledger, -90, "stock", "5.1.0");
     ledger
 }

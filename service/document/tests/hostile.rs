@@ -181,14 +181,14 @@ fn inspect(html: &str, input: &str) {
 fn hostile_text_stays_text_in_both_documents() {
     for (at, text) in HOSTILE.iter().enumerate() {
         let url = URLS[at % URLS.len()];
-        let mut ledger = story();
+        let mut ledger = busy();
         for record in &mut ledger.records {
             poison(record, text, url);
         }
         let ids: Vec<String> = ledger
             .deployments()
             .iter()
-            .filter(|d| d.environment.as_str() == "production")
+            .filter(|d| d.environment.as_str() == "production" && d.service.as_str() == "payments")
             .map(|d| d.id.to_string())
             .collect();
         assert_eq!(ids.len(), 4, "{text:?}");

@@ -18,7 +18,7 @@ fn md(notes: &ReleaseNotes) -> String {
 
 #[test]
 fn a_release_as_a_whole() {
-    let mut notes = notes_of(&story(), "run-2");
+    let mut notes = notes_of(&busy(), "run-2");
     notes.generated.tool.version = "1.2.3";
     insta::assert_snapshot!("release", md(&notes));
     insta::assert_json_snapshot!("release_context", notes);
@@ -307,4 +307,57 @@ fn what_is_written_about_a_deployment_stands_at_its_top_and_nowhere_else() {
     assert!(other.highlights.is_empty() && other.actions_required.is_empty() && other.known_issues.is_empty());
     let both = range(&ledger, "1.0.0", "run-3").unwrap();
     assert_eq!(both.highlights.len(), 2);
+}
+
+#[test]
+fn what_was_deployed_with_it_is_shown_with_the_reason() {
+    let notes = notes_of(&busy(), "run-2");
+    let shown: Vec<_> = notes
+        .also_deployed
+        .iter()
+        .map(|row| (row.service.as_str(), row.reasons.clone(), row.words.join("; ")))
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            (
+                "search",
+                vec!["same_ticket", "same_run", "ended_near"],
+                "same ticket PAY-12; same pipeline run; ended 12 min after".to_owned()
+            ),
+            ("mail", vec!["ended_near"], "ended 33 min before".to_owned()),
+        ],
+        "stock ended more than an hour before"
+    );
+    let over_a_range = range(&busy(), "1.0.0", "run-3").unwrap();
+    let shown: Vec<_> = over_a_range
+        .also_deployed
+        .iter()
+        .map(|row| (row.service.as_str(), row.reasons.clone()))
+        .collect();
+    assert_eq!(
+        shown,
+        [("search", vec!["same_ticket"])],
+        "time says nothing over a range"
+    );
+}
+
+#[test]
+fn what_was_deployed_with_it_is_bounded_and_of_the_same_environment() {
+    let mut ledger = busy();
+    for number in 0..30 {
+        elsewhere(&mut ledger, 10, &format!("part-{number:02}"), "1");
+    }
+    let from = ledger.records.len();
+    elsewhere(&mut ledger, 3, "console", "1");
+    ledger.move_to(from, "staging");
+    let notes = notes_of(&ledger, "run-2");
+    assert_eq!((notes.also_deployed.len(), notes.also_deployed_more), (20, 12));
+    assert_eq!(
+        notes.also_deployed[0].service.as_str(),
+        "search",
+        "a ticket says more than the time"
+    );
+    assert!(notes.also_deployed.iter().all(|row| row.service.as_str() != "console"));
+    assert!(md(&notes).contains("12 more are not shown."));
 }
