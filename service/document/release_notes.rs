@@ -4,9 +4,14 @@
 //! what comes back later is new again. A deployment that failed or never ended says so first.
 
 mod also;
+mod customer;
 mod highlights;
+mod manager;
+mod redact;
+mod scrub;
 mod select;
 mod sentences;
+mod variant;
 
 use std::collections::BTreeSet;
 
@@ -14,7 +19,9 @@ use serde::Serialize;
 
 pub use self::also::{AlsoDeployed, SAME_RUN_MS};
 pub use self::select::{Selection, Wanted, selected};
+pub use self::variant::{Variant, compose_for, template};
 use super::assurance::Assurance;
+use super::audience::Audience;
 use super::changes::Changes;
 use super::rows::{DeploymentRow, IncidentRow, StatementRow, statements};
 use super::{DocumentError, Generated, Links, Request, parse_instant};
@@ -88,6 +95,8 @@ pub struct ReleaseNotes {
     pub context_version: u32,
     /// `release_notes`.
     pub document: &'static str,
+    /// `auditor`: nothing is withheld.
+    pub audience: Audience,
     /// What they were made from.
     pub generated: Generated,
     /// One line.
@@ -193,8 +202,12 @@ pub struct Incidents {
     pub linked: Vec<IncidentRow>,
 }
 
-/// Composes release notes.
+/// Composes the whole release notes, for auditors.
 pub fn compose(input: &ReleaseNotesInput<'_>) -> Result<ReleaseNotes, DocumentError> {
+    compose_selected(input).map(|(notes, _)| notes)
+}
+
+fn compose_selected<'a>(input: &ReleaseNotesInput<'a>) -> Result<(ReleaseNotes, Selection<'a>), DocumentError> {
     let generated = input.request.generated()?;
     let (service, environment) = (input.service, input.environment);
     let wanted = Wanted {
@@ -233,6 +246,7 @@ pub fn compose(input: &ReleaseNotesInput<'_>) -> Result<ReleaseNotes, DocumentEr
     let mut notes = ReleaseNotes {
         context_version: super::CONTEXT_VERSION,
         document: "release_notes",
+        audience: Audience::Auditor,
         generated,
         title: String::new(),
         service: service.clone(),
@@ -263,7 +277,7 @@ pub fn compose(input: &ReleaseNotesInput<'_>) -> Result<ReleaseNotes, DocumentEr
     };
     notes.title = sentences::title(&notes);
     notes.summary = sentences::summary(&notes, target);
-    Ok(notes)
+    Ok((notes, selection))
 }
 
 impl std::fmt::Display for Point {

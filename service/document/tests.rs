@@ -1,5 +1,6 @@
 //! Documents over a short history of one service.
 
+use super::audience::Audience;
 use super::compliance::{ComplianceInput, ComplianceReport, Period};
 use super::release_notes::{Point, ReleaseNotes, ReleaseNotesInput, Scope};
 use super::*;
@@ -12,6 +13,7 @@ use crate::domain::service::{Declaration, TicketLink};
 use crate::domain::{Body, Outcome};
 use crate::render::{Templates, to_html};
 
+mod audiences;
 mod compliance_report;
 mod hostile;
 mod notes;
@@ -49,6 +51,29 @@ fn notes(ledger: &Ledger, scope: Scope) -> Result<ReleaseNotes, DocumentError> {
         facts: &facts,
         parameters: &Parameters::default(),
     })
+}
+
+/// Release notes for an audience: the context, and what is rendered from it.
+fn variant(ledger: &Ledger, scope: Scope, audience: Audience) -> (serde_json::Value, String) {
+    let facts = Facts::fold(&ledger.records);
+    let view = view(ledger);
+    let template = release_notes::template(audience);
+    let composed = release_notes::compose_for(
+        &ReleaseNotesInput {
+            request: request(&view, template),
+            service: &"payments".parse().unwrap(),
+            environment: &"production".parse().unwrap(),
+            scope: &scope,
+            facts: &facts,
+            parameters: &Parameters::default(),
+        },
+        audience,
+    );
+    let composed = composed.unwrap();
+    let mut context = serde_json::to_value(&composed).unwrap();
+    context["generated"]["tool"]["version"] = "1.2.3".into();
+    let text = markdown(template, &context);
+    (context, text)
 }
 
 fn notes_of(ledger: &Ledger, id: &str) -> ReleaseNotes {

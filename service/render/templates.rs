@@ -19,6 +19,14 @@ use super::filters;
 const BUILT_IN: &[(&str, &str)] = &[
     ("release-notes.md", include_str!("../../templates/release-notes.md")),
     (
+        "release-notes-manager.md",
+        include_str!("../../templates/release-notes-manager.md"),
+    ),
+    (
+        "release-notes-customer.md",
+        include_str!("../../templates/release-notes-customer.md"),
+    ),
+    (
         "release-notes-parts.md",
         include_str!("../../templates/release-notes-parts.md"),
     ),
