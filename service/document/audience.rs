@@ -36,6 +36,8 @@ pub struct Withheld {
     pub words: &'static str,
     /// How much of it there is.
     pub count: usize,
+    #[serde(skip)]
+    either: Words,
 }
 
 /// Counts what is withheld while a variant is made.
@@ -54,6 +56,11 @@ impl Tally {
         }
     }
 
+    /// The same as another variant withholds.
+    pub(super) fn add_again(&mut self, row: &Withheld) {
+        self.add(row.field, row.either, row.count);
+    }
+
     /// What was counted, without what there was none of.
     pub(super) fn withheld(self) -> Vec<Withheld> {
         let some = self.0.into_iter().filter(|(_, _, count)| *count > 0);
@@ -61,6 +68,7 @@ impl Tally {
             field,
             words: if count == 1 { one } else { many },
             count,
+            either: (one, many),
         })
         .collect()
     }

@@ -8,6 +8,7 @@ mod customer;
 mod highlights;
 mod manager;
 mod redact;
+mod release;
 mod scrub;
 mod select;
 mod sentences;
@@ -18,6 +19,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 pub use self::also::{AlsoDeployed, SAME_RUN_MS};
+pub use self::release::{RELEASE_TEMPLATE, Release, ReleaseInput, compose_release};
 pub use self::select::{Selection, Wanted, selected};
 pub use self::variant::{Variant, compose_for, template};
 use super::assurance::Assurance;

@@ -17,6 +17,7 @@ mod audiences;
 mod compliance_report;
 mod hostile;
 mod notes;
+mod releases;
 
 fn view(ledger: &Ledger) -> LedgerView {
     LedgerView {

@@ -18,6 +18,7 @@ use super::filters;
 /// The templates that are built in, by name.
 const BUILT_IN: &[(&str, &str)] = &[
     ("release-notes.md", include_str!("../../templates/release-notes.md")),
+    ("release.md", include_str!("../../templates/release.md")),
     (
         "release-notes-manager.md",
         include_str!("../../templates/release-notes-manager.md"),

@@ -124,6 +124,19 @@ impl CustomerNotes {
     pub(super) fn title(&self) -> &str {
         &self.title
     }
+
+    pub(super) fn withheld(&self) -> &[Withheld] {
+        &self.withheld
+    }
+
+    pub(super) fn changes_shown(&self) -> usize {
+        self.changes.shown
+    }
+
+    pub(super) fn breaking_changes(&self) -> usize {
+        let breaking = self.changes.groups.iter().filter(|group| group.key == "breaking");
+        breaking.map(|group| group.entries.len()).sum()
+    }
 }
 
 impl CustomerDeployment {

@@ -150,6 +150,14 @@ impl ManagerNotes {
     pub(super) fn title(&self) -> &str {
         &self.title
     }
+
+    pub(super) fn withheld(&self) -> &[Withheld] {
+        &self.withheld
+    }
+
+    pub(super) fn changes(&self) -> &Changes {
+        &self.changes
+    }
 }
 
 fn without_commits(changes: &mut Changes, tally: &mut Tally) {

@@ -227,6 +227,12 @@ fn count(notes: &ReleaseNotes, tally: &mut Tally) {
             |row| row.run_url.iter().count(),
         ),
     ];
+    let producers = notes.deployments.iter().map(|row| row.producers.len()).sum();
+    tally.add(
+        "deployments.producers",
+        ("producer of records", "producers of records"),
+        producers,
+    );
     for (field, words, of) in rows {
         tally.add(field, words, notes.deployments.iter().map(of).sum());
     }

@@ -7,7 +7,7 @@ use super::manager::ManagerNotes;
 use super::select::Selection;
 use super::{ReleaseNotes, ReleaseNotesInput, TEMPLATE, compose_selected};
 use crate::document::DocumentError;
-use crate::document::audience::Audience;
+use crate::document::audience::{Audience, Withheld};
 
 /// Release notes as one audience may read them: what is rendered, and what is given as JSON.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -37,7 +37,12 @@ pub fn compose_for(input: &ReleaseNotesInput<'_>, audience: Audience) -> Result<
 }
 
 impl Variant {
-    fn of(notes: ReleaseNotes, selection: &Selection<'_>, input: &ReleaseNotesInput<'_>, audience: Audience) -> Self {
+    pub(super) fn of(
+        notes: ReleaseNotes,
+        selection: &Selection<'_>,
+        input: &ReleaseNotesInput<'_>,
+        audience: Audience,
+    ) -> Self {
         match audience {
             Audience::Auditor => Self::Auditor(Box::new(notes)),
             Audience::Manager => Self::Manager(Box::new(ManagerNotes::of(notes))),
@@ -51,6 +56,33 @@ impl Variant {
             Self::Auditor(notes) => &notes.title,
             Self::Manager(notes) => notes.title(),
             Self::Customer(notes) => notes.title(),
+        }
+    }
+
+    /// What it withholds.
+    pub(super) fn withheld(&self) -> &[Withheld] {
+        match self {
+            Self::Auditor(_) => &[],
+            Self::Manager(notes) => notes.withheld(),
+            Self::Customer(notes) => notes.withheld(),
+        }
+    }
+
+    /// How many changes it lists.
+    pub(super) fn changes(&self) -> usize {
+        match self {
+            Self::Auditor(notes) => notes.changes.shown,
+            Self::Manager(notes) => notes.changes().shown,
+            Self::Customer(notes) => notes.changes_shown(),
+        }
+    }
+
+    /// How many of them are breaking.
+    pub(super) fn breaking_changes(&self) -> usize {
+        match self {
+            Self::Auditor(notes) => notes.changes.in_group("breaking"),
+            Self::Manager(notes) => notes.changes().in_group("breaking"),
+            Self::Customer(notes) => notes.breaking_changes(),
         }
     }
 }
