@@ -14,15 +14,15 @@ use super::links::correlation_indexes;
 use super::log::{LogError, root};
 use super::read::{ReadError, tree_size};
 use crate::check::Parameters;
+use crate::document::audience::Audience;
 use crate::document::compliance::{self, ComplianceInput, Period};
-use crate::document::release_notes::{self, ReleaseNotes, ReleaseNotesInput, Scope, Wanted};
+use crate::document::release_notes::{self, ReleaseNotesInput, Scope, Variant, Wanted};
 use crate::document::{DocumentError, ErasedEntry, LedgerView, Request};
 use crate::domain::facts::Facts;
 use crate::domain::{EnvironmentName, ServiceName, deployment};
 use crate::render::{Html, RenderError, page, to_html, web_page};
 use crate::store::{EventFilter, ReadTx, StoreError};
 
-const RELEASE_NOTES: &str = "release-notes.md";
 const COMPLIANCE_REPORT: &str = "compliance-report.md";
 /// Subjects of the events that tell the tier of an environment.
 const ENVIRONMENT_SUBJECTS: &[&str] = &["environment"];
@@ -58,6 +58,8 @@ pub struct NotesQuery {
     pub environment: EnvironmentName,
     /// Which deployments of it.
     pub scope: Scope,
+    /// Who they are for.
+    pub audience: Audience,
     /// The question in words, for the document to print.
     pub words: String,
 }
@@ -109,25 +111,27 @@ impl App {
         format: Format,
     ) -> Result<Document, DocumentsError> {
         let notes = self.compose_notes(query, asked)?;
-        self.document(RELEASE_NOTES, &notes.title, &notes, format)
+        self.document(release_notes::template(query.audience), notes.title(), &notes, format)
     }
 
-    fn compose_notes(&self, query: &NotesQuery, asked: Option<u64>) -> Result<ReleaseNotes, DocumentsError> {
+    fn compose_notes(&self, query: &NotesQuery, asked: Option<u64>) -> Result<Variant, DocumentsError> {
         let (ledger, facts) = self.facts(Some(&query.service), &query.environment, Some(&query.scope), asked)?;
-        Ok(release_notes::compose(&ReleaseNotesInput {
+        let template = release_notes::template(query.audience);
+        let input = ReleaseNotesInput {
             request: Request {
                 ledger: &ledger,
                 query: &at_size(&query.words, &ledger),
                 time_zone: "UTC",
-                template: RELEASE_NOTES,
-                template_sha256: &self.templates.digest(RELEASE_NOTES)?,
+                template,
+                template_sha256: &self.templates.digest(template)?,
             },
             service: &query.service,
             environment: &query.environment,
             scope: &query.scope,
             facts: &facts,
             parameters: &Parameters::default(),
-        })?)
+        };
+        Ok(release_notes::compose_for(&input, query.audience)?)
     }
 
     /// A compliance report of an environment over a period.
@@ -157,7 +161,7 @@ impl App {
 
     /// All that a document about a service (or all services) in an environment may speak of: its deployments in every
     /// environment, the evidence that speaks of those here, the incidents here, the tiers of environments.
-    fn facts(
+    pub(super) fn facts(
         &self,
         service: Option<&ServiceName>,
         environment: &EnvironmentName,
@@ -200,7 +204,9 @@ impl App {
     /// Release notes as a part of a web page.
     pub fn release_notes_html(&self, query: &NotesQuery, asked: Option<u64>) -> Result<Html, DocumentsError> {
         let notes = self.compose_notes(query, asked)?;
-        Ok(to_html(&self.templates.render(RELEASE_NOTES, &notes)?))
+        Ok(to_html(
+            &self.templates.render(release_notes::template(query.audience), &notes)?,
+        ))
     }
 
     /// A web page from one of the templates.
@@ -208,7 +214,7 @@ impl App {
         web_page(&self.templates, template, context, body)
     }
 
-    fn document(
+    pub(super) fn document(
         &self,
         template: &str,
         title: &str,
@@ -228,7 +234,7 @@ impl App {
     }
 }
 
-fn at_size(words: &str, ledger: &LedgerView) -> String {
+pub(super) fn at_size(words: &str, ledger: &LedgerView) -> String {
     format!("{words} --tree-size {}", ledger.tree_size)
 }
 

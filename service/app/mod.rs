@@ -18,6 +18,7 @@ mod proof;
 mod quorum;
 mod read;
 mod record;
+mod release;
 mod sessions;
 mod tokens;
 
@@ -54,6 +55,7 @@ pub use proof::{At, ConsistencyProof, InclusionProof, ProofsError};
 pub use quorum::{QuorumState, ServedCheckpoint, WitnessPolicy, WitnessStatus, Witnessing, cosigned_ms};
 pub use read::{MAX_PAGE, Page, Paging, ReadError};
 pub use record::{Accepted, RecordError};
+pub use release::ReleaseQuery;
 pub use sessions::Caller;
 pub use tokens::{IssuedToken, NewToken};
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Subcommand;
 
 use super::client::{Client, block_on, query};
-use super::output::{DocumentFormat, print};
+use super::output::{Audience, DocumentFormat, print};
 use super::{Context, Failure, text};
 use crate::config::ClientSettings;
 use crate::domain::{DeploymentId, EnvironmentName, ServiceName};
@@ -13,8 +13,9 @@ use crate::domain::{DeploymentId, EnvironmentName, ServiceName};
 /// Arguments of `notes`.
 #[derive(Debug, clap::Args)]
 pub struct Notes {
-    /// Service
-    service: ServiceName,
+    /// Service, or several with commas between them and a range
+    #[arg(value_name = "SERVICE[,SERVICE…]", value_delimiter = ',', required = true)]
+    services: Vec<ServiceName>,
     /// Environment
     environment: EnvironmentName,
     /// Notes of this deployment [default: the latest]
@@ -26,6 +27,9 @@ pub struct Notes {
     /// Everything up to what ran at this date or time
     #[arg(long, value_name = "TIME", value_parser = text)]
     to: Option<String>,
+    /// Who they are for [default: auditor, who reads all]
+    #[arg(long, value_enum)]
+    audience: Option<Audience>,
     #[command(flatten)]
     document: Document,
 }
@@ -78,13 +82,18 @@ struct Document {
 impl Notes {
     /// Prints them.
     pub fn run(self, context: &Context) -> Result<(), Failure> {
-        let parameters = [
-            ("service", Some(self.service.as_str().to_owned())),
+        let services = self
+            .services
+            .iter()
+            .map(|service| ("service", Some(service.to_string())));
+        let others = [
             ("environment", Some(self.environment.as_str().to_owned())),
             ("deployment", self.deployment.map(String::from)),
             ("from", self.from),
             ("to", self.to),
+            ("audience", self.audience.map(|audience| audience.as_str().to_owned())),
         ];
+        let parameters: Vec<_> = services.chain(others).collect();
         self.document.fetch("/v1/release-notes", &parameters, context)
     }
 }

@@ -2,7 +2,9 @@
 
 use super::audience::Audience;
 use super::compliance::{ComplianceInput, ComplianceReport, Period};
-use super::release_notes::{Point, ReleaseNotes, ReleaseNotesInput, Scope};
+use super::release_notes::{
+    Point, RELEASE_TEMPLATE, ReleaseInput, ReleaseNotes, ReleaseNotesInput, Scope, compose_release,
+};
 use super::*;
 use crate::check::Parameters;
 use crate::domain::event::{IncidentStep, ServiceStep};
@@ -74,6 +76,32 @@ fn variant(ledger: &Ledger, scope: Scope, audience: Audience) -> (serde_json::Va
     let mut context = serde_json::to_value(&composed).unwrap();
     context["generated"]["tool"]["version"] = "1.2.3".into();
     let text = markdown(template, &context);
+    (context, text)
+}
+
+/// Release notes over several services between two minutes: the context, and what is rendered from it.
+fn release_of(
+    ledger: &Ledger,
+    services: &[&str],
+    from: i64,
+    to: i64,
+    audience: Audience,
+) -> (serde_json::Value, String) {
+    let view = view(ledger);
+    let of = |service: &&str| (service.parse().unwrap(), Facts::fold(&ledger.records));
+    let services: Vec<_> = services.iter().map(of).collect();
+    let release = compose_release(&ReleaseInput {
+        request: request(&view, RELEASE_TEMPLATE),
+        environment: &"production".parse().unwrap(),
+        from: at(from),
+        to: at(to),
+        audience,
+        services: &services,
+        parameters: &Parameters::default(),
+    });
+    let mut context = serde_json::to_value(release.unwrap()).unwrap();
+    context["generated"]["tool"]["version"] = "1.2.3".into();
+    let text = markdown(RELEASE_TEMPLATE, &context);
     (context, text)
 }
 

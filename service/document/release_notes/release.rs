@@ -170,7 +170,7 @@ impl Totals {
             format!("All {all} services were")
         } else {
             let verb = if self.deployed.len() == 1 { "was" } else { "were" };
-            format!("Of {all} services {} {verb}", list(&self.deployed))
+            format!("Of the {all} services, {} {verb}", list(&self.deployed))
         };
         let failed = match self.attempts - self.succeeded {
             0 => String::new(),

@@ -56,6 +56,8 @@ const TAGS: [&str; 23] = [
     "blockquote",
 ];
 
+const AUDIENCES: [Audience; 3] = [Audience::Auditor, Audience::Manager, Audience::Customer];
+
 fn poison(record: &mut Recorded, text: &str, url: &str) {
     let extension = &mut record.event.extension;
     extension.version = extension.version.as_ref().map(|v| format!("{v} {text}"));
@@ -193,8 +195,10 @@ fn hostile_text_stays_text_in_both_documents() {
             .collect();
         assert_eq!(ids.len(), 4, "{text:?}");
         for id in &ids {
-            let notes = notes_of(&ledger, id);
-            inspect(to_html(&markdown(release_notes::TEMPLATE, &notes)).as_str(), text);
+            for audience in AUDIENCES {
+                let scope = Scope::Deployment(id.parse().unwrap());
+                inspect(to_html(&variant(&ledger, scope, audience).1).as_str(), text);
+            }
         }
         inspect(
             to_html(&markdown(
@@ -204,6 +208,10 @@ fn hostile_text_stays_text_in_both_documents() {
             .as_str(),
             text,
         );
+        for audience in AUDIENCES {
+            let (_, several) = release_of(&ledger, &["payments", "search", "nowhere"], -5000, 5000, audience);
+            inspect(to_html(&several).as_str(), text);
+        }
         inspect(
             to_html(&markdown(compliance::TEMPLATE, &report(&ledger))).as_str(),
             text,

@@ -1,33 +1,6 @@
 //! Release notes over several services.
 
 use super::*;
-use crate::document::release_notes::{RELEASE_TEMPLATE, ReleaseInput, compose_release};
-
-fn release_of(
-    ledger: &Ledger,
-    services: &[&str],
-    from: i64,
-    to: i64,
-    audience: Audience,
-) -> (serde_json::Value, String) {
-    let view = view(ledger);
-    let of = |service: &&str| (service.parse().unwrap(), Facts::fold(&ledger.records));
-    let services: Vec<_> = services.iter().map(of).collect();
-    let release = compose_release(&ReleaseInput {
-        request: request(&view, RELEASE_TEMPLATE),
-        environment: &"production".parse().unwrap(),
-        from: at(from),
-        to: at(to),
-        audience,
-        services: &services,
-        parameters: &Parameters::default(),
-    });
-    let mut context = serde_json::to_value(release.unwrap()).unwrap();
-    context["generated"]["tool"]["version"] = "1.2.3".into();
-    let text = markdown(RELEASE_TEMPLATE, &context);
-    (context, text)
-}
-
 const SERVICES: [&str; 4] = ["payments", "search", "stock", "nowhere"];
 
 #[test]

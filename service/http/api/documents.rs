@@ -8,8 +8,10 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::super::blocking;
 use super::super::problem::Problem;
+use super::notes_asked::{Asked, audience_words};
 use super::query::{Query, invalid, name, optional_name};
 use crate::app::{App, ComplianceQuery, Document, Format, NotesQuery};
+use crate::document::audience::Audience;
 use crate::document::compliance::Period;
 use crate::document::parse_instant;
 use crate::document::release_notes::{Point, Scope};
@@ -43,7 +45,8 @@ impl From<DocumentFormat> for Format {
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct NotesParameters {
-    /// The service.
+    /// The service; several may be named, with a range between two dates or times.
+    #[param(value_type = Vec<String>)]
     pub service: String,
     /// The environment.
     pub environment: String,
@@ -53,6 +56,9 @@ pub struct NotesParameters {
     pub from: Option<String>,
     /// Up to what ran at this point.
     pub to: Option<String>,
+    /// Who they are for: `customer`, `manager`, or `auditor`, who reads all; a variant says what it withholds.
+    #[param(inline)]
+    pub audience: Option<Audience>,
     /// `md`, `html` or `json`.
     #[param(inline)]
     pub format: Option<DocumentFormat>,
@@ -73,19 +79,15 @@ pub struct NotesParameters {
     security(("token" = []))
 )]
 #[get("/v1/release-notes")]
-pub async fn release_notes(
-    app: Data<App>,
-    request: HttpRequest,
-    query: Query<NotesParameters>,
-) -> Result<HttpResponse, Problem> {
-    let format = query.format.unwrap_or_default().into();
-    let (notes, tree_size) = (notes_query(&query)?, query.tree_size);
-    let document = blocking(move || app.release_notes(&notes, tree_size, format)).await?;
+pub async fn release_notes(app: Data<App>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let asked = Asked::read(request.query_string())?;
+    let format = asked.parameters.format.unwrap_or_default().into();
+    let document = blocking(move || asked.document(&app, format)).await?;
     Ok(respond(&request, document))
 }
 
 /// What is asked for, in the words of the command line too.
-pub(in super::super) fn notes_query(query: &NotesParameters) -> Result<NotesQuery, Problem> {
+pub(super) fn notes_query(query: &NotesParameters) -> Result<NotesQuery, Problem> {
     let mut words = format!("shipslog notes {} {}", query.service, query.environment);
     let scope = match (&query.deployment, &query.from, &query.to) {
         (Some(deployment), None, None) => {
@@ -104,7 +106,9 @@ pub(in super::super) fn notes_query(query: &NotesParameters) -> Result<NotesQuer
         (None, None, Some(_)) => return Err(invalid("from", &"is needed beside to")),
         (Some(_), _, _) => return Err(invalid("deployment", &"cannot be given beside a range")),
     };
+    words.push_str(&audience_words(query));
     Ok(NotesQuery {
+        audience: query.audience.unwrap_or_default(),
         service: name("service", &query.service)?,
         environment: name("environment", &query.environment)?,
         scope,

@@ -10,6 +10,7 @@ pub mod incidents;
 pub mod links;
 pub mod log;
 pub mod metrics;
+pub(super) mod notes_asked;
 pub mod producers;
 pub mod proofs;
 pub(super) mod query;
