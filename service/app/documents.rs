@@ -7,15 +7,19 @@ use ledger::sha256;
 use serde::Serialize;
 
 use super::App;
+use super::companions::companion_indexes;
+use super::declared::declared_indexes;
 use super::deployments::{DEPLOYMENT_SUBJECTS, evidence_indexes};
 use super::links::correlation_indexes;
 use super::log::{LogError, root};
 use super::metrics::recorded_until;
 use super::read::{ReadError, tree_size};
+use super::release::ReleaseQuery;
 use super::suspects::facts_with_tests;
 use crate::check::Parameters;
+use crate::document::audience::Audience;
 use crate::document::compliance::{self, ComplianceInput, ComplianceReport};
-use crate::document::release_notes::{self, ReleaseNotes, ReleaseNotesInput, Scope};
+use crate::document::release_notes::{self, Release, ReleaseNotesInput, Scope, Variant, Wanted};
 use crate::document::service_report::{self, ServiceReport, ServiceReportInput};
 use crate::document::{DocumentError, ErasedEntry, Generated, LedgerView, Request};
 use crate::domain::facts::Facts;
@@ -24,7 +28,6 @@ use crate::metrics::MetricsError;
 use crate::render::{self, Html, RenderError, page, web_page};
 use crate::store::{EventFilter, ReadTx, StoreError};
 
-const RELEASE_NOTES: &str = "release-notes.md";
 const SERVICE_REPORT: &str = "service-report.md";
 const COMPLIANCE_REPORT: &str = "compliance-report.md";
 /// Subjects of the events that tell the tier of an environment.
@@ -63,6 +66,8 @@ pub struct NotesQuery {
     pub scope: Scope,
     /// The zone of its dates.
     pub time_zone: Zone,
+    /// Who they are for.
+    pub audience: Audience,
     /// The question in words, for the document to print.
     pub words: String,
 }
@@ -124,17 +129,32 @@ pub enum DocumentsError {
 pub enum DocumentQuery {
     /// Release notes.
     ReleaseNotes(NotesQuery),
+    /// Release notes over several services.
+    Release(ReleaseQuery),
     /// A compliance report.
     Compliance(ComplianceQuery),
     /// A service report.
     Service(ServiceReportQuery),
 }
 
+impl DocumentQuery {
+    /// The question in the words of the command line.
+    pub fn words(&self) -> &str {
+        match self {
+            Self::ReleaseNotes(query) => &query.words,
+            Self::Release(query) => &query.words,
+            Self::Compliance(query) => &query.words,
+            Self::Service(query) => &query.words,
+        }
+    }
+}
+
 /// A document before it has a form. Serialised as its context.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub(super) enum Composed {
-    ReleaseNotes(Box<ReleaseNotes>),
+    ReleaseNotes(Variant),
+    Release(Box<Release>),
     Compliance(Box<ComplianceReport>),
     Service(Box<ServiceReport>),
 }
@@ -143,7 +163,8 @@ impl Composed {
     /// What kind of document it is, its title, and what it was made from.
     pub(super) fn head(&self) -> (&'static str, &str, &Generated) {
         match self {
-            Self::ReleaseNotes(notes) => (notes.document, &notes.title, &notes.generated),
+            Self::ReleaseNotes(notes) => notes.head(),
+            Self::Release(release) => (release.document, &release.title, &release.generated),
             Self::Compliance(report) => (report.document, &report.title, &report.generated),
             Self::Service(report) => (report.document, &report.title, &report.generated),
         }
@@ -175,7 +196,8 @@ impl App {
 
     pub(super) fn compose(&self, query: &DocumentQuery, asked: Option<u64>) -> Result<Composed, DocumentsError> {
         Ok(match query {
-            DocumentQuery::ReleaseNotes(query) => Composed::ReleaseNotes(Box::new(self.release_notes(query, asked)?)),
+            DocumentQuery::ReleaseNotes(query) => Composed::ReleaseNotes(self.release_notes(query, asked)?),
+            DocumentQuery::Release(query) => Composed::Release(Box::new(self.release(query, asked)?)),
             DocumentQuery::Compliance(query) => Composed::Compliance(Box::new(self.compliance_report(query, asked)?)),
             DocumentQuery::Service(query) => Composed::Service(Box::new(self.service_report(query, asked)?)),
         })
@@ -193,22 +215,24 @@ impl App {
         Ok(Document { text, format, digest })
     }
 
-    fn release_notes(&self, query: &NotesQuery, asked: Option<u64>) -> Result<ReleaseNotes, DocumentsError> {
-        let (ledger, facts) = self.facts(Some(&query.service), &query.environment, asked)?;
-        Ok(release_notes::compose(&ReleaseNotesInput {
+    fn release_notes(&self, query: &NotesQuery, asked: Option<u64>) -> Result<Variant, DocumentsError> {
+        let (ledger, facts) = self.facts(Some(&query.service), &query.environment, Some(&query.scope), asked)?;
+        let template = release_notes::template(query.audience);
+        let input = ReleaseNotesInput {
             request: Request {
                 ledger: &ledger,
                 query: &at_size(&query.words, &ledger),
                 time_zone: query.time_zone,
-                template: RELEASE_NOTES,
-                template_sha256: &self.templates.digest(RELEASE_NOTES)?,
+                template,
+                template_sha256: &self.templates.digest(template)?,
             },
             service: &query.service,
             environment: &query.environment,
             scope: &query.scope,
             facts: &facts,
             parameters: &Parameters::default(),
-        })?)
+        };
+        Ok(release_notes::compose_for(&input, query.audience)?)
     }
 
     fn compliance_report(
@@ -216,7 +240,7 @@ impl App {
         query: &ComplianceQuery,
         asked: Option<u64>,
     ) -> Result<ComplianceReport, DocumentsError> {
-        let (ledger, facts) = self.facts(query.service.as_ref(), &query.environment, asked)?;
+        let (ledger, facts) = self.facts(query.service.as_ref(), &query.environment, None, asked)?;
         Ok(compliance::compose(&ComplianceInput {
             request: Request {
                 ledger: &ledger,
@@ -235,7 +259,7 @@ impl App {
 
     fn service_report(&self, query: &ServiceReportQuery, asked: Option<u64>) -> Result<ServiceReport, DocumentsError> {
         let one = query.services.first().filter(|_| query.services.len() == 1);
-        let (ledger, facts) = self.facts(one, &query.environment, asked)?;
+        let (ledger, facts) = self.facts(one, &query.environment, None, asked)?;
         let recorded_until = self.database.read(|tx| recorded_until(tx, ledger.tree_size))?;
         Ok(service_report::compose(&ServiceReportInput {
             request: Request {
@@ -256,10 +280,11 @@ impl App {
 
     /// All that a document about a service (or all services) in an environment may speak of: its deployments in every
     /// environment, the evidence that speaks of those here, the incidents here, the tiers of environments.
-    fn facts(
+    pub(super) fn facts(
         &self,
         service: Option<&ServiceName>,
         environment: &EnvironmentName,
+        scope: Option<&Scope>,
         asked: Option<u64>,
     ) -> Result<(LedgerView, Facts), DocumentsError> {
         self.database.read(|tx| {
@@ -280,12 +305,23 @@ impl App {
             indexes.extend(evidence_indexes(tx, &here, size)?);
             indexes.extend(correlation_indexes(tx, Some(environment), size)?);
             indexes.extend(environment_indexes(tx, size)?);
+            if let Some(service) = service {
+                indexes.extend(declared_indexes(tx, service, size)?);
+            }
+            if let (Some(service), Some(scope)) = (service, scope) {
+                let wanted = Wanted {
+                    service,
+                    environment,
+                    scope,
+                };
+                indexes.extend(companion_indexes(tx, &wanted, &here, size)?);
+            }
             Ok((ledger, facts_with_tests(tx, &indexes, size)?))
         })
     }
 }
 
-fn at_size(words: &str, ledger: &LedgerView) -> String {
+pub(super) fn at_size(words: &str, ledger: &LedgerView) -> String {
     format!("{words} --tree-size {}", ledger.tree_size)
 }
 

@@ -1,6 +1,8 @@
 //! The use cases: everything above the store and below the doors. No HTTP, no terminal, no file here.
 
 mod administration;
+mod companions;
+mod declared;
 mod deployments;
 mod documents;
 mod erasure;
@@ -17,6 +19,7 @@ mod proof;
 mod quorum;
 mod read;
 mod record;
+mod release;
 mod sessions;
 mod suspects;
 mod tokens;
@@ -55,6 +58,7 @@ pub use proof::{At, ConsistencyProof, InclusionProof, ProofsError};
 pub use quorum::{QuorumState, ServedCheckpoint, WitnessPolicy, WitnessStatus, Witnessing, cosigned_ms};
 pub use read::{MAX_PAGE, Page, Paging, ReadError};
 pub use record::{Accepted, RecordError};
+pub use release::ReleaseQuery;
 pub use sessions::Caller;
 pub use tokens::{IssuedToken, NewToken};
 

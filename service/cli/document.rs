@@ -6,10 +6,9 @@ use clap::Subcommand;
 use serde_json::{Map, Value, json};
 
 use super::client::{Client, block_on, query};
-use super::output::{DocumentFormat, note, print};
+use super::output::{Audience, DocumentFormat, note, print};
 use super::{Context, Failure, text};
 use crate::config::ClientSettings;
-use crate::document::{compliance, release_notes, service_report};
 use crate::domain::{DeploymentId, EnvironmentName, ServiceName};
 
 /// Where a kind of document is read, and what it is called where it is issued.
@@ -32,24 +31,12 @@ const SERVICE: Kind = Kind {
     name: "service_report",
 };
 
-/// The built-in template of a kind of document, as its context calls it.
-pub(super) fn template_of(kind: &str) -> Option<&'static str> {
-    let templates = [
-        (&NOTES, release_notes::TEMPLATE),
-        (&COMPLIANCE, compliance::TEMPLATE),
-        (&SERVICE, service_report::TEMPLATE),
-    ];
-    templates
-        .iter()
-        .find(|(known, _)| known.name == kind)
-        .map(|(_, template)| *template)
-}
-
 /// Arguments of `notes`.
 #[derive(Debug, clap::Args)]
 pub struct Notes {
-    /// Service
-    service: ServiceName,
+    /// Service, or several with commas between them and a range
+    #[arg(value_name = "SERVICE[,SERVICE…]", value_delimiter = ',', required = true)]
+    services: Vec<ServiceName>,
     /// Environment
     environment: EnvironmentName,
     /// Notes of this deployment [default: the latest]
@@ -61,6 +48,9 @@ pub struct Notes {
     /// Everything up to what ran at this date or time, entry, deployment or version
     #[arg(long, value_name = "TIME", value_parser = text)]
     to: Option<String>,
+    /// Who they are for [default: auditor, who reads all]
+    #[arg(long, value_enum)]
+    audience: Option<Audience>,
     #[command(flatten)]
     document: Document,
 }
@@ -144,13 +134,18 @@ struct Document {
 impl Notes {
     /// Prints them.
     pub fn run(self, context: &Context) -> Result<(), Failure> {
-        let parameters = [
-            ("service", Some(self.service.as_str().to_owned())),
+        let services = self
+            .services
+            .iter()
+            .map(|service| ("service", Some(service.to_string())));
+        let others = [
             ("environment", Some(self.environment.as_str().to_owned())),
             ("deployment", self.deployment.map(String::from)),
             ("from", self.from),
             ("to", self.to),
+            ("audience", self.audience.map(|audience| audience.as_str().to_owned())),
         ];
+        let parameters: Vec<_> = services.chain(others).collect();
         self.document.run(&NOTES, &parameters, context)
     }
 }

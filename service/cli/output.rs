@@ -41,6 +41,28 @@ impl DocumentFormat {
     }
 }
 
+/// Who a document is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Audience {
+    /// Those who use the service: what changed and what went wrong, and nothing internal.
+    Customer,
+    /// Those who answer for it: no tables of checks and statements.
+    Manager,
+    /// Those who check: the whole document.
+    Auditor,
+}
+
+impl Audience {
+    /// The word of the service's `audience` parameter.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Customer => "customer",
+            Self::Manager => "manager",
+            Self::Auditor => "auditor",
+        }
+    }
+}
+
 /// Writes a result to stdout, with a final newline. A reader that has gone away is no failure.
 pub fn print(text: &str) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();

@@ -12,7 +12,6 @@ use serde_json::{Value, json};
 use super::output::{DocumentFormat, Format, print, print_json, table};
 use super::serve::templates;
 use super::{Failure, document};
-use crate::document::{compliance, release_notes, service_report};
 use crate::render::{self, Templates};
 
 /// What can be done with templates.
@@ -57,7 +56,6 @@ pub struct Render {
 #[derive(Debug, clap::Args)]
 pub struct Sample {
     /// Name of the template, such as release-notes.md
-    #[arg(value_parser = [release_notes::TEMPLATE, service_report::TEMPLATE, compliance::TEMPLATE])]
     template: String,
 }
 
@@ -70,7 +68,10 @@ impl Command {
             Self::Sample(sample) => {
                 let samples = sample::contexts()?;
                 let context = samples.get(sample.template.as_str());
-                print_json(context.ok_or_else(|| Failure::unclear("there is no such sample".to_owned()))?)
+                print_json(context.ok_or_else(|| {
+                    let names: Vec<&str> = samples.keys().copied().collect();
+                    Failure::unclear(format!("there is a sample for {}", names.join(", ")))
+                })?)
             }
         }
     }
@@ -114,9 +115,16 @@ fn render_saved(file: &Path, directory: Option<&Path>, format: DocumentFormat) -
     let unclear = |error: &dyn std::fmt::Display| Failure::unclear(format!("{}: {error}", file.display()));
     let bytes = std::fs::read(file).map_err(|error| unclear(&error))?;
     let mut context = ledger::json::parse(&bytes).map_err(|error| unclear(&error))?;
-    let kind = context["document"].as_str().unwrap_or_default();
-    let template = document::template_of(kind)
-        .ok_or_else(|| unclear(&"/document must be release_notes, compliance_report or service_report"))?;
+    let template = context["generated"]["template"]["name"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned();
+    let template = template.as_str();
+    if !template.ends_with(".md") {
+        return Err(unclear(
+            &"/generated/template/name must be that of a document's template, such as release-notes.md",
+        ));
+    }
     let version = u64::from(crate::document::CONTEXT_VERSION);
     if context["context_version"].as_u64() != Some(version) {
         return Err(unclear(&format!("/context_version must be {version}")));

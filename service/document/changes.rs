@@ -4,15 +4,21 @@
 //! that arrives several times is shown once, and a change and its revert in the same set cancel. What cannot be
 //! understood stays visible under "Other changes"; nothing is dropped silently.
 
+mod bump;
+mod dependencies;
+mod items;
 mod text;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use self::text::{first_line, mentions, number_of, trailer, without_number};
+pub use self::dependencies::DependencyRow;
+use self::items::{Item, is_merge, items, tickets};
+use self::text::{first_line, mentions, trailer, without_number};
 use crate::domain::deployment::Deployment;
-use crate::domain::extension::{Commit, PullRequest, TicketRef};
+use crate::domain::extension::{PullRequest, TicketRef};
+use crate::domain::service::TicketLink;
 
 /// Changes, grouped.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -31,6 +37,8 @@ pub struct Changes {
     pub cancelled: usize,
     /// Cherry-picks and other repetitions of a change in the same set.
     pub duplicates: usize,
+    /// Dependencies that changed, by name. The commits that say nothing else are in no group and not counted as maintenance.
+    pub dependencies: Vec<DependencyRow>,
     /// Tickets that the deployments name, each once.
     pub tickets: Vec<Reference>,
 }
@@ -102,14 +110,6 @@ const GROUPS: [(&str, &str); 7] = [
     ("other", "Other changes"),
 ];
 
-/// A commit, or a pull request that none of the commits belongs to.
-struct Item<'a> {
-    commit: Option<&'a Commit>,
-    requests: Vec<&'a PullRequest>,
-    message: &'a str,
-    index: u64,
-}
-
 impl Count {
     fn of(key: &'static str, count: usize) -> Self {
         let (one, many) = match key {
@@ -135,10 +135,10 @@ enum Place {
 }
 
 impl Changes {
-    /// Of these deployments together, without the commits in `except`.
-    pub(super) fn of(deployments: &[&Deployment], except: &BTreeSet<&str>) -> Self {
+    /// Of these deployments together, without the commits in `except`; tickets without an address get one from `links`.
+    pub(super) fn of(deployments: &[&Deployment], except: &BTreeSet<&str>, links: &[TicketLink]) -> Self {
         let mut changes = Self::default();
-        let tickets = tickets(deployments);
+        let tickets = tickets(deployments, links);
         let mut items = items(deployments, except);
         items.retain(|item| item.commit.is_none_or(|commit| !is_merge(commit)));
         changes.total = items.len();
@@ -147,13 +147,19 @@ impl Changes {
 
         let mut groups: BTreeMap<&'static str, Vec<Change>> = BTreeMap::new();
         let mut maintenance: BTreeMap<&'static str, usize> = BTreeMap::new();
+        let mut moves = dependencies::said(deployments);
         for item in &items {
             let (place, change) = read(item, &tickets);
+            let moved = dependencies::moved(item);
+            let only_moves = !moved.is_empty() && !change.breaking;
+            moves.extend(moved);
             match place {
+                _ if only_moves => {}
                 Place::Maintenance(kind) => *maintenance.entry(kind).or_default() += 1,
                 Place::Group(key) => join(groups.entry(key).or_default(), change, &mut changes.duplicates),
             }
         }
+        changes.dependencies = dependencies::rows(moves);
         if items.is_empty() {
             let named = tickets.iter().map(|(ticket, index)| Change {
                 title: ticket.title.clone().unwrap_or_else(|| ticket.id.clone()),
@@ -265,75 +271,7 @@ fn reverted(revert: &Item<'_>, items: &[Item<'_>]) -> Option<usize> {
     found.or_else(by_title)
 }
 
-fn items<'a>(deployments: &[&'a Deployment], except: &BTreeSet<&str>) -> Vec<Item<'a>> {
-    let mut items: Vec<Item<'a>> = Vec::new();
-    let mut seen: BTreeSet<&str> = BTreeSet::new();
-    for deployment in deployments {
-        for said in &deployment.commits {
-            let commit = &said.value;
-            if seen.insert(&commit.id) && !except.contains(commit.id.as_str()) {
-                items.push(Item {
-                    commit: Some(commit),
-                    requests: vec![],
-                    message: &commit.message,
-                    index: said.index,
-                });
-            }
-        }
-    }
-    let mut requests: BTreeSet<(&str, Option<&str>)> = BTreeSet::new();
-    for deployment in deployments {
-        for said in &deployment.pull_requests {
-            let request = &said.value;
-            if !requests.insert((&request.id, request.url.as_deref())) {
-                continue;
-            }
-            let merged = request.merge_commit.as_deref();
-            let number = request.id.trim_start_matches('#');
-            let owner = items.iter_mut().find(|item| {
-                let same = item.commit.is_some_and(|c| Some(c.id.as_str()) == merged);
-                let squashed = number_of(first_line(item.message)) == Some(number);
-                item.commit.is_some_and(|c| !is_merge(c)) && (same || squashed)
-            });
-            let taken_out = merged.is_some_and(|id| except.contains(id));
-            match (owner, &request.title) {
-                (Some(item), _) => item.requests.push(request),
-                (None, Some(title)) if !taken_out => {
-                    items.push(Item {
-                        commit: None,
-                        requests: vec![request],
-                        message: title,
-                        index: said.index,
-                    });
-                }
-                (None, _) => {}
-            }
-        }
-    }
-    items
-}
-
-fn tickets<'a>(deployments: &[&'a Deployment]) -> Vec<(&'a TicketRef, u64)> {
-    let mut seen: BTreeSet<&str> = BTreeSet::new();
-    let all = deployments.iter().flat_map(|d| d.tickets.iter());
-    all.filter(|said| seen.insert(&said.value.id))
-        .map(|said| (&said.value, said.index))
-        .collect()
-}
-
-fn is_merge(commit: &Commit) -> bool {
-    commit.merge == Some(true)
-        || [
-            "Merge pull request #",
-            "Merge branch '",
-            "Merge remote-tracking branch '",
-            "Merge tag '",
-        ]
-        .iter()
-        .any(|start| commit.message.starts_with(start))
-}
-
-fn read(item: &Item<'_>, tickets: &[(&TicketRef, u64)]) -> (Place, Change) {
+fn read(item: &Item<'_>, tickets: &[(TicketRef, u64)]) -> (Place, Change) {
     let message = item.message.replace("\r\n", "\n");
     let line = first_line(&message);
     let mut change = Change {

@@ -5,6 +5,7 @@
 //! row cites the indexes of the entries that it rests on.
 
 mod assurance;
+pub mod audience;
 mod changes;
 pub mod compliance;
 pub mod release_notes;

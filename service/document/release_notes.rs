@@ -3,14 +3,27 @@
 //! Compared with what really ran there before, by ledger order: after a rollback the notes say what no longer runs, and
 //! what comes back later is new again. A deployment that failed or never ended says so first.
 
+mod also;
+mod customer;
+mod highlights;
+mod manager;
+mod redact;
+mod release;
+mod scrub;
 mod select;
 mod sentences;
+mod variant;
 
 use std::collections::BTreeSet;
 
 use serde::Serialize;
 
+pub use self::also::{AlsoDeployed, SAME_RUN_MS};
+pub use self::release::{RELEASE_TEMPLATE, Release, ReleaseInput, compose_release};
+pub use self::select::{Selection, Wanted, selected};
+pub use self::variant::{Variant, compose_for, template};
 use super::assurance::Assurance;
+use super::audience::Audience;
 use super::changes::Changes;
 use super::rows::{DeploymentRow, IncidentRow, StatementRow, statements};
 use super::{DocumentError, Generated, Links, Request};
@@ -18,6 +31,7 @@ use crate::check::Parameters;
 use crate::domain::deployment::Deployment;
 use crate::domain::facts::Facts;
 use crate::domain::history::Timeline;
+use crate::domain::service::TicketLink;
 use crate::domain::{DeploymentId, EnvironmentName, Instant, ServiceName, Zone};
 
 /// Name of the built-in template.
@@ -84,6 +98,8 @@ pub struct ReleaseNotes {
     pub context_version: u32,
     /// `release_notes`.
     pub document: &'static str,
+    /// `auditor`: nothing is withheld.
+    pub audience: Audience,
     /// What they were made from.
     pub generated: Generated,
     /// One line.
@@ -92,12 +108,18 @@ pub struct ReleaseNotes {
     pub service: ServiceName,
     /// The environment.
     pub environment: EnvironmentName,
+    /// The team that owned the service when it was deployed, the last time.
+    pub team: Option<Team>,
     /// Whether they speak of several deployments.
     pub range: bool,
     /// Sentences that say the main things.
     pub summary: Vec<String>,
     /// What people wrote to stand at the top.
     pub highlights: Vec<Highlight>,
+    /// What people wrote that somebody must do.
+    pub actions_required: Vec<Highlight>,
+    /// What people wrote that is known not to work.
+    pub known_issues: Vec<Highlight>,
     /// The deployment, or the last one of the range.
     pub deployment: DeploymentRow,
     /// All deployments that they speak of, in ledger order, attempts that failed included.
@@ -112,6 +134,10 @@ pub struct ReleaseNotes {
     pub withdrawn: Vec<Withdrawn>,
     /// Deployments within the range whose changes came and went.
     pub came_and_went: Vec<DeploymentRow>,
+    /// Deployments of other services that seem to belong with these, the most closely related first.
+    pub also_deployed: Vec<AlsoDeployed>,
+    /// How many more there are.
+    pub also_deployed_more: usize,
     /// Incidents.
     pub incidents: Incidents,
     /// How each of the deployments was controlled.
@@ -120,6 +146,15 @@ pub struct ReleaseNotes {
     pub statements: Vec<StatementRow>,
     /// What the reader should know about the data.
     pub data_notes: Vec<String>,
+}
+
+/// The team that owns a service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Team {
+    /// Its name.
+    pub name: String,
+    /// Index of the entry that says so.
+    pub index: u64,
 }
 
 /// Human text.
@@ -170,17 +205,20 @@ pub struct Incidents {
     pub linked: Vec<IncidentRow>,
 }
 
-/// Composes release notes.
+/// Composes the whole release notes, for auditors.
 pub fn compose(input: &ReleaseNotesInput<'_>) -> Result<ReleaseNotes, DocumentError> {
+    compose_selected(input).map(|(notes, _)| notes)
+}
+
+fn compose_selected<'a>(input: &ReleaseNotesInput<'a>) -> Result<(ReleaseNotes, Selection<'a>), DocumentError> {
     let (service, environment) = (input.service, input.environment);
-    let mut here: Vec<&Deployment> = input
-        .facts
-        .deployments
-        .iter()
-        .filter(|d| d.service == *service && d.environment == *environment)
-        .collect();
-    here.sort_by_key(|d| d.order());
-    let selection = select::select(input, &here)?;
+    let wanted = Wanted {
+        service,
+        environment,
+        scope: input.scope,
+    };
+    let here = select::here(&wanted, &input.facts.deployments);
+    let selection = selected(&wanted, &input.facts.deployments)?;
     let target = selection.target;
     let net = net_effect(&selection.deployments, &here);
     let except: BTreeSet<&str> = net
@@ -188,7 +226,8 @@ pub fn compose(input: &ReleaseNotesInput<'_>) -> Result<ReleaseNotes, DocumentEr
         .iter()
         .flat_map(|d| d.commits.iter().map(|c| c.value.id.as_str()))
         .collect();
-    let changes = Changes::of(&net.brought, &except);
+    let tickets = input.facts.services.ticket_links(service);
+    let changes = Changes::of(&net.brought, &except, tickets);
     let links = Links::of(input.facts);
     let incidents = incidents(&selection.deployments, &links);
     let assurance: Vec<Assurance> = selection
@@ -196,6 +235,8 @@ pub fn compose(input: &ReleaseNotesInput<'_>) -> Result<ReleaseNotes, DocumentEr
         .iter()
         .map(|d| Assurance::of(d, input.facts, &links, input.parameters))
         .collect();
+    let (also_deployed, also_deployed_more) = also::also_deployed(&selection, &input.facts.deployments);
+    let texts = highlights::texts(&selection.deployments, input.facts);
     let previous = selection.previous.map(|previous| Previous {
         id: previous.id.to_string(),
         index: previous.index,
@@ -207,28 +248,26 @@ pub fn compose(input: &ReleaseNotesInput<'_>) -> Result<ReleaseNotes, DocumentEr
     let mut notes = ReleaseNotes {
         context_version: super::CONTEXT_VERSION,
         document: "release_notes",
+        audience: Audience::Auditor,
         generated: input.request.generated(),
         title: String::new(),
         service: service.clone(),
         environment: environment.clone(),
+        team: team(target, input.facts),
         range: selection.range,
         summary: Vec::new(),
-        highlights: selection
-            .deployments
-            .iter()
-            .filter_map(|d| d.highlights.as_ref())
-            .map(|h| Highlight {
-                text: h.value.clone(),
-                index: h.index,
-            })
-            .collect(),
+        highlights: texts.highlights,
+        actions_required: texts.actions_required,
+        known_issues: texts.known_issues,
         deployment: DeploymentRow::of(target),
         deployments: selection.deployments.iter().map(|d| DeploymentRow::of(d)).collect(),
         previous,
         changes,
-        reintroduced: net.reintroduced.iter().map(|d| Withdrawn::of(d)).collect(),
-        withdrawn: net.withdrawn.iter().map(|d| Withdrawn::of(d)).collect(),
+        reintroduced: net.reintroduced.iter().map(|d| Withdrawn::of(d, tickets)).collect(),
+        withdrawn: net.withdrawn.iter().map(|d| Withdrawn::of(d, tickets)).collect(),
         came_and_went: net.came_and_went.iter().map(|d| DeploymentRow::of(d)).collect(),
+        also_deployed,
+        also_deployed_more,
         incidents,
         assurance,
         statements: statements(target),
@@ -240,7 +279,7 @@ pub fn compose(input: &ReleaseNotesInput<'_>) -> Result<ReleaseNotes, DocumentEr
     };
     notes.title = sentences::title(&notes);
     notes.summary = sentences::summary(&notes, target);
-    Ok(notes)
+    Ok((notes, selection))
 }
 
 impl std::fmt::Display for Point {
@@ -303,14 +342,22 @@ fn move_between<'a>(from: &mut Vec<&'a Deployment>, to: &mut Vec<&'a Deployment>
 }
 
 impl Withdrawn {
-    fn of(deployment: &Deployment) -> Self {
+    fn of(deployment: &Deployment, tickets: &[TicketLink]) -> Self {
         Self {
             label: deployment.label(),
             index: deployment.index,
             finished_at: deployment.finished_at(),
-            changes: Changes::of(&[deployment], &BTreeSet::new()),
+            changes: Changes::of(&[deployment], &BTreeSet::new(), tickets),
         }
     }
+}
+
+fn team(target: &Deployment, facts: &Facts) -> Option<Team> {
+    let at = target.finished_at().unwrap_or_else(|| target.start_at());
+    facts.services.team(&target.service, at).map(|said| Team {
+        name: said.value.to_owned(),
+        index: said.index,
+    })
 }
 
 fn ran_for(previous: &Deployment, input: &ReleaseNotesInput<'_>) -> Option<i64> {

@@ -174,7 +174,7 @@ impl DeploymentRow {
     }
 }
 
-fn ended(deployment: &Deployment) -> &'static str {
+pub(super) fn ended(deployment: &Deployment) -> &'static str {
     match (deployment.outcome(), deployment.started()) {
         (Some(Outcome::Success), _) => "succeeded",
         (Some(Outcome::Failure), _) => "failed",

@@ -172,7 +172,7 @@ pub fn compose(input: &ServiceReportInput<'_>) -> Result<ServiceReport, MetricsE
     let ended = |d: &&Deployment| d.finished_at().is_some_and(|at| period.contains(at));
     let ended: Vec<&Deployment> = input.facts.deployments.iter().filter(here).filter(ended).collect();
     let control = control(&attempts, input, &links);
-    let shipped = Shipped::of(&ended);
+    let shipped = Shipped::of(&ended, input.facts);
     let stability = Stability::of(&ended, input, &links, &performance);
     let next = input.facts.deployments.iter().filter(here);
     let next: Vec<DeploymentRow> = next

@@ -1,18 +1,25 @@
 //! Documents over a short history of one service.
 
+use super::audience::Audience;
 use super::compliance::{ComplianceInput, ComplianceReport};
-use super::release_notes::{Point, ReleaseNotes, ReleaseNotesInput, Scope};
+use super::release_notes::{
+    Point, RELEASE_TEMPLATE, ReleaseInput, ReleaseNotes, ReleaseNotesInput, Scope, compose_release,
+};
 use super::*;
 use crate::check::Parameters;
 use crate::domain::event::{IncidentStep, ServiceStep};
-use crate::domain::extension::{Commit, DeploymentKind, Extension, RollbackPlan};
+use crate::domain::extension::{Commit, DependencyChange, DeploymentKind, Extension, RollbackPlan, TicketRef};
 use crate::domain::fixture::{Ledger, at, commit, human, pipeline, pull_request, ticket};
+use crate::domain::highlight::{HighlightKind, HighlightText};
+use crate::domain::service::{Declaration, TicketLink};
 use crate::domain::{Body, Outcome, Period};
 use crate::render::{Templates, to_html};
 
+mod audiences;
 mod compliance_report;
 mod hostile;
 mod notes;
+mod releases;
 mod service_report_document;
 
 fn view(ledger: &Ledger) -> LedgerView {
@@ -50,6 +57,55 @@ fn notes(ledger: &Ledger, scope: Scope) -> Result<ReleaseNotes, DocumentError> {
     })
 }
 
+/// Release notes for an audience: the context, and what is rendered from it.
+fn variant(ledger: &Ledger, scope: Scope, audience: Audience) -> (serde_json::Value, String) {
+    let facts = Facts::fold(&ledger.records);
+    let view = view(ledger);
+    let template = release_notes::template(audience);
+    let composed = release_notes::compose_for(
+        &ReleaseNotesInput {
+            request: request(&view, template),
+            service: &"payments".parse().unwrap(),
+            environment: &"production".parse().unwrap(),
+            scope: &scope,
+            facts: &facts,
+            parameters: &Parameters::default(),
+        },
+        audience,
+    );
+    let composed = composed.unwrap();
+    let mut context = serde_json::to_value(&composed).unwrap();
+    context["generated"]["tool"]["version"] = "1.2.3".into();
+    let text = markdown(template, &context);
+    (context, text)
+}
+
+/// Release notes over several services between two minutes: the context, and what is rendered from it.
+fn release_of(
+    ledger: &Ledger,
+    services: &[&str],
+    from: i64,
+    to: i64,
+    audience: Audience,
+) -> (serde_json::Value, String) {
+    let view = view(ledger);
+    let of = |service: &&str| (service.parse().unwrap(), Facts::fold(&ledger.records));
+    let services: Vec<_> = services.iter().map(of).collect();
+    let release = compose_release(&ReleaseInput {
+        request: request(&view, RELEASE_TEMPLATE),
+        environment: &"production".parse().unwrap(),
+        from: at(from),
+        to: at(to),
+        audience,
+        services: &services,
+        parameters: &Parameters::default(),
+    });
+    let mut context = serde_json::to_value(release.unwrap()).unwrap();
+    context["generated"]["tool"]["version"] = "1.2.3".into();
+    let text = markdown(RELEASE_TEMPLATE, &context);
+    (context, text)
+}
+
 fn notes_of(ledger: &Ledger, id: &str) -> ReleaseNotes {
     notes(ledger, Scope::Deployment(id.parse().unwrap())).unwrap()
 }
@@ -85,6 +141,13 @@ fn markdown(template: &str, context: &impl Serialize) -> String {
     Templates::built_in().unwrap().render(template, context).unwrap()
 }
 
+fn without_page(id: &str) -> TicketRef {
+    TicketRef {
+        url: None,
+        ..ticket(id)
+    }
+}
+
 /// The change set and circumstances of a version.
 fn release(commits: Vec<Commit>) -> Extension {
     Extension {
@@ -94,9 +157,36 @@ fn release(commits: Vec<Commit>) -> Extension {
     }
 }
 
+/// A deployment of another service to production that ends at that minute; what it says besides its version.
+fn elsewhere<'a>(ledger: &'a mut Ledger, at_minutes: i64, service: &str, version: &str) -> &'a mut Extension {
+    let record = ledger.finish(at_minutes, &format!("{service}-{version}"), version, Outcome::Success);
+    record.event.service = Some(service.parse().unwrap());
+    record.event.extension.version = Some(version.to_owned());
+    &mut record.event.extension
+}
+
+/// Somebody says something about a deployment of payments to production.
+fn highlight(ledger: &mut Ledger, at_minutes: i64, deployment: &str, kind: HighlightKind, text: &str) {
+    let record = ledger.add(at_minutes, "shipslog-highlight.written", deployment, Body::Other);
+    record.event.extension.deployment_id = Some(deployment.parse().unwrap());
+    record.event.extension.highlight = Some(Box::new(HighlightText {
+        kind,
+        text: text.to_owned(),
+    }));
+}
+
 /// Half a day of payments: a baseline, a release with everything recorded, a bad one, and the way back.
 fn story() -> Ledger {
     let mut ledger = Ledger::default();
+    let declared = ledger.add(-4 * 1440, "shipslog-service.declared", "payments", Body::Other);
+    declared.event.environment = None;
+    declared.event.extension.declaration = Some(Box::new(Declaration {
+        team: Some("Team Payments".to_owned()),
+        ticket_links: vec![TicketLink {
+            prefix: "PAY-".to_owned(),
+            url: "https://tickets.example/browse/{id}".to_owned(),
+        }],
+    }));
     ledger.deploy(-3 * 1440, "run-1", "1.0.0", release(vec![]));
     let from = ledger.records.len();
     ledger.deploy(-180, "stage-2", "1.1.0", release(vec![]));
@@ -115,8 +205,13 @@ fn story() -> Ledger {
         reason: Some("Customers can have card payments refunded.".to_owned()),
         impact: Some("None expected; refunds appear as a new button.".to_owned()),
         planned: Some(true),
-        tickets: vec![ticket("PAY-12"), ticket("PAY-13")],
+        tickets: vec![ticket("PAY-12"), without_page("PAY-13")],
         pull_requests: vec![pull_request("420", "feat(refunds): refund card payments")],
+        dependency_changes: vec![DependencyChange {
+            name: "openssl".to_owned(),
+            from: Some("3.0.14".to_owned()),
+            to: Some("3.4.0".to_owned()),
+        }],
         rollback_plan: Some(RollbackPlan {
             reference: None,
             target_version: Some("1.0.0".to_owned()),
@@ -132,11 +227,33 @@ fn story() -> Ledger {
             commit("fix: round amounts half to even\n\nFixes: PAY-13", "alice"),
             commit("chore: tidy", "alice"),
             commit("chore(deps): bump serde", "bot"),
+            commit("chore(deps): bump tokio from 1.40.0 to 1.41.0", "bot"),
             commit("Merge branch 'main'", "alice"),
             commit("Reword the receipt", "dave"),
         ])
     };
     ledger.deploy(0, "run-2", "1.1.0", second);
+    highlight(
+        &mut ledger,
+        20,
+        "run-2",
+        HighlightKind::Action,
+        "Tell the desk how to refund.",
+    );
+    highlight(
+        &mut ledger,
+        30,
+        "run-2",
+        HighlightKind::KnownIssue,
+        "Refunds of vouchers are rejected.",
+    );
+    highlight(
+        &mut ledger,
+        40,
+        "run-2",
+        HighlightKind::Highlight,
+        "Refunds arrive within a day.",
+    );
     ledger.deploy(
         90,
         "run-3",
@@ -144,6 +261,7 @@ fn story() -> Ledger {
         release(vec![
             commit("feat: instalments", "alice"),
             commit("perf: cache rates", "bob"),
+            commit("build(deps): bump tokio from 1.41.0 to 1.42.0 in /api", "bot"),
         ]),
     );
     ledger.approve(94, "bob", "1.2.0");
@@ -160,5 +278,16 @@ fn story() -> Ledger {
     };
     ledger.deploy(130, "run-4", "1.0.0", back);
     ledger.incident(140, "INC-7", IncidentStep::Resolved);
+    ledger
+}
+
+/// The same among other services.
+fn busy() -> Ledger {
+    let mut ledger = story();
+    let search = elsewhere(&mut ledger, 15, "search", "7.3.0");
+    search.tickets = vec![ticket("PAY-12")];
+    search.run_url = Some("https://ci.example/runs/2".to_owned());
+    elsewhere(&mut ledger, -30, "mail", "2.0.0");
+    elsewhere(&mut ledger, -90, "stock", "5.1.0");
     ledger
 }

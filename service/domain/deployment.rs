@@ -7,7 +7,7 @@
 use serde::Serialize;
 
 use super::event::{Artifact, Outcome};
-use super::extension::{Actor, Commit, DeploymentKind, PullRequest, RollbackPlan, TicketRef};
+use super::extension::{Actor, Commit, DependencyChange, DeploymentKind, PullRequest, RollbackPlan, TicketRef};
 use super::id::{DeploymentId, EnvironmentName, ProducerName, ServiceName};
 use super::instant::Instant;
 
@@ -60,6 +60,8 @@ pub struct Deployment {
     pub commits: Vec<Said<Commit>>,
     /// Pull requests that it brought in, each once.
     pub pull_requests: Vec<Said<PullRequest>>,
+    /// Dependencies that it changed, as it says itself, each once.
+    pub dependency_changes: Vec<Said<DependencyChange>>,
     /// Tickets that it is about, each once.
     pub tickets: Vec<Said<TicketRef>>,
     /// What it did to what ran there before.

@@ -6,11 +6,13 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::highlight::HighlightText;
 use super::id::{DeploymentId, EnvironmentName, ServiceName};
 use super::instant::Instant;
 use super::issued::IssuedDocument;
 use super::link::LinkDecision;
 use super::producer::Administration;
+use super::service::Declaration;
 
 /// The object at `customData.shipslog` of a CDEvent: what a deployment record needs and CDEvents has no place for.
 ///
@@ -69,6 +71,10 @@ pub struct Extension {
     /// Pull requests brought in.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pull_requests: Vec<PullRequest>,
+    /// On a deployment: libraries and other components that came in, went, or changed their version. What commits are titled
+    /// as dependency updates need not be repeated here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dependency_changes: Vec<DependencyChange>,
     /// Tickets that this is about.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tickets: Vec<TicketRef>,
@@ -121,10 +127,17 @@ pub struct Extension {
     /// Human text to put at the top of the release notes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub highlights: Option<String>,
+    /// On `dev.cdeventsx.shipslog-highlight.written.0.1.0`: text for the top of the release notes of the deployment that
+    /// `service`, `environment` and `deployment_id` name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub highlight: Option<Box<HighlightText>>,
     /// On `dev.cdeventsx.shipslog-dependencies.declared.0.1.0`: all services that `service` needs from then on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Vec<String>>)]
     pub depends_on: Option<Vec<ServiceName>>,
+    /// On `dev.cdeventsx.shipslog-service.declared.0.1.0`: all that is declared about `service` from then on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub declaration: Option<Box<Declaration>>,
     /// On `dev.cdeventsx.shipslog-link.decided.0.1.0`: what somebody decided about an incident's cause.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<Box<LinkDecision>>,
@@ -208,6 +221,20 @@ pub struct PullRequest {
     /// The commit it became.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub merge_commit: Option<String>,
+}
+
+/// A dependency that changed: a library, a base image, a tool. At least one of its versions is given.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DependencyChange {
+    /// Its name, such as `serde` or `pkg:cargo/serde`.
+    pub name: String,
+    /// The version before; absent where it is new.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// The version after; absent where it is gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
 }
 
 /// A ticket that something is about.

@@ -7,9 +7,11 @@ use super::deployment::{self, Deployment};
 use super::event::{Body, Recorded};
 use super::evidence::{self, Evidence};
 use super::extension::Tier;
+use super::highlight::{self, Highlight};
 use super::id::{EnvironmentName, ServiceName};
 use super::incident::{self, Incident};
 use super::link::{self, Decided};
+use super::service::Services;
 
 /// Folded events.
 #[derive(Debug, Clone, Default)]
@@ -22,8 +24,12 @@ pub struct Facts {
     pub incidents: Vec<Incident>,
     /// What people decided about their causes, in ledger order.
     pub decisions: Vec<Decided>,
+    /// What people wrote for the top of release notes, in ledger order.
+    pub highlights: Vec<Highlight>,
     /// What services need.
     pub dependencies: Dependencies,
+    /// What services declare about themselves.
+    pub services: Services,
     /// How close environments are to users: as recorded, else by the names that are common for it.
     pub tiers: BTreeMap<EnvironmentName, Tier>,
     /// Services with any approval in the ledger, so that the absence of one means something.
@@ -42,7 +48,9 @@ impl Facts {
             evidence: evidence::fold(records),
             incidents: incident::fold(records),
             decisions: link::fold(records),
+            highlights: highlight::fold(records),
             dependencies: Dependencies::fold(records),
+            services: Services::fold(records),
             tiers: tiers(records),
             ..Self::default()
         };

@@ -14,6 +14,7 @@ pub mod extension;
 pub mod facts;
 #[cfg(test)]
 pub mod fixture;
+pub mod highlight;
 pub mod history;
 pub mod id;
 pub mod incident;
@@ -28,6 +29,7 @@ pub mod pointer;
 pub mod predecessor;
 pub mod producer;
 pub mod reference;
+pub mod service;
 pub mod words;
 pub mod zone;
 

@@ -7,6 +7,7 @@
 mod body;
 mod context;
 mod extension;
+mod fit;
 mod path;
 mod shape;
 
@@ -14,15 +15,13 @@ use serde_json::{Map, Value};
 
 use self::body::Content;
 use self::context::{Context, Subject};
+use self::fit::About;
 use self::path::Path;
 use super::artifact::Artifact;
-use super::dependency::DEPENDENCIES_DECLARED;
 use super::event::{Body, Event};
 use super::extension::Extension;
 use super::id::{NameError, ServiceName};
 use super::instant::Instant;
-use super::issued::DOCUMENT_ISSUED;
-use super::link::LINK_DECIDED;
 use super::pointer::excerpt;
 
 /// Payload type of a bare CDEvent.
@@ -198,7 +197,13 @@ fn assemble(context: Context, subject: Subject, extension: Extension, at: &Path<
     };
     let environment = one_name(content.environment, &given_at, &extension.environment, &ours)?;
 
-    fits_type(&context.event_type.text, &extension, service.is_some(), &ours_at)?;
+    let about = About {
+        event_type: &context.event_type.text,
+        body: &content.body,
+        has_service: service.is_some(),
+        has_environment: environment.is_some(),
+    };
+    fit::fits(&about, &extension, &ours_at)?;
     if let Some(administration) = &extension.administration
         && administration.event_type() != context.event_type.text
     {
@@ -221,34 +226,6 @@ fn assemble(context: Context, subject: Subject, extension: Extension, at: &Path<
         body: content.body,
         extension,
     })
-}
-
-/// Members of the extension that an event of one type has, and no other.
-fn fits_type(event_type: &str, extension: &Extension, has_service: bool, at: &Path<'_>) -> Result<(), EventError> {
-    let members = [
-        ("link", LINK_DECIDED, extension.link.is_some()),
-        ("document", DOCUMENT_ISSUED, extension.document.is_some()),
-        ("depends_on", DEPENDENCIES_DECLARED, extension.depends_on.is_some()),
-    ];
-    for (name, of_type, given) in members {
-        match (event_type == of_type, given) {
-            (true, false) => return Err(EventError::missing(&at.member(name))),
-            (false, true) => {
-                let message = format!("belongs to events of type {of_type}");
-                return Err(EventError::invalid(&at.member(name), message));
-            }
-            (true, true) | (false, false) => {}
-        }
-    }
-    if extension.depends_on.is_some() && !has_service {
-        return Err(EventError::missing(&at.member("service")));
-    }
-    if let Some(link) = &extension.link
-        && let Err(message) = link.verdict.goes_with(link.deployment.is_some())
-    {
-        return Err(EventError::invalid(&at.member("link").member("deployment"), message));
-    }
-    Ok(())
 }
 
 /// A deployment that names no service is of the service that its package is called after.

@@ -37,11 +37,13 @@ pub enum ReferenceKind {
     Chain,
     /// A service that declares what it needs.
     Dependent,
+    /// A service that something else is declared about.
+    Declared,
 }
 
 impl ReferenceKind {
     /// Every kind there is.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Deployment,
         Self::Incident,
         Self::Change,
@@ -55,6 +57,7 @@ impl ReferenceKind {
         Self::Approval,
         Self::Chain,
         Self::Dependent,
+        Self::Declared,
     ];
 
     /// The word used in the database and in JSON.
@@ -73,6 +76,7 @@ impl ReferenceKind {
             Self::Approval => "approval",
             Self::Chain => "chain",
             Self::Dependent => "dependent",
+            Self::Declared => "declared",
         }
     }
 }
@@ -146,6 +150,9 @@ impl Event {
         }
         if let (Some(service), Some(_)) = (&self.service, &extension.depends_on) {
             found.add(ReferenceKind::Dependent, service.as_str());
+        }
+        if let (Some(service), Some(_)) = (&self.service, &extension.declaration) {
+            found.add(ReferenceKind::Declared, service.as_str());
         }
         for commit in &extension.commits {
             found.add(ReferenceKind::Commit, &commit.id);

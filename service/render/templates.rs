@@ -17,8 +17,21 @@ use sha2::{Digest, Sha256};
 use super::filters;
 
 /// The templates that are built in, by name.
-const BUILT_IN: [(&str, &str); 19] = [
+const BUILT_IN: &[(&str, &str)] = &[
     ("release-notes.md", include_str!("../../templates/release-notes.md")),
+    ("release.md", include_str!("../../templates/release.md")),
+    (
+        "release-notes-manager.md",
+        include_str!("../../templates/release-notes-manager.md"),
+    ),
+    (
+        "release-notes-customer.md",
+        include_str!("../../templates/release-notes-customer.md"),
+    ),
+    (
+        "release-notes-parts.md",
+        include_str!("../../templates/release-notes-parts.md"),
+    ),
     (
         "compliance-report.md",
         include_str!("../../templates/compliance-report.md"),
@@ -113,9 +126,9 @@ impl Templates {
         let mut env = environment()?;
         let mut digests = BTreeMap::new();
         for (name, source) in BUILT_IN {
-            add(&mut env, name.to_owned(), source)?;
+            add(&mut env, (*name).to_owned(), source)?;
             add(&mut env, format!("{PREFIX}{name}"), source)?;
-            digests.insert(name.to_owned(), sha256(source));
+            digests.insert((*name).to_owned(), sha256(source));
         }
         Ok(Self {
             env,

@@ -44,6 +44,7 @@ mod proofs;
 mod reading;
 mod record;
 mod refresh;
+mod release_notes;
 mod replicas;
 mod scripts;
 mod static_export;

@@ -13,7 +13,7 @@ use crate::support::{Backend, TestApp};
 const HOSTILE: &str = "<script>window.hit = 1</script><img src=x onerror='window.hit = 2'>{{ 7 * 7 }}\u{202e}\"><b>";
 
 /// Every page that needs nothing but the story.
-const PAGES: [&str; 11] = [
+const PAGES: [&str; 14] = [
     "/",
     "/services",
     "/deployments",
@@ -24,6 +24,9 @@ const PAGES: [&str; 11] = [
     "/service-reports",
     "/service-reports?environment=production&period=2026-Q1",
     "/release-notes?service=checkout&environment=production",
+    "/release-notes?service=checkout&environment=production&audience=manager",
+    "/release-notes?service=checkout&environment=production&audience=customer",
+    "/release-notes?service=checkout&service=search&environment=production&from=2026-01-01&to=2026-12-31",
     "/entries/4",
 ];
 

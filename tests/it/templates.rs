@@ -4,7 +4,14 @@ use std::fs;
 
 use crate::support::binary::{code, run, said, stdout};
 
-const DOCUMENTS: [&str; 3] = ["release-notes.md", "service-report.md", "compliance-report.md"];
+const DOCUMENTS: [&str; 6] = [
+    "release-notes.md",
+    "release-notes-manager.md",
+    "release-notes-customer.md",
+    "release.md",
+    "service-report.md",
+    "compliance-report.md",
+];
 
 fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -47,19 +54,30 @@ fn a_saved_context_is_rendered_again() {
 fn what_is_no_context_is_refused() {
     let files = folder(&[
         ("text.json", "no"),
-        ("other.json", "{\"document\": \"novel\", \"context_version\": 1}"),
-        ("old.json", "{\"document\": \"release_notes\", \"context_version\": 0}"),
-        ("bare.json", "{\"document\": \"release_notes\", \"context_version\": 1}"),
+        ("bare.json", "{\"context_version\": 1}"),
+        (
+            "page.json",
+            "{\"context_version\": 1, \"generated\": {\"template\": {\"name\": \"web/style.css\"}}}",
+        ),
+        (
+            "old.json",
+            "{\"context_version\": 0, \"generated\": {\"template\": {\"name\": \"release-notes.md\"}}}",
+        ),
+        (
+            "novel.json",
+            "{\"context_version\": 1, \"generated\": {\"template\": {\"name\": \"novel.md\"}}}",
+        ),
         (
             "poor.json",
-            "{\"document\": \"release_notes\", \"context_version\": 1, \"generated\": {}, \"title\": \"t\"}",
+            "{\"context_version\": 1, \"generated\": {\"template\": {\"name\": \"release-notes.md\"}}, \"title\": \"t\"}",
         ),
     ]);
     for (name, exit, words) in [
         ("text.json", 2, "text.json"),
-        ("other.json", 2, "/document"),
+        ("bare.json", 2, "/generated/template/name"),
+        ("page.json", 2, "/generated/template/name"),
+        ("novel.json", 1, "novel.md"),
         ("old.json", 2, "/context_version"),
-        ("bare.json", 2, "/generated"),
         ("poor.json", 1, "line"),
         ("none.json", 2, "none.json"),
     ] {

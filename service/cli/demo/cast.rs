@@ -14,6 +14,8 @@ pub struct Person {
 /// A team: the people who write and review, and the pipeline that signs for them.
 #[derive(Debug)]
 pub struct Team {
+    /// Its name.
+    pub name: &'static str,
     /// Its pipeline.
     pub pipeline: Signer,
     /// Its people.
@@ -44,7 +46,7 @@ pub struct Work {
     pub kind: &'static str,
     /// Scope of the conventional commit.
     pub scope: &'static str,
-    /// What it does.
+    /// What it does; for the scope `deps`, the dependency that it moves.
     pub title: &'static str,
     /// Title of its ticket, if it has one.
     pub ticket: Option<&'static str>,
@@ -90,7 +92,7 @@ impl Signer {
     pub fn scope(self) -> Scope {
         let types: &[&str] = match self {
             Self::PaymentsCi | Self::ShopCi => &[],
-            Self::ReleaseDesk => &["approval"],
+            Self::ReleaseDesk => &["approval", "shipslog-highlight"],
             Self::Monitoring => &["incident"],
             Self::Platform => &["environment"],
         };
@@ -124,6 +126,7 @@ pub const MANAGERS: [Person; 2] = [
 ];
 
 static PAYMENTS: Team = Team {
+    name: "Team Payments",
     pipeline: Signer::PaymentsCi,
     people: [
         Person {
@@ -142,6 +145,7 @@ static PAYMENTS: Team = Team {
 };
 
 static SHOP: Team = Team {
+    name: "Team Shop",
     pipeline: Signer::ShopCi,
     people: [
         Person {
@@ -226,7 +230,7 @@ pub static SERVICES: [Service; 5] = [
                 "daily settlement summary for finance",
                 "Daily settlement summary",
             ),
-            work("build", "deps", "update the TLS library", ""),
+            work("build", "deps", "rustls", ""),
             work(
                 "fix",
                 "currency",
@@ -334,7 +338,7 @@ pub static SERVICES: [Service; 5] = [
                 "promise a delivery day before checkout",
                 "Delivery day on product pages",
             ),
-            work("build", "deps", "update the bundler", ""),
+            work("build", "deps", "esbuild", ""),
             work(
                 "fix",
                 "promo",
@@ -419,7 +423,7 @@ pub static SERVICES: [Service; 5] = [
                 "send in parallel per provider",
                 "Order mails late on Mondays",
             ),
-            work("build", "deps", "update the mail parser", ""),
+            work("build", "deps", "mail-parser", ""),
         ],
     },
 ];
@@ -454,6 +458,9 @@ mod tests {
         };
         assert_eq!(names(Signer::PaymentsCi), ["payments", "accounts"]);
         assert_eq!(names(Signer::ShopCi), ["storefront", "catalogue", "notifications"]);
-        assert_eq!(Signer::ReleaseDesk.scope().event_types, ["approval"]);
+        assert_eq!(
+            Signer::ReleaseDesk.scope().event_types,
+            ["approval", "shipslog-highlight"]
+        );
     }
 }

@@ -227,6 +227,7 @@ In another terminal:
   shipslog state production                                  # what runs where
   shipslog state production --at {past}T12:00:00Z      # and what ran then
   shipslog notes payments production                         # release notes
+  shipslog notes payments,storefront production --from {from} --to {to} --audience customer
   shipslog report compliance --environment production --from {from} --to {to}
   shipslog search INC-2041                                   # an incident and its deployment
 

@@ -5,6 +5,7 @@ use super::facts::{Attempt, Release, Trouble};
 use super::scenario::{MINUTE, Story, format_version};
 use crate::domain::Instant;
 use crate::domain::extension::{CauseClass, DeploymentKind};
+use crate::domain::highlight::HighlightKind;
 
 impl Story {
     /// What is out of the ordinary.
@@ -15,6 +16,7 @@ impl Story {
             47 => self.approved_afterwards(storefront, day),
             62 => self.rolled_back(payments, day),
             77 => self.late(catalogue, day),
+            90 => self.declare(accounts, day, "Team Identity"),
             100 => self.outage(day),
             120 => self.emergency(payments, day),
             132 => self.self_approved(notifications, day),
@@ -126,8 +128,16 @@ impl Story {
             remediates: Some("INC-2041".to_owned()),
             ..Attempt::to("production")
         };
-        self.scribe
-            .deployed(approve.plus_millis(20 * MINUTE), 5, &fixed, &hotfix);
+        let go = approve.plus_millis(20 * MINUTE);
+        let id = self.scribe.deployed(go, 5, &fixed, &hotfix);
+        self.scribe.highlight(
+            go.plus_millis(15 * MINUTE),
+            &fixed,
+            &id,
+            HighlightKind::Action,
+            "Ask customers whose card was declined to pay again; nothing was charged twice.",
+            MANAGERS[0],
+        );
         self.line(service).production.push(fixed);
     }
 
@@ -283,7 +293,7 @@ impl Story {
             service.team.people[0],
         );
         let go = at.plus_millis(45 * MINUTE);
-        self.scribe.deployed(go, 6, &release, &Attempt::to("production"));
+        let id = self.scribe.deployed(go, 6, &release, &Attempt::to("production"));
         let trouble = Trouble {
             id: "INC-2130",
             service: Some(service.name),
@@ -293,7 +303,16 @@ impl Story {
             minutes: 95,
             ..Trouble::default()
         };
-        self.scribe.incident(go.plus_millis(3 * 60 * MINUTE), &trouble);
+        let seen = go.plus_millis(3 * 60 * MINUTE);
+        self.scribe.incident(seen, &trouble);
+        self.scribe.highlight(
+            seen.plus_millis(40 * MINUTE),
+            &release,
+            &id,
+            HighlightKind::KnownIssue,
+            "Facet counts can be empty; searching itself works.",
+            MANAGERS[1],
+        );
         self.line(service).production.push(release);
     }
 

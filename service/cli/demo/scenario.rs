@@ -11,12 +11,17 @@ use super::facts::{Attempt, Recording, Release};
 use super::scribe::Scribe;
 use crate::domain::Instant;
 use crate::domain::extension::{Commit, DeploymentKind, PullRequest, TicketRef, Tier};
+use crate::domain::highlight::HighlightKind;
+use crate::domain::service::{Declaration, TicketLink};
 
 /// How many days the story covers.
 pub const DAYS: i64 = 182;
 
 pub(super) const MINUTE: i64 = 60_000;
 pub(super) const DAY: i64 = 24 * 60 * MINUTE;
+
+/// Where tickets live.
+const TICKETS: &str = "https://tickets.northwind.example/browse/";
 
 /// The story, in the order in which it is recorded. It ends before the day of `end`.
 pub fn story(end: Instant, seed: u64) -> Vec<Recording> {
@@ -28,6 +33,7 @@ pub fn story(end: Instant, seed: u64) -> Vec<Recording> {
     };
     story.environments();
     for service in &SERVICES {
+        story.declare(service, 0, service.team.name);
         story.first_release(service);
     }
     for day in 1..DAYS {
@@ -65,6 +71,7 @@ pub(super) struct Line {
     work_done: usize,
     pull: u64,
     ticket: u64,
+    bumps: u64,
     /// What runs in production, newest last.
     pub(super) production: Vec<Release>,
     releases: u64,
@@ -105,6 +112,19 @@ impl Story {
             let at = self.exactly(0, 8, number as i64);
             self.scribe.environment(at, name, tier);
         }
+    }
+
+    /// Who owns a service from this day on, and where its tickets live.
+    pub(super) fn declare(&mut self, service: &'static Service, day: i64, team: &str) {
+        let declaration = Declaration {
+            team: Some(team.to_owned()),
+            ticket_links: vec![TicketLink {
+                prefix: format!("{}-", service.tickets),
+                url: format!("{TICKETS}{{id}}"),
+            }],
+        };
+        let at = self.exactly(day, 8, 30);
+        self.scribe.declared(at, service, declaration);
     }
 
     /// What already ran when the log began, recorded once as the baseline.
@@ -210,13 +230,21 @@ impl Story {
             line.ticket += 1;
             let id = format!("{}-{}", service.tickets, line.ticket);
             TicketRef {
-                url: Some(format!("https://tickets.northwind.example/browse/{id}")),
+                // The pipeline of this team knows keys only; where its tickets live is declared once.
+                url: (service.name != "payments").then(|| format!("{TICKETS}{id}")),
                 id,
                 title: Some(title.to_owned()),
             }
         });
         let id = self.scribe.hex(40);
-        let title = format!("{}({}): {}", work.kind, work.scope, work.title);
+        let title = if work.scope == "deps" {
+            let line = self.line(service);
+            line.bumps += 1;
+            let (from, to) = (line.bumps + 15, line.bumps + 16);
+            format!("build(deps): bump {} from 0.23.{from} to 0.23.{to}", work.title)
+        } else {
+            format!("{}({}): {}", work.kind, work.scope, work.title)
+        };
         let trailer = ticket
             .as_ref()
             .map_or_else(String::new, |ticket| format!("\n\nRefs: {}", ticket.id));
@@ -298,7 +326,19 @@ impl Story {
             go
         };
         let minutes = 4 + self.scribe.roll(7) as i64;
-        self.scribe.deployed(go, minutes, &release, &Attempt::to("production"));
+        let id = self.scribe.deployed(go, minutes, &release, &Attempt::to("production"));
+        // The release manager tells what customers will notice.
+        let new = release
+            .commits
+            .iter()
+            .position(|commit| commit.message.starts_with("feat"));
+        if let Some(title) = new.and_then(|at| release.pull_requests.iter().rev().nth(at)?.title.as_deref()) {
+            let text = title.split_once(": ").map_or(title, |(_, what)| what);
+            let told = go.plus_millis((minutes + 12) * MINUTE);
+            let text = format!("New: {text}.");
+            self.scribe
+                .highlight(told, &release, &id, HighlightKind::Highlight, &text, manager);
+        }
         self.line(service).production.push(release);
     }
 }

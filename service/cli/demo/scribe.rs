@@ -17,10 +17,13 @@ use crate::domain::extension::{
 };
 use crate::domain::{Extension, Instant};
 
+mod aside;
+
 /// The writer of the story.
 pub struct Scribe {
     seed: u64,
     counter: u64,
+    asides: u64,
     recordings: Vec<Recording>,
 }
 
@@ -32,6 +35,7 @@ impl Scribe {
         Self {
             seed,
             counter: 0,
+            asides: 0,
             recordings: Vec::new(),
         }
     }

@@ -12,7 +12,7 @@ use crate::cli::client::encode;
 use crate::cli::event::{DEPLOYMENT_FINISHED, DEPLOYMENT_QUEUED, DEPLOYMENT_STARTED, Draft, reference};
 use crate::cli::git::Checkout;
 use crate::cli::{Context, Failure, output, text};
-use crate::domain::extension::{DeploymentKind, RollbackPlan};
+use crate::domain::extension::{DependencyChange, DeploymentKind, RollbackPlan};
 use crate::domain::{DeploymentId, EnvironmentName, Extension, ServiceName};
 
 /// Arguments of `record deployment`.
@@ -60,6 +60,9 @@ pub struct Deployment {
     /// Text for the top of the release notes
     #[arg(long, value_name = "TEXT", value_parser = text)]
     highlights: Option<String>,
+    /// Dependency that changed, as NAME=FROM..TO; without FROM it is new, without TO it is gone; may be repeated
+    #[arg(long = "dependency", value_name = "NAME=[FROM]..[TO]", value_parser = dependency)]
+    dependencies: Vec<DependencyChange>,
     /// Say that it was not planned
     #[arg(long)]
     unplanned: bool,
@@ -228,6 +231,7 @@ impl Deployment {
                 actor: self.common.actor(claims),
                 commits: changes.commits,
                 pull_requests: changes.pull_requests,
+                dependency_changes: self.dependencies.clone(),
                 tickets: self.common.tickets.clone(),
                 reason: self.common.reason.clone(),
                 kind,
@@ -240,6 +244,24 @@ impl Deployment {
                 ..Extension::default()
             },
         })
+    }
+}
+
+fn dependency(value: &str) -> Result<DependencyChange, &'static str> {
+    let parts = value.rsplit_once('=').and_then(|(name, versions)| {
+        let (from, to) = versions.split_once("..")?;
+        Some((name.trim(), from.trim(), to.trim()))
+    });
+    let version = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    match parts {
+        None | Some(("", _, _)) | Some((_, "", "")) => {
+            Err("must be NAME=FROM..TO, such as openssl=3.0.14..3.4.0; FROM or TO may be left out")
+        }
+        Some((name, from, to)) => Ok(DependencyChange {
+            name: name.to_owned(),
+            from: version(from),
+            to: version(to),
+        }),
     }
 }
 
@@ -261,6 +283,22 @@ fn default_id(claims: &Claims, service: &ServiceName, environment: &EnvironmentN
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_dependency_has_a_name_and_a_version_before_or_after() {
+        let read = |value| dependency(value).map(|change| (change.name, change.from, change.to));
+        let some = |text: &str| Some(text.to_owned());
+        assert_eq!(
+            read("serde=1.0.1..1.0.2").unwrap(),
+            ("serde".to_owned(), some("1.0.1"), some("1.0.2"))
+        );
+        assert_eq!(read("a=b=1..2").unwrap(), ("a=b".to_owned(), some("1"), some("2")));
+        assert_eq!(read("serde=..1").unwrap(), ("serde".to_owned(), None, some("1")));
+        assert_eq!(read("serde=1..").unwrap(), ("serde".to_owned(), some("1"), None));
+        for wrong in ["serde", "serde=1", "=1..2", "serde=.."] {
+            assert!(dependency(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn the_records_of_one_run_share_their_id() {

@@ -7,7 +7,9 @@ mod change;
 mod changes;
 mod dependencies;
 mod deployment;
+mod highlight;
 mod incident;
+mod service;
 mod test;
 
 use std::path::{Path, PathBuf};
@@ -39,6 +41,10 @@ pub enum Command {
     Change(Box<change::Change>),
     /// Which services a service needs, from now on
     Dependencies(Box<dependencies::Dependencies>),
+    /// Which team owns a service and where its tickets live, from now on
+    Service(Box<service::Service>),
+    /// Text for the top of the release notes of a deployment: a highlight, an action required or a known issue
+    Highlight(Box<highlight::Highlight>),
 }
 
 /// What every kind of record can be told.
@@ -95,6 +101,8 @@ impl Command {
             Self::Test(test) => test.run(context, &claims),
             Self::Change(change) => change.run(context, &claims),
             Self::Dependencies(dependencies) => dependencies.run(context, &claims),
+            Self::Service(service) => service.run(context, &claims),
+            Self::Highlight(highlight) => highlight.run(context, &claims),
         }
     }
 }

@@ -8,13 +8,14 @@ use serde_json::Value;
 use super::super::Failure;
 use super::super::demo::story;
 use crate::check::Parameters;
+use crate::document::audience::Audience;
 use crate::document::compliance::ComplianceInput;
-use crate::document::release_notes::{ReleaseNotesInput, Scope};
+use crate::document::release_notes::{RELEASE_TEMPLATE, ReleaseInput, ReleaseNotesInput, Scope};
 use crate::document::service_report::ServiceReportInput;
 use crate::document::{LedgerView, Request, compliance, release_notes, service_report};
 use crate::domain::extension::DeploymentKind;
 use crate::domain::facts::Facts;
-use crate::domain::{EnvironmentName, Instant, Period, Recorded, Zone, parse};
+use crate::domain::{EnvironmentName, Instant, Period, Recorded, ServiceName, Zone, parse};
 
 /// The day on which the story ends.
 const END: &str = "2026-06-30T12:00:00Z";
@@ -55,14 +56,22 @@ pub fn contexts() -> Result<BTreeMap<&'static str, Value>, Failure> {
         .or_else(|| here().next_back());
     let shown = shown.ok_or_else(|| failed(&"the story has no deployment"))?;
     let parameters = &Parameters::default();
-    let notes = release_notes::compose(&ReleaseNotesInput {
-        request: request(release_notes::TEMPLATE),
-        service: &shown.service,
-        environment: &environment,
-        scope: &Scope::Deployment(shown.id.clone()),
-        facts: &facts,
-        parameters,
-    });
+    let mut contexts = BTreeMap::new();
+    for audience in Audience::ALL {
+        let template = release_notes::template(audience);
+        let notes = release_notes::compose_for(
+            &ReleaseNotesInput {
+                request: request(template),
+                service: &shown.service,
+                environment: &environment,
+                scope: &Scope::Deployment(shown.id.clone()),
+                facts: &facts,
+                parameters,
+            },
+            audience,
+        );
+        contexts.insert(template, value(&notes.map_err(|error| failed(&error))?)?);
+    }
     let period = Period::named("2026-Q2", "UTC").map_err(|error| failed(&error))?;
     let report = service_report::compose(&ServiceReportInput {
         request: request(service_report::TEMPLATE),
@@ -81,14 +90,24 @@ pub fn contexts() -> Result<BTreeMap<&'static str, Value>, Failure> {
         facts: &facts,
         parameters,
     });
-    Ok(BTreeMap::from([
-        (release_notes::TEMPLATE, value(&notes.map_err(|error| failed(&error))?)?),
-        (
-            service_report::TEMPLATE,
-            value(&report.map_err(|error| failed(&error))?)?,
-        ),
-        (compliance::TEMPLATE, value(&compliance)?),
-    ]))
+    let services: BTreeSet<ServiceName> = here().map(|d| d.service.clone()).collect();
+    let services: Vec<(ServiceName, Facts)> = services.into_iter().map(|name| (name, facts.clone())).collect();
+    let release = release_notes::compose_release(&ReleaseInput {
+        request: request(RELEASE_TEMPLATE),
+        environment: &environment,
+        from: period.from,
+        to: period.to,
+        audience: Audience::Auditor,
+        services: &services,
+        parameters,
+    });
+    contexts.insert(RELEASE_TEMPLATE, value(&release.map_err(|error| failed(&error))?)?);
+    contexts.insert(
+        service_report::TEMPLATE,
+        value(&report.map_err(|error| failed(&error))?)?,
+    );
+    contexts.insert(compliance::TEMPLATE, value(&compliance)?);
+    Ok(contexts)
 }
 
 fn value(context: &impl Serialize) -> Result<Value, Failure> {

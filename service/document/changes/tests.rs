@@ -1,13 +1,13 @@
 //! How commits, pull requests and tickets become a change set.
 
 use super::*;
-use crate::domain::extension::Extension;
+use crate::domain::extension::{DependencyChange, Extension};
 use crate::domain::fixture::{Ledger, commit, pull_request, ticket};
 
 fn changes(extension: Extension) -> Changes {
     let mut ledger = Ledger::default();
     ledger.deploy(0, "d", "1", extension);
-    Changes::of(&[&ledger.deployment("d")], &BTreeSet::new())
+    Changes::of(&[&ledger.deployment("d")], &BTreeSet::new(), &[])
 }
 
 fn of(messages: &[&str]) -> Changes {
@@ -164,4 +164,61 @@ fn odd_messages_stay_visible() {
             .flat_map(|g| &g.entries)
             .all(|e| !e.title.is_empty())
     );
+}
+
+#[test]
+fn dependency_updates_are_listed_by_version_and_nowhere_else() {
+    let changes = of(&[
+        "chore(deps): bump serde from 1.0.2 to 1.0.3",
+        "chore(deps): bump serde from 1.0.1 to 1.0.2",
+        "chore(deps): bump tokio",
+        "build(deps)!: bump axum from 0.7.9 to 0.8.0\n\nBREAKING CHANGE: paths use braces",
+        "feat: a",
+        "Revert \"chore(deps): bump rand from 1 to 2\"",
+        "chore(deps): bump rand from 1 to 2",
+    ]);
+    let rows: Vec<_> = changes
+        .dependencies
+        .iter()
+        .map(|row| (row.name.as_str(), row.from.as_deref(), row.to.as_deref()))
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            ("axum", Some("0.7.9"), Some("0.8.0")),
+            ("serde", Some("1.0.1"), Some("1.0.3"))
+        ]
+    );
+    assert_eq!(
+        shown(&changes),
+        [("breaking", "bump axum from 0.7.9 to 0.8.0"), ("feature", "a")]
+    );
+    assert_eq!(
+        (changes.maintenance_total, changes.cancelled),
+        (1, 2),
+        "tokio says no version"
+    );
+}
+
+#[test]
+fn what_a_deployment_says_itself_and_its_commits_say_is_one_row() {
+    let said = |name: &str, from: Option<&str>, to: Option<&str>| DependencyChange {
+        name: name.to_owned(),
+        from: from.map(str::to_owned),
+        to: to.map(str::to_owned),
+    };
+    let changes = changes(Extension {
+        commits: vec![commit("chore(deps): bump serde from 1.0.1 to 1.0.2", "a")],
+        dependency_changes: vec![
+            said("serde", Some("1.0.1"), Some("1.0.2")),
+            said("left-pad", Some("1.3.0"), None),
+        ],
+        ..Extension::default()
+    });
+    let rows: Vec<_> = changes
+        .dependencies
+        .iter()
+        .map(|row| (row.name.as_str(), row.to.as_deref()))
+        .collect();
+    assert_eq!(rows, [("left-pad", None), ("serde", Some("1.0.2"))]);
 }

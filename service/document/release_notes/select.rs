@@ -1,23 +1,47 @@
 //! Which deployments release notes speak of, and what ran before them.
 
-use super::{Point, ReleaseNotesInput, Scope};
+use super::{Point, Scope};
 use crate::document::DocumentError;
 use crate::domain::deployment::{Deployment, Effect};
 use crate::domain::history::Timeline;
+use crate::domain::{EnvironmentName, ServiceName};
 
-/// The deployments to speak of.
-pub(super) struct Selection<'a> {
-    pub(super) deployments: Vec<&'a Deployment>,
-    pub(super) target: &'a Deployment,
-    pub(super) previous: Option<&'a Deployment>,
-    pub(super) range: bool,
+/// Which deployments are asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    /// The service.
+    pub service: &'a ServiceName,
+    /// The environment.
+    pub environment: &'a EnvironmentName,
+    /// Which of its deployments there.
+    pub scope: &'a Scope,
 }
 
-pub(super) fn select<'a>(
-    input: &ReleaseNotesInput<'a>,
-    here: &[&'a Deployment],
-) -> Result<Selection<'a>, DocumentError> {
-    let (service, environment) = (input.service.clone(), input.environment.clone());
+/// The deployments to speak of.
+#[derive(Debug)]
+pub struct Selection<'a> {
+    /// All of them, in ledger order, attempts that failed included.
+    pub deployments: Vec<&'a Deployment>,
+    /// The one, or the last of them.
+    pub target: &'a Deployment,
+    /// What ran before.
+    pub previous: Option<&'a Deployment>,
+    /// Whether a range was asked for.
+    pub range: bool,
+}
+
+/// The deployments of the place that is asked for, in ledger order, out of deployments of any.
+pub(super) fn here<'a>(wanted: &Wanted<'_>, deployments: &'a [Deployment]) -> Vec<&'a Deployment> {
+    let there = |d: &&Deployment| d.service == *wanted.service && d.environment == *wanted.environment;
+    let mut here: Vec<&Deployment> = deployments.iter().filter(there).collect();
+    here.sort_by_key(|d| d.order());
+    here
+}
+
+/// Selects out of deployments of any place.
+pub fn selected<'a>(wanted: &Wanted<'_>, deployments: &'a [Deployment]) -> Result<Selection<'a>, DocumentError> {
+    let here = here(wanted, deployments);
+    let (service, environment) = (wanted.service.clone(), wanted.environment.clone());
     let Some(newest) = here.last().copied() else {
         return Err(DocumentError::NoDeployments { service, environment });
     };
@@ -30,10 +54,10 @@ pub(super) fn select<'a>(
     };
     let unknown = |deployment: String| DocumentError::UnknownDeployment {
         deployment,
-        service: input.service.clone(),
-        environment: input.environment.clone(),
+        service: wanted.service.clone(),
+        environment: wanted.environment.clone(),
     };
-    match input.scope {
+    match wanted.scope {
         Scope::Latest => Ok(one(newest)),
         Scope::Deployment(id) => here
             .iter()
@@ -42,13 +66,13 @@ pub(super) fn select<'a>(
             .map(|d| one(d))
             .ok_or_else(|| unknown(id.to_string())),
         Scope::Range { from, to } => {
-            let timeline = Timeline::of(&input.facts.deployments, input.service, input.environment);
-            let Some(target) = resolve(to, here, &timeline).map_err(unknown)? else {
+            let timeline = Timeline::of(deployments, wanted.service, wanted.environment);
+            let Some(target) = resolve(to, &here, &timeline).map_err(unknown)? else {
                 return Err(DocumentError::NoDeployments { service, environment });
             };
             // A version that ran more than once: the last time before the end of the range is meant.
             let earlier: Vec<&Deployment> = here.iter().copied().filter(|d| d.order() <= target.order()).collect();
-            let start = resolve(from, &earlier, &timeline).or_else(|_| resolve(from, here, &timeline));
+            let start = resolve(from, &earlier, &timeline).or_else(|_| resolve(from, &here, &timeline));
             let start = start.map_err(unknown)?;
             if start.is_some_and(|start| start.order() > target.order()) || reversed(from, to) {
                 return Err(DocumentError::Reversed {

@@ -199,6 +199,11 @@ fn changes_sentence(notes: &ReleaseNotes, target: &Deployment) -> Option<String>
             }
         ),
     };
+    let maintenance = match changes.dependencies.len() {
+        0 => maintenance,
+        1 => format!("{maintenance} 1 dependency changes."),
+        n => format!("{maintenance} {n} dependencies change."),
+    };
     let again = match back {
         0 => String::new(),
         n => format!(

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::super::changes::{Change, Changes};
 use super::super::rows::DeploymentRow;
 use crate::domain::deployment::Deployment;
+use crate::domain::facts::Facts;
 
 /// Most releases that a page lists; the JSON form has all.
 const LISTED: usize = 100;
@@ -45,11 +46,15 @@ pub struct BreakingRow {
 }
 
 impl Shipped {
-    pub(super) fn of(ended: &[&Deployment]) -> Self {
+    pub(super) fn of(ended: &[&Deployment], facts: &Facts) -> Self {
         let mut breaking = Vec::new();
         let mut releases = Vec::new();
         for deployment in ended {
-            let changes = Changes::of(&[deployment], &BTreeSet::new());
+            let changes = Changes::of(
+                &[deployment],
+                &BTreeSet::new(),
+                facts.services.ticket_links(&deployment.service),
+            );
             if deployment.succeeded() {
                 let of_group = changes.groups.iter().filter(|group| group.key == "breaking");
                 breaking.extend(of_group.flat_map(|group| &group.entries).map(|change| BreakingRow {

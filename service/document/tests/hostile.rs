@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::Recorded;
-use crate::domain::extension::{Actor, PullRequest, TestDetail, TicketRef};
+use crate::domain::extension::{Actor, DependencyChange, PullRequest, TestDetail, TicketRef};
 
 const HOSTILE: [&str; 14] = [
     "<script>alert(1)</script>",
@@ -56,6 +56,8 @@ const TAGS: [&str; 23] = [
     "blockquote",
 ];
 
+const AUDIENCES: [Audience; 3] = [Audience::Auditor, Audience::Manager, Audience::Customer];
+
 fn poison(record: &mut Recorded, text: &str, url: &str) {
     let extension = &mut record.event.extension;
     extension.version = extension.version.as_ref().map(|v| format!("{v} {text}"));
@@ -96,12 +98,32 @@ fn poison(record: &mut Recorded, text: &str, url: &str) {
         merged_by: None,
         merge_commit: None,
     });
+    extension.dependency_changes.push(DependencyChange {
+        name: text.to_owned(),
+        from: Some(text.to_owned()),
+        to: None,
+    });
+    let word: String = text.split_whitespace().collect();
+    extension.commits.push(commit(
+        &format!("chore(deps): bump {word} from 1{word} to 2{word}"),
+        text,
+    ));
     extension.commits.push(commit(text, text));
     extension.commits.push(commit(
         &format!("feat({text})!: {text}\n\nBREAKING CHANGE: {text}"),
         text,
     ));
     extension.commits.push(commit(&format!("fix(scope): {text}"), text));
+    if let Some(highlight) = &mut extension.highlight {
+        highlight.text = text.to_owned();
+    }
+    if let Some(declaration) = &mut extension.declaration {
+        declaration.team = Some(text.to_owned());
+        declaration.ticket_links.push(TicketLink {
+            prefix: "PAY-1".to_owned(),
+            url: format!("{url}{{id}}"),
+        });
+    }
     match &mut record.event.body {
         Body::Deployment { artifact, .. } => artifact.id = text.to_owned(),
         Body::Incident {
@@ -138,6 +160,7 @@ fn inspect(html: &str, input: &str) {
                 [
                     "/entries/",
                     "https://ci.example/",
+                    "https://dora.dev/guides/dora-metrics/\"",
                     "https://evil.example/",
                     "https://git.example/",
                     "https://tickets.example/",
@@ -161,20 +184,22 @@ fn inspect(html: &str, input: &str) {
 fn hostile_text_stays_text_in_every_document() {
     for (at, text) in HOSTILE.iter().enumerate() {
         let url = URLS[at % URLS.len()];
-        let mut ledger = story();
+        let mut ledger = busy();
         for record in &mut ledger.records {
             poison(record, text, url);
         }
         let ids: Vec<String> = ledger
             .deployments()
             .iter()
-            .filter(|d| d.environment.as_str() == "production")
+            .filter(|d| d.environment.as_str() == "production" && d.service.as_str() == "payments")
             .map(|d| d.id.to_string())
             .collect();
         assert_eq!(ids.len(), 4, "{text:?}");
         for id in &ids {
-            let notes = notes_of(&ledger, id);
-            inspect(to_html(&markdown(release_notes::TEMPLATE, &notes)).as_str(), text);
+            for audience in AUDIENCES {
+                let scope = Scope::Deployment(id.parse().unwrap());
+                inspect(to_html(&variant(&ledger, scope, audience).1).as_str(), text);
+            }
         }
         inspect(
             to_html(&markdown(
@@ -184,6 +209,10 @@ fn hostile_text_stays_text_in_every_document() {
             .as_str(),
             text,
         );
+        for audience in AUDIENCES {
+            let (_, several) = release_of(&ledger, &["payments", "search", "nowhere"], -5000, 5000, audience);
+            inspect(to_html(&several).as_str(), text);
+        }
         inspect(
             to_html(&markdown(compliance::TEMPLATE, &report(&ledger))).as_str(),
             text,

@@ -18,7 +18,7 @@ fn md(notes: &ReleaseNotes) -> String {
 
 #[test]
 fn a_release_as_a_whole() {
-    let mut notes = notes_of(&story(), "run-2");
+    let mut notes = notes_of(&busy(), "run-2");
     notes.generated.tool.version = "1.2.3";
     insta::assert_snapshot!("release", md(&notes));
     insta::assert_json_snapshot!("release_context", notes);
@@ -31,7 +31,7 @@ fn a_rollback_as_a_whole() {
 
 #[test]
 fn a_range_as_a_whole() {
-    insta::assert_snapshot!("range", md(&range(&story(), "1.0.0", "#8").unwrap()));
+    insta::assert_snapshot!("range", md(&range(&story(), "1.0.0", "#12").unwrap()));
 }
 
 #[test]
@@ -243,11 +243,11 @@ fn the_same_input_gives_the_same_bytes() {
 fn records_after_the_tree_size_do_not_change_older_notes() {
     let ledger = story();
     let older = Ledger {
-        records: ledger.records[..8].to_vec(),
+        records: ledger.records[..9].to_vec(),
     };
     let notes = notes_of(&older, "run-2");
     assert!(notes.incidents.linked.is_empty());
-    assert_eq!(notes.generated.ledger.tree_size, 8);
+    assert_eq!(notes.generated.ledger.tree_size, 9);
 }
 
 #[test]
@@ -279,4 +279,96 @@ fn one_incident_is_counted_once_in_a_range() {
         2,
         "1 incident may be connected with it; nobody has confirmed that.",
     );
+}
+
+#[test]
+fn tickets_without_a_page_get_the_declared_one() {
+    let notes = notes_of(&story(), "run-2");
+    let page = |id: &str| {
+        let ticket = notes.changes.tickets.iter().find(|ticket| ticket.id == id);
+        ticket.unwrap().url.as_deref()
+    };
+    assert_eq!(
+        page("PAY-12"),
+        Some("https://tickets.example/PAY-12"),
+        "what came with the ticket"
+    );
+    assert_eq!(page("PAY-13"), Some("https://tickets.example/browse/PAY-13"));
+    assert_eq!(
+        notes.team.as_ref().map(|team| (team.name.as_str(), team.index)),
+        Some(("Team Payments", 0))
+    );
+}
+
+#[test]
+fn what_is_written_about_a_deployment_stands_at_its_top_and_nowhere_else() {
+    let mut ledger = story();
+    highlight(&mut ledger, 500, "run-2", HighlightKind::Highlight, "Elsewhere.");
+    let elsewhere = ledger.records.len() - 1;
+    ledger.move_to(elsewhere, "staging");
+    let all = notes_of(&ledger, "run-2");
+    let texts = |list: &[release_notes::Highlight]| list.iter().map(|h| h.text.clone()).collect::<Vec<_>>();
+    assert_eq!(
+        texts(&all.highlights),
+        ["Card refunds are here.", "Refunds arrive within a day."]
+    );
+    assert_eq!(texts(&all.actions_required), ["Tell the desk how to refund."]);
+    assert_eq!(texts(&all.known_issues), ["Refunds of vouchers are rejected."]);
+    let other = notes_of(&ledger, "run-3");
+    assert!(other.highlights.is_empty() && other.actions_required.is_empty() && other.known_issues.is_empty());
+    let both = range(&ledger, "1.0.0", "run-3").unwrap();
+    assert_eq!(both.highlights.len(), 2);
+}
+
+#[test]
+fn what_was_deployed_with_it_is_shown_with_the_reason() {
+    let notes = notes_of(&busy(), "run-2");
+    let shown: Vec<_> = notes
+        .also_deployed
+        .iter()
+        .map(|row| (row.service.as_str(), row.reasons.clone(), row.words.join("; ")))
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            (
+                "search",
+                vec!["same_ticket", "same_run", "ended_near"],
+                "same ticket PAY-12; same pipeline run; ended 12 min after".to_owned()
+            ),
+            ("mail", vec!["ended_near"], "ended 33 min before".to_owned()),
+        ],
+        "stock ended more than an hour before"
+    );
+    let over_a_range = range(&busy(), "1.0.0", "run-3").unwrap();
+    let shown: Vec<_> = over_a_range
+        .also_deployed
+        .iter()
+        .map(|row| (row.service.as_str(), row.reasons.clone()))
+        .collect();
+    assert_eq!(
+        shown,
+        [("search", vec!["same_ticket"])],
+        "time says nothing over a range"
+    );
+}
+
+#[test]
+fn what_was_deployed_with_it_is_bounded_and_of_the_same_environment() {
+    let mut ledger = busy();
+    for number in 0..30 {
+        elsewhere(&mut ledger, 10, &format!("part-{number:02}"), "1");
+    }
+    let from = ledger.records.len();
+    elsewhere(&mut ledger, 3, "console", "1");
+    ledger.move_to(from, "staging");
+    let notes = notes_of(&ledger, "run-2");
+    assert_eq!((notes.also_deployed.len(), notes.also_deployed_more), (20, 12));
+    assert_eq!(
+        notes.also_deployed[0].service.as_str(),
+        "search",
+        "a ticket says more than the time"
+    );
+    assert!(notes.also_deployed.iter().all(|row| row.service.as_str() != "console"));
+    assert!(md(&notes).contains("12 more are not shown."));
 }

@@ -170,6 +170,7 @@ fn opened(record: &Recorded, service: ServiceName, environment: EnvironmentName)
         highlights: None,
         commits: Vec::new(),
         pull_requests: Vec::new(),
+        dependency_changes: Vec::new(),
         tickets: Vec::new(),
         lineage: Lineage::default(),
     })
@@ -217,6 +218,12 @@ impl Deployment {
         said_once(&mut self.pull_requests, index, &extension.pull_requests, |a, b| {
             a.id == b.id && a.url == b.url
         });
+        said_once(
+            &mut self.dependency_changes,
+            index,
+            &extension.dependency_changes,
+            |a, b| a == b,
+        );
         said_once(&mut self.tickets, index, &extension.tickets, |a, b| a.id == b.id);
     }
 }

@@ -70,8 +70,8 @@ enum Rule {
 
 fn rule(member: &str, parent: Rule) -> Rule {
     match member {
-        "message" | "reason" | "impact" | "highlights" => Rule::Prose,
-        "title" | "name" | "author" | "approved_by" | "merged_by" | "severity" | "role" | "kind" => Rule::Line,
+        "message" | "reason" | "impact" | "highlights" | "text" => Rule::Prose,
+        "title" | "name" | "author" | "approved_by" | "merged_by" | "severity" | "role" | "kind" | "team" => Rule::Line,
         "commit" | "merge_commit" | "commits" => Rule::Commit,
         "body" | "administration" => Rule::Free,
         // The id of a commit stands in an item of the list of commits.

@@ -1,5 +1,6 @@
 //! The JSON API, one noun a file.
 
+pub mod asked;
 pub mod deployments;
 pub mod documents;
 pub mod erasure;

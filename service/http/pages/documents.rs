@@ -4,42 +4,42 @@ use actix_web::web::{Data, ReqData};
 use actix_web::{HttpRequest, HttpResponse, get};
 use serde::Serialize;
 
-use super::super::api::documents::{NotesParameters, notes_query, service_report_parameters, service_report_query};
-use super::super::api::query::Query;
+use super::super::api::asked::{NotesParameters, ServiceReportParameters};
+use super::super::api::query::take;
 use super::super::blocking;
 use super::super::problem::Problem;
 use super::{Names, Page};
-use crate::app::{App, Caller, DocumentQuery, Html};
+use crate::app::{App, Caller, Html};
+use crate::document::audience::Audience;
 
 #[derive(Serialize)]
 struct Notes {
     service: String,
     environment: String,
+    audience: Audience,
+    /// The query of this page without the audience.
+    rest: String,
     /// The same document as Markdown, page of its own and context.
     query: String,
 }
 
-/// Release notes of a service in an environment.
+/// Release notes of a service in an environment, or of several.
 #[get("/release-notes")]
-pub async fn release_notes(
-    app: Data<App>,
-    caller: ReqData<Caller>,
-    query: Result<Query<NotesParameters>, Problem>,
-) -> HttpResponse {
+pub async fn release_notes(app: Data<App>, caller: ReqData<Caller>, request: HttpRequest) -> HttpResponse {
     let at = app.clone();
     let made = async {
-        let query = query?.into_inner();
-        let (service, environment) = (query.service.clone(), query.environment.clone());
-        let tree_size = query.tree_size;
-        let notes = notes_query(&query)?;
-        let words = notes.words.clone();
-        let html = blocking(move || at.document_html(&DocumentQuery::ReleaseNotes(notes), tree_size)).await?;
+        let parameters = NotesParameters::read(request.query_string())?;
+        let asked = parameters.query()?;
+        let (_, rest) = take(request.query_string().as_bytes(), "audience");
         let content = Notes {
-            service,
-            environment,
-            query: words,
+            service: parameters.service.join(", "),
+            environment: parameters.environment,
+            audience: parameters.audience.unwrap_or_default(),
+            rest,
+            query: asked.words().to_owned(),
         };
-        Ok((html, content))
+        let html = blocking(move || at.document_html(&asked, parameters.tree_size)).await?;
+        Ok::<_, Problem>((html, content))
     };
     let page = Page::new("web/notes.html", "services", &caller);
     match made.await {
@@ -89,16 +89,16 @@ fn report(app: &App, query: &str) -> Result<(Option<Html>, Report), Problem> {
     if query.is_empty() {
         return Ok((None, report));
     }
-    let parameters = service_report_parameters(&query)?;
-    let asked = service_report_query(&parameters)?;
-    report.query = Some(asked.words.clone());
+    let parameters = ServiceReportParameters::read(&query)?;
+    let asked = parameters.query()?;
+    report.query = Some(asked.words().to_owned());
     report.asked = Asked {
         environment: parameters.environment,
         service: parameters.service.into_iter().next().unwrap_or_default(),
         period: parameters.period.unwrap_or_default(),
         time_zone: parameters.time_zone.unwrap_or_default(),
     };
-    let html = app.document_html(&DocumentQuery::Service(asked), parameters.tree_size)?;
+    let html = app.document_html(&asked, parameters.tree_size)?;
     Ok((Some(html), report))
 }
 

@@ -1,0 +1,17 @@
+//! The entries that declare something about services.
+
+use std::collections::BTreeSet;
+
+use crate::domain::ServiceName;
+use crate::domain::reference::ReferenceKind;
+use crate::store::{ReadTx, StoreError};
+
+/// The entries that declare what a service itself is: its team, where its tickets live.
+pub(super) fn declared_indexes(
+    tx: &mut ReadTx<'_>,
+    service: &ServiceName,
+    tree_size: u64,
+) -> Result<BTreeSet<i64>, StoreError> {
+    let found = tx.referring(service.as_str(), &[ReferenceKind::Declared.as_str()], tree_size)?;
+    Ok(found.into_iter().collect())
+}

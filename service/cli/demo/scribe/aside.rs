@@ -1,0 +1,65 @@
+//! What is told beside the story: declarations about services, and texts for the top of release notes.
+
+use serde_json::json;
+
+use super::super::cast::{Person, Service, Signer};
+use super::super::facts::Release;
+use super::{Scribe, draft, repository, shown};
+use crate::cli::event::Draft;
+use crate::domain::highlight::{HIGHLIGHT_WRITTEN, HighlightKind, HighlightText};
+use crate::domain::service::{Declaration, SERVICE_DECLARED};
+use crate::domain::{Extension, Instant};
+
+impl Scribe {
+    /// The chance in it stays the same with and without.
+    fn aside(&mut self, signer: Signer, at: Instant, draft: &Draft) {
+        let counter = self.counter;
+        self.asides += 1;
+        self.counter = u64::MAX / 2 + 100 * self.asides;
+        self.write(signer, at, 0, draft);
+        self.counter = counter;
+    }
+
+    /// What is declared about a service.
+    pub fn declared(&mut self, at: Instant, service: &'static Service, declaration: Declaration) {
+        let extension = Extension {
+            service: service.name.parse().ok(),
+            declaration: Some(Box::new(declaration)),
+            ..Extension::default()
+        };
+        let event = draft(
+            SERVICE_DECLARED,
+            &repository(service),
+            service.name,
+            json!({}),
+            extension,
+        );
+        self.aside(service.team.pipeline, at, &event);
+    }
+
+    /// Somebody writes something for the top of the notes of a deployment to production.
+    pub fn highlight(
+        &mut self,
+        at: Instant,
+        release: &Release,
+        deployment: &str,
+        kind: HighlightKind,
+        text: &str,
+        by: Person,
+    ) {
+        let extension = Extension {
+            service: release.service.name.parse().ok(),
+            environment: "production".parse().ok(),
+            deployment_id: deployment.parse().ok(),
+            actor: Some(shown(by)),
+            highlight: Some(Box::new(HighlightText {
+                kind,
+                text: text.to_owned(),
+            })),
+            ..Extension::default()
+        };
+        let source = "https://releases.northwind.example";
+        let event = draft(HIGHLIGHT_WRITTEN, source, deployment, json!({}), extension);
+        self.aside(Signer::ReleaseDesk, at, &event);
+    }
+}

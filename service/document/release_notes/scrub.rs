@@ -1,0 +1,317 @@
+//! Takes out of free text what customers are not to read: names of people, tickets and pull requests, commits, internal addresses.
+//!
+//! It knows them from the records themselves: who wrote, reviewed, approved and deployed, which tickets are named, on which
+//! hosts pipelines, tickets and repositories live. What nobody recorded it cannot know; e-mail addresses and mentions
+//! (`@name`) go in any case.
+
+use std::collections::{BTreeSet, HashMap};
+
+use crate::domain::deployment::Deployment;
+use crate::domain::extension::ActorKind;
+use crate::domain::service::TicketLink;
+
+/// What stands in place of a name.
+const NAME: &str = "(name withheld)";
+/// What stands in place of an address.
+const ADDRESS: &str = "(address withheld)";
+/// Marks the place of what went without anything in its stead.
+const GONE: char = '\u{0}';
+/// Shorter names would be found in every other word.
+const SHORTEST_NAME: usize = 3;
+
+/// What is to be taken out of texts, and how much of it was.
+#[derive(Debug, Default)]
+pub(super) struct Scrubber {
+    /// By their first word, in lower case.
+    needles: HashMap<String, Vec<Needle>>,
+    prefixes: Vec<String>,
+    commits: BTreeSet<String>,
+    hosts: BTreeSet<String>,
+    /// Names that were taken out.
+    pub(super) names: usize,
+    /// Tickets, pull requests and commits that were taken out.
+    pub(super) references: usize,
+    /// Addresses that were taken out.
+    pub(super) addresses: usize,
+}
+
+#[derive(Debug)]
+struct Needle {
+    text: String,
+    person: bool,
+}
+
+impl Scrubber {
+    pub(super) fn new(links: &[TicketLink]) -> Self {
+        let mut scrubber = Self {
+            prefixes: links.iter().map(|link| link.prefix.clone()).collect(),
+            ..Self::default()
+        };
+        for link in links {
+            scrubber.address(&link.url);
+        }
+        scrubber
+    }
+
+    /// Learns what the records of a deployment name.
+    pub(super) fn learn(&mut self, deployment: &Deployment) {
+        for actor in deployment.actor.iter().map(|said| &said.value) {
+            if actor.kind != Some(ActorKind::Pipeline) {
+                self.person(&actor.id);
+                actor.name.iter().for_each(|name| self.person(name));
+            }
+        }
+        for commit in deployment.commits.iter().map(|said| &said.value) {
+            self.commits.insert(commit.id.to_ascii_lowercase());
+            commit.author.iter().for_each(|name| self.person(name));
+        }
+        self.commits
+            .extend(deployment.commit.iter().map(|said| said.value.to_ascii_lowercase()));
+        for request in deployment.pull_requests.iter().map(|said| &said.value) {
+            let people = request
+                .author
+                .iter()
+                .chain(&request.approved_by)
+                .chain(&request.merged_by);
+            people.for_each(|name| self.person(name));
+            request.url.iter().for_each(|url| self.address(url));
+            self.commits
+                .extend(request.merge_commit.iter().map(|id| id.to_ascii_lowercase()));
+        }
+        for ticket in deployment.tickets.iter().map(|said| &said.value) {
+            self.needle(&ticket.id, false);
+            ticket.url.iter().for_each(|url| self.address(url));
+        }
+        let plan = deployment
+            .rollback_plan
+            .iter()
+            .filter_map(|said| said.value.reference.as_ref());
+        let urls = [&deployment.run_url, &deployment.repository];
+        let urls = urls.into_iter().flatten().map(|said| &said.value);
+        plan.chain(urls).for_each(|url| self.address(url));
+    }
+
+    /// Learns a name: `ann`, `mailto:ann@example.com`, `Ann Other <ann@example.com>`.
+    pub(super) fn person(&mut self, name: &str) {
+        let name = name.strip_prefix("mailto:").unwrap_or(name);
+        for part in name.split(['<', '>']) {
+            self.needle(part, true);
+        }
+    }
+
+    /// Learns that addresses of this host are internal.
+    pub(super) fn address(&mut self, url: &str) {
+        self.hosts.extend(host(url));
+    }
+
+    fn needle(&mut self, text: &str, person: bool) {
+        let text = text.trim_matches(|c: char| !c.is_alphanumeric());
+        let first = first_word(text).to_lowercase();
+        if first.is_empty() || (person && text.chars().count() < SHORTEST_NAME) {
+            return;
+        }
+        let known = self.needles.entry(first).or_default();
+        if !known.iter().any(|needle| needle.text == text) {
+            known.push(Needle {
+                text: text.to_owned(),
+                person,
+            });
+            // The longest first: a whole name before its beginning.
+            known.sort_by_key(|needle| std::cmp::Reverse(needle.text.len()));
+        }
+    }
+
+    /// A text without what is not to be read, on one line.
+    pub(super) fn text(&mut self, text: &str) -> String {
+        let text = self.without_needles(text);
+        let words: Vec<String> = text.split_whitespace().filter_map(|word| self.word(word)).collect();
+        words.join(" ")
+    }
+
+    fn without_needles(&mut self, text: &str) -> String {
+        let mut out = String::with_capacity(text.len());
+        let mut rest = text;
+        let mut before = None;
+        while let Some(c) = rest.chars().next() {
+            let starts = c.is_alphanumeric() && !before.is_some_and(char::is_alphanumeric);
+            let found = starts.then(|| self.found(rest, before)).flatten();
+            let (written, length) = match found {
+                Some((true, length)) => (NAME, length),
+                Some((false, length)) => ("\u{0}", length),
+                None => (&rest[..c.len_utf8()], c.len_utf8()),
+            };
+            match found {
+                Some((true, _)) => self.names += 1,
+                Some((false, _)) => self.references += 1,
+                None => {}
+            }
+            out.push_str(written);
+            before = rest[..length].chars().next_back();
+            rest = &rest[length..];
+        }
+        out
+    }
+
+    /// What is known and stands at the beginning of a text as words of its own: whether it is a person, and its length in bytes.
+    fn found(&self, rest: &str, before: Option<char>) -> Option<(bool, usize)> {
+        let known = self.needles.get(&first_word(rest).to_lowercase())?;
+        let joins = |c: char| c == '-' || c == '_';
+        known.iter().find_map(|needle| {
+            let length = begins_like(rest, &needle.text)?;
+            let after = rest[length..].chars().next();
+            // A ticket is not a part of a longer one; a name is one wherever it stands.
+            let inside = after.is_some_and(|c| c.is_alphanumeric() || (!needle.person && joins(c)))
+                || (!needle.person && before.is_some_and(joins));
+            (!inside).then_some((needle.person, length))
+        })
+    }
+
+    /// A word as it may be read; none if nothing of it is left.
+    fn word(&mut self, word: &str) -> Option<String> {
+        if word.contains(GONE) {
+            let left = word.replace(GONE, "");
+            return left.chars().any(char::is_alphanumeric).then_some(left);
+        }
+        let core = word.trim_matches(|c: char| !c.is_alphanumeric() && !matches!(c, '#' | '@' | '/'));
+        if host(core).is_some_and(|host| self.hosts.contains(&host)) {
+            self.addresses += 1;
+            return Some(word.replace(core, ADDRESS));
+        }
+        if is_mention(core) {
+            self.names += 1;
+            return Some(word.replace(core, NAME));
+        }
+        if self.is_reference(core) {
+            self.references += 1;
+            return None;
+        }
+        Some(word.to_owned())
+    }
+
+    fn is_reference(&self, core: &str) -> bool {
+        let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        let numbered = core.strip_prefix('#').is_some_and(digits);
+        let ticket = self.prefixes.iter().any(|prefix| {
+            let rest = core.strip_prefix(prefix.as_str()).unwrap_or_default();
+            rest.starts_with(|c: char| c.is_ascii_digit())
+        });
+        let hex = core.len() >= 7 && core.bytes().all(|b| b.is_ascii_hexdigit());
+        let lower = core.to_ascii_lowercase();
+        let next = || self.commits.range(lower.clone()..).next();
+        numbered || ticket || (hex && next().is_some_and(|commit| commit.starts_with(&lower)))
+    }
+}
+
+/// An e-mail address, or `@name`. A scoped package such as `@types/node` is none.
+fn is_mention(core: &str) -> bool {
+    let named = |text: &str| text.starts_with(|c: char| c.is_alphanumeric()) && !text.contains('/');
+    match core.split_once('@') {
+        Some(("", handle)) => named(handle),
+        Some((user, domain)) => !user.contains("://") && named(domain) && domain.contains('.'),
+        None => false,
+    }
+}
+
+/// The host of an address that has one, in lower case.
+fn host(url: &str) -> Option<String> {
+    let (_, rest) = url.split_once("://")?;
+    let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    (!host.is_empty()).then(|| host.to_ascii_lowercase())
+}
+
+fn first_word(text: &str) -> &str {
+    &text[..text.find(|c: char| !c.is_alphanumeric()).unwrap_or(text.len())]
+}
+
+/// How much of a text is this, whatever the case.
+fn begins_like(text: &str, start: &str) -> Option<usize> {
+    let mut chars = text.chars();
+    let mut length = 0;
+    for wanted in start.chars() {
+        let c = chars.next()?;
+        if !c.to_lowercase().eq(wanted.to_lowercase()) {
+            return None;
+        }
+        length += c.len_utf8();
+    }
+    Some(length)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scrubber() -> Scrubber {
+        let mut scrubber = Scrubber::new(&[TicketLink {
+            prefix: "OPS-".to_owned(),
+            url: "https://tickets.example/{id}".to_owned(),
+        }]);
+        for name in [
+            "alice",
+            "Grace Holm <grace@corp.example>",
+            "mailto:bob@corp.example",
+            "al",
+            "Łukasz",
+        ] {
+            scrubber.person(name);
+        }
+        scrubber.needle("PAY-1", false);
+        scrubber.address("https://CI.example:8443/runs/7");
+        scrubber
+            .commits
+            .insert("f95f852bd8fca8fcc58a9a2d6c842781e32a215e".to_owned());
+        scrubber
+    }
+
+    #[track_caller]
+    fn becomes(text: &str, expected: &str) {
+        assert_eq!(scrubber().text(text), expected, "{text}");
+    }
+
+    #[test]
+    fn names_go_wherever_they_stand() {
+        becomes("fix: Alice's rounding", "fix: (name withheld)'s rounding");
+        becomes(
+            "as GRACE HOLM asked, and grace@corp.example",
+            "as (name withheld) asked, and (name withheld)",
+        );
+        becomes("ask bob@corp.example.", "ask (name withheld).");
+        becomes("łukasz-mode", "(name withheld)-mode");
+        becomes("malice and alices stay", "malice and alices stay");
+        becomes(
+            "thanks to @someone and who@else.example",
+            "thanks to (name withheld) and (name withheld)",
+        );
+        becomes(
+            "al is too short to tell, @types/node is a package",
+            "al is too short to tell, @types/node is a package",
+        );
+    }
+
+    #[test]
+    fn references_go_with_what_holds_them() {
+        becomes("PAY-1: round half to even (#420)", "round half to even");
+        becomes("round (PAY-1, OPS-77) half", "round half");
+        becomes("PAY-12 and PAY-1-2 are others", "PAY-12 and PAY-1-2 are others");
+        becomes("after f95f852bd8 it works", "after it works");
+        becomes("deadbeef1 is no commit of these", "deadbeef1 is no commit of these");
+        becomes("PAY-1", "");
+    }
+
+    #[test]
+    fn addresses_of_internal_hosts_go_and_others_stay() {
+        becomes(
+            "see https://ci.example:8443/runs/7, then https://docs.example/move",
+            "see (address withheld), then https://docs.example/move",
+        );
+        becomes("https://tickets.example/X-1", "(address withheld)");
+    }
+
+    #[test]
+    fn it_counts() {
+        let mut scrubber = scrubber();
+        scrubber.text("alice and alice: PAY-1 at https://tickets.example/");
+        assert_eq!((scrubber.names, scrubber.references, scrubber.addresses), (2, 1, 1));
+    }
+}

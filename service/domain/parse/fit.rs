@@ -1,0 +1,101 @@
+//! What the extension may hold depends on the type of the event that it comes with.
+
+use super::EventError;
+use super::path::Path;
+use crate::domain::dependency::DEPENDENCIES_DECLARED;
+use crate::domain::event::Body;
+use crate::domain::extension::{DependencyChange, Extension};
+use crate::domain::highlight::HIGHLIGHT_WRITTEN;
+use crate::domain::issued::DOCUMENT_ISSUED;
+use crate::domain::link::LINK_DECIDED;
+use crate::domain::service::{Declaration, SERVICE_DECLARED};
+
+/// What an event is about, beside its extension.
+pub(super) struct About<'a> {
+    pub(super) event_type: &'a str,
+    pub(super) body: &'a Body,
+    pub(super) has_service: bool,
+    pub(super) has_environment: bool,
+}
+
+/// Whether an extension fits the event that it comes with.
+pub(super) fn fits(about: &About<'_>, extension: &Extension, at: &Path<'_>) -> Result<(), EventError> {
+    let members = [
+        ("link", LINK_DECIDED, extension.link.is_some()),
+        ("document", DOCUMENT_ISSUED, extension.document.is_some()),
+        ("depends_on", DEPENDENCIES_DECLARED, extension.depends_on.is_some()),
+        ("declaration", SERVICE_DECLARED, extension.declaration.is_some()),
+        ("highlight", HIGHLIGHT_WRITTEN, extension.highlight.is_some()),
+    ];
+    for (name, of_type, given) in members {
+        match (about.event_type == of_type, given) {
+            (true, false) => return Err(EventError::missing(&at.member(name))),
+            (false, true) => {
+                let message = format!("belongs to events of type {of_type}");
+                return Err(EventError::invalid(&at.member(name), message));
+            }
+            (true, true) | (false, false) => {}
+        }
+    }
+    let highlight = extension.highlight.is_some();
+    let declares = extension.depends_on.is_some() || extension.declaration.is_some();
+    let needed = [
+        ("service", (declares || highlight) && !about.has_service),
+        ("environment", highlight && !about.has_environment),
+        ("deployment_id", highlight && extension.deployment_id.is_none()),
+    ];
+    if let Some((name, _)) = needed.iter().find(|(_, missing)| *missing) {
+        return Err(EventError::missing(&at.member(name)));
+    }
+    if let Some(link) = &extension.link
+        && let Err(message) = link.verdict.goes_with(link.deployment.is_some())
+    {
+        return Err(EventError::invalid(&at.member("link").member("deployment"), message));
+    }
+    if let Some(highlight) = &extension.highlight
+        && highlight.text.trim().is_empty()
+    {
+        let at = at.member("highlight");
+        return Err(EventError::invalid(&at.member("text"), "must not be empty"));
+    }
+    if let Some(declaration) = &extension.declaration {
+        declared(declaration, &at.member("declaration"))?;
+    }
+    dependency_changes(
+        about.body,
+        &extension.dependency_changes,
+        &at.member("dependency_changes"),
+    )
+}
+
+fn declared(declaration: &Declaration, at: &Path<'_>) -> Result<(), EventError> {
+    if declaration.team.as_ref().is_some_and(|team| team.trim().is_empty()) {
+        return Err(EventError::invalid(&at.member("team"), "must not be empty"));
+    }
+    let links_at = at.member("ticket_links");
+    for (number, link) in declaration.ticket_links.iter().enumerate() {
+        let at = links_at.item(number);
+        link.check_url()
+            .map_err(|message| EventError::invalid(&at.member("url"), message))?;
+        let earlier = &declaration.ticket_links[..number];
+        if earlier.iter().any(|known| known.prefix == link.prefix) {
+            return Err(EventError::invalid(&at.member("prefix"), "is there twice"));
+        }
+    }
+    Ok(())
+}
+
+fn dependency_changes(body: &Body, changes: &[DependencyChange], at: &Path<'_>) -> Result<(), EventError> {
+    let of_deployment = matches!(body, Body::Deployment { .. } | Body::Service { .. });
+    if !changes.is_empty() && !of_deployment {
+        return Err(EventError::invalid(at, "belongs to events about a deployment"));
+    }
+    changes.iter().enumerate().try_for_each(|(number, change)| {
+        let at = at.item(number);
+        match (change.name.trim(), &change.from, &change.to) {
+            ("", _, _) => Err(EventError::invalid(&at.member("name"), "must not be empty")),
+            (_, None, None) => Err(EventError::missing(&at.member("to"))),
+            _ => Ok(()),
+        }
+    })
+}
