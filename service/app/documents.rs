@@ -1,14 +1,11 @@
 //! Release notes and reports: gathers the facts, composes, renders. A document is a function of the tree size, the query, the
 //! template and the version of this program.
 
-use std::collections::BTreeSet;
-
 use ledger::sha256;
 use serde::Serialize;
 
 use super::App;
-use super::deployments::{DEPLOYMENT_SUBJECTS, evidence_indexes};
-use super::links::correlation_indexes;
+use super::facts::document_facts;
 use super::log::{LogError, root};
 use super::read::{ReadError, tree_size};
 use crate::check::Parameters;
@@ -16,14 +13,12 @@ use crate::document::compliance::{self, ComplianceInput, Period};
 use crate::document::release_notes::{self, ReleaseNotes, ReleaseNotesInput, Scope};
 use crate::document::{DocumentError, ErasedEntry, LedgerView, Request};
 use crate::domain::facts::Facts;
-use crate::domain::{EnvironmentName, ServiceName, deployment};
+use crate::domain::{EnvironmentName, ServiceName};
 use crate::render::{Html, RenderError, page, to_html, web_page};
-use crate::store::{EventFilter, ReadTx, StoreError};
+use crate::store::{ReadTx, StoreError};
 
 const RELEASE_NOTES: &str = "release-notes.md";
 const COMPLIANCE_REPORT: &str = "compliance-report.md";
-/// Subjects of the events that tell the tier of an environment.
-const ENVIRONMENT_SUBJECTS: &[&str] = &["environment"];
 
 /// The form that a document is wanted in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,7 +106,7 @@ impl App {
     }
 
     fn compose_notes(&self, query: &NotesQuery, asked: Option<u64>) -> Result<ReleaseNotes, DocumentsError> {
-        let (ledger, facts) = self.facts(Some(&query.service), &query.environment, asked)?;
+        let (ledger, facts) = self.read_facts(Some(&query.service), &query.environment, asked)?;
         Ok(release_notes::compose(&ReleaseNotesInput {
             request: Request {
                 ledger: &ledger,
@@ -135,7 +130,7 @@ impl App {
         asked: Option<u64>,
         format: Format,
     ) -> Result<Document, DocumentsError> {
-        let (ledger, facts) = self.facts(query.service.as_ref(), &query.environment, asked)?;
+        let (ledger, facts) = self.read_facts(query.service.as_ref(), &query.environment, asked)?;
         let report = compliance::compose(&ComplianceInput {
             request: Request {
                 ledger: &ledger,
@@ -153,36 +148,6 @@ impl App {
         self.document(COMPLIANCE_REPORT, &report.title, &report, format)
     }
 
-    /// All that a document about a service (or all services) in an environment may speak of: its deployments in every
-    /// environment, the evidence that speaks of those here, the incidents here, the tiers of environments.
-    fn facts(
-        &self,
-        service: Option<&ServiceName>,
-        environment: &EnvironmentName,
-        asked: Option<u64>,
-    ) -> Result<(LedgerView, Facts), DocumentsError> {
-        self.database.read(|tx| {
-            let size = tree_size(tx, asked)?;
-            let ledger = ledger_view(tx, size)?;
-            let of = |subjects, service: Option<&ServiceName>, environment: Option<&EnvironmentName>| EventFilter {
-                service: service.map(|name| name.as_str().to_owned()),
-                environment: environment.map(|name| name.as_str().to_owned()),
-                subjects,
-                ..EventFilter::default()
-            };
-            let deployment_rows = tx.events(&of(DEPLOYMENT_SUBJECTS, service, None), size, i64::MAX)?;
-            let here: Vec<_> = deployment::fold(&tx.recorded_rows(&deployment_rows)?)
-                .into_iter()
-                .filter(|found| found.environment == *environment)
-                .collect();
-            let mut indexes: BTreeSet<i64> = deployment_rows.iter().map(|row| row.idx).collect();
-            indexes.extend(evidence_indexes(tx, &here, size)?);
-            indexes.extend(correlation_indexes(tx, Some(environment), size)?);
-            indexes.extend(environment_indexes(tx, size)?);
-            Ok((ledger, Facts::fold(&tx.recorded(&indexes)?)))
-        })
-    }
-
     /// Release notes as a part of a web page.
     pub fn release_notes_html(&self, query: &NotesQuery, asked: Option<u64>) -> Result<Html, DocumentsError> {
         let notes = self.compose_notes(query, asked)?;
@@ -192,6 +157,18 @@ impl App {
     /// A web page from one of the templates.
     pub fn page(&self, template: &str, context: &impl Serialize, body: Option<&Html>) -> Result<String, RenderError> {
         web_page(&self.templates, template, context, body)
+    }
+
+    fn read_facts(
+        &self,
+        service: Option<&ServiceName>,
+        environment: &EnvironmentName,
+        asked: Option<u64>,
+    ) -> Result<(LedgerView, Facts), DocumentsError> {
+        self.database.read(|tx| {
+            let size = tree_size(tx, asked)?;
+            Ok((ledger_view(tx, size)?, document_facts(tx, service, environment, size)?))
+        })
     }
 
     fn document(
@@ -216,15 +193,6 @@ impl App {
 
 fn at_size(words: &str, ledger: &LedgerView) -> String {
     format!("{words} --tree-size {}", ledger.tree_size)
-}
-
-/// The entries that tell the tiers of environments.
-pub(super) fn environment_indexes(tx: &mut ReadTx<'_>, size: u64) -> Result<BTreeSet<i64>, StoreError> {
-    let filter = EventFilter {
-        subjects: ENVIRONMENT_SUBJECTS,
-        ..EventFilter::default()
-    };
-    Ok(tx.events(&filter, size, i64::MAX)?.iter().map(|row| row.idx).collect())
 }
 
 /// The state of the log that a document speaks of.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::App;
-use super::documents::environment_indexes;
+use super::facts::environment_indexes;
 use super::links::correlation_indexes;
 use super::read::{ReadError, tree_size};
 use crate::correlate::Correlator;

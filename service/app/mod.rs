@@ -5,6 +5,7 @@ mod deployments;
 mod documents;
 mod erasure;
 mod events;
+mod facts;
 mod fsck;
 mod github;
 mod identity;

@@ -1,0 +1,46 @@
+//! Loads what documents and metrics speak of: which entries may matter to a question, folded into facts.
+
+use std::collections::BTreeSet;
+
+use super::deployments::{DEPLOYMENT_SUBJECTS, evidence_indexes};
+use super::links::correlation_indexes;
+use crate::domain::facts::Facts;
+use crate::domain::{EnvironmentName, ServiceName, deployment};
+use crate::store::{EventFilter, ReadTx, StoreError};
+
+/// Subjects of the events that tell the tier of an environment.
+const ENVIRONMENT_SUBJECTS: &[&str] = &["environment"];
+
+/// All that a document about a service (or all services) in an environment may speak of: its deployments in every
+/// environment, the evidence that speaks of those here, the incidents here, the tiers of environments.
+pub(super) fn document_facts(
+    tx: &mut ReadTx<'_>,
+    service: Option<&ServiceName>,
+    environment: &EnvironmentName,
+    size: u64,
+) -> Result<Facts, StoreError> {
+    let filter = EventFilter {
+        service: service.map(|name| name.as_str().to_owned()),
+        subjects: DEPLOYMENT_SUBJECTS,
+        ..EventFilter::default()
+    };
+    let deployment_rows = tx.events(&filter, size, i64::MAX)?;
+    let here: Vec<_> = deployment::fold(&tx.recorded_rows(&deployment_rows)?)
+        .into_iter()
+        .filter(|found| found.environment == *environment)
+        .collect();
+    let mut indexes: BTreeSet<i64> = deployment_rows.iter().map(|row| row.idx).collect();
+    indexes.extend(evidence_indexes(tx, &here, size)?);
+    indexes.extend(correlation_indexes(tx, Some(environment), size)?);
+    indexes.extend(environment_indexes(tx, size)?);
+    Ok(Facts::fold(&tx.recorded(&indexes)?))
+}
+
+/// The entries that tell the tiers of environments.
+pub(super) fn environment_indexes(tx: &mut ReadTx<'_>, size: u64) -> Result<BTreeSet<i64>, StoreError> {
+    let filter = EventFilter {
+        subjects: ENVIRONMENT_SUBJECTS,
+        ..EventFilter::default()
+    };
+    Ok(tx.events(&filter, size, i64::MAX)?.iter().map(|row| row.idx).collect())
+}
