@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::App;
 use super::facts::document_facts;
 use super::log::{LogError, root};
+use super::notes::notes_facts;
 use super::read::{ReadError, tree_size};
 use crate::check::Parameters;
 use crate::document::compliance::{self, ComplianceInput, Period};
@@ -106,7 +107,11 @@ impl App {
     }
 
     fn compose_notes(&self, query: &NotesQuery, asked: Option<u64>) -> Result<ReleaseNotes, DocumentsError> {
-        let (ledger, facts) = self.read_facts(Some(&query.service), &query.environment, asked)?;
+        let (ledger, facts) = self.database.read(|tx| {
+            let size = tree_size(tx, asked)?;
+            let facts = notes_facts(tx, &query.service, &query.environment, &query.scope, size)?;
+            Ok::<_, DocumentsError>((ledger_view(tx, size)?, facts))
+        })?;
         Ok(release_notes::compose(&ReleaseNotesInput {
             request: Request {
                 ledger: &ledger,

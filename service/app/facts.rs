@@ -6,10 +6,7 @@ use super::deployments::{DEPLOYMENT_SUBJECTS, evidence_indexes};
 use super::links::correlation_indexes;
 use crate::domain::facts::Facts;
 use crate::domain::{EnvironmentName, ServiceName, deployment};
-use crate::store::{EventFilter, ReadTx, StoreError};
-
-/// Subjects of the events that tell the tier of an environment.
-const ENVIRONMENT_SUBJECTS: &[&str] = &["environment"];
+use crate::store::{EventFilter, Rare, ReadTx, StoreError};
 
 /// All that a document about a service (or all services) in an environment may speak of: its deployments in every
 /// environment, the evidence that speaks of those here, the incidents here, the tiers of environments.
@@ -38,9 +35,6 @@ pub(super) fn document_facts(
 
 /// The entries that tell the tiers of environments.
 pub(super) fn environment_indexes(tx: &mut ReadTx<'_>, size: u64) -> Result<BTreeSet<i64>, StoreError> {
-    let filter = EventFilter {
-        subjects: ENVIRONMENT_SUBJECTS,
-        ..EventFilter::default()
-    };
-    Ok(tx.events(&filter, size, i64::MAX)?.iter().map(|row| row.idx).collect())
+    let rows = tx.rare(Rare::Environment, &[], size, i64::MAX)?;
+    Ok(rows.iter().map(|row| row.idx).collect())
 }

@@ -1,6 +1,8 @@
 //! The use cases: everything above the store and below the doors. No HTTP, no terminal, no file here.
 
 mod administration;
+mod causes;
+mod deployed;
 mod deployments;
 mod documents;
 mod erasure;
@@ -13,6 +15,7 @@ mod incidents;
 mod links;
 mod log;
 mod metrics;
+mod notes;
 mod proof;
 mod quorum;
 mod read;

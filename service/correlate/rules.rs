@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Correlator, DEPENDENCY_WINDOW_MS, FAIL_RATE, HALF_LIFE_MS, HOUR_MS, LARGE_CHANGE_SET, MINUTE_MS, Reason, SKEW_MS,
+    Correlator, DEPENDENCY_WINDOW_MS, FAIL_RATE, HALF_LIFE_MS, HOUR_MS, LARGE_CHANGE_SET, RECOVERY_MS, Reason, SKEW_MS,
     WINDOW_MS,
 };
 use crate::domain::ServiceName;
@@ -23,8 +23,6 @@ const PREVIOUS_ON_SERVICE: f64 = 0.40;
 const DEPENDENCY_STEP: f64 = 0.35;
 /// However much circumstances add, a suggestion stays below an explicit reference.
 const MAX_SUGGESTED: f64 = 0.95;
-/// A rollback followed by the end of the incident within this time speaks for what was rolled back.
-const RECOVERY_MS: i64 = 30 * MINUTE_MS;
 
 /// One incident, and what its candidates have in common.
 pub(super) struct Case<'c, 'a> {

@@ -19,7 +19,7 @@ pub mod id;
 pub mod incident;
 pub mod instant;
 pub mod keyring;
-mod lineage;
+pub mod lineage;
 pub mod link;
 pub mod parse;
 pub mod pointer;
