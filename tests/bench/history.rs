@@ -301,9 +301,9 @@ fn producer(key: &PrivateKey) -> NewProducer {
     NewProducer {
         name: "pipeline".parse().unwrap(),
         public_key: key.public().to_pem(),
-        services: None,
-        environments: None,
-        event_types: None,
+        services: Vec::new(),
+        environments: Vec::new(),
+        event_types: Vec::new(),
         valid_from: None,
         valid_until: None,
     }

@@ -247,7 +247,7 @@ fn exchange(server: &Server, request: &str) -> String {
 /// Milliseconds for reading rows.
 fn rows(database: &Connection, (sql, values): &(String, Vec<Value>)) -> f64 {
     let begin = Moment::now();
-    let mut statement = database.prepare_cached(sql).unwrap();
+    let mut statement = database.prepare(sql).unwrap();
     let mut rows = statement.query(rusqlite::params_from_iter(values)).unwrap();
     while let Some(row) = rows.next().unwrap() {
         row.get_ref(0).unwrap();
