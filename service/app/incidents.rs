@@ -1,6 +1,6 @@
 //! What hurt a live environment, and which deployments may have caused it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -102,7 +102,7 @@ pub(super) fn detail(tx: &mut ReadTx<'_>, id: &str, asked: Option<u64>) -> Resul
 
 /// The incident with this id.
 pub(super) fn found(tx: &mut ReadTx<'_>, id: &str, tree_size: u64) -> Result<Incident, ReadError> {
-    let found = whole(tx, &[id], tree_size)?.into_iter().next();
+    let found = whole(tx, &[id], false, tree_size)?.into_iter().next();
     found.ok_or_else(|| ReadError::NotFound {
         what: "incident",
         name: id.to_owned(),
@@ -142,9 +142,8 @@ pub(super) fn listed(
         let firsts: BTreeSet<u64> = rows.iter().map(|row| row.idx as u64).collect();
         below = firsts.first().copied().unwrap_or(below);
         let ids: BTreeSet<&str> = rows.iter().filter_map(|row| row.about.as_deref()).collect();
-        let found = whole(tx, &ids.into_iter().collect::<Vec<_>>(), tree_size)?
-            .into_iter()
-            .rev();
+        let ids: Vec<&str> = ids.into_iter().collect();
+        let found = whole(tx, &ids, filter.open == Some(true), tree_size)?.into_iter().rev();
         let begins_here = |found: &Incident| filter.service.is_some() || firsts.contains(&found.index);
         listed.extend(found.filter(|found| begins_here(found) && wanted(found)));
         if listed.len() > limit {
@@ -161,10 +160,20 @@ pub(super) fn listed(
     }
 }
 
-/// The incidents with these ids, with all that was said about them, by first index.
-fn whole(tx: &mut ReadTx<'_>, ids: &[&str], tree_size: u64) -> Result<Vec<Incident>, StoreError> {
+/// The incidents with these ids, with all that was said about them, by first index; without those that are surely over, if only
+/// open ones are wanted.
+fn whole(tx: &mut ReadTx<'_>, ids: &[&str], open: bool, tree_size: u64) -> Result<Vec<Incident>, StoreError> {
     let mut rows = tx.about(ids, tree_size)?;
     rows.retain(|row| row.subject == "incident");
+    rows.sort_unstable_by_key(|row| row.idx);
+    if open {
+        // What its last word says is over was not opened again.
+        let last = rows
+            .iter()
+            .filter_map(|row| Some((row.about.clone()?, row.predicate == "resolved")));
+        let last: BTreeMap<String, bool> = last.collect();
+        rows.retain(|row| row.about.as_ref().and_then(|id| last.get(id)) != Some(&true));
+    }
     Ok(incident::fold(&tx.recorded_rows(&rows)?))
 }
 

@@ -11,7 +11,7 @@ use super::extension::DeploymentKind;
 use super::id::{EnvironmentName, ServiceName};
 
 /// Successes of the same place before a deployment that decide what it did.
-pub const LOOK_BACK: usize = 50;
+pub const LOOK_BACK: usize = 20;
 
 /// Fills in [`Deployment::lineage`], and [`Deployment::kind`] where no producer said it.
 pub(super) fn derive(deployments: &mut [Deployment]) {

@@ -134,7 +134,7 @@ impl History {
         if environment == "production" {
             let ours = json!({ "service": service, "environment": environment, "artifact": artifact(&service, change), "role": "release manager" });
             let content = json!({ "responder": "mailto:grace@example.com", "decision": "approved", "status": "approved",
-                                  "resourceTargetUrl": format!("https://deploy.example.com/{service}") });
+                                  "approvalDetailsUrl": "https://deploy.example.com/a", "resourceTargetUrl": format!("https://deploy.example.com/{service}") });
             told.push(event(
                 at.plus_millis(-9 * MINUTE),
                 &format!("a-{number:08}"),
