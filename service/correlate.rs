@@ -34,6 +34,8 @@ pub const WINDOW_MS: i64 = 7 * 24 * HOUR_MS;
 pub const DEPENDENCY_WINDOW_MS: i64 = 72 * HOUR_MS;
 /// Time after which closeness in time counts half.
 pub const HALF_LIFE_MS: i64 = 4 * HOUR_MS;
+/// A rollback followed by the end of the incident within this time speaks for what was rolled back.
+pub const RECOVERY_MS: i64 = 30 * MINUTE_MS;
 /// Candidates below this score are not shown.
 pub const MIN_SCORE: f64 = 0.10;
 /// At most this many candidates are shown.

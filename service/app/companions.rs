@@ -6,7 +6,7 @@ use super::deployments::DEPLOYMENT_SUBJECTS;
 use crate::document::release_notes::{SAME_RUN_MS, Wanted, selected};
 use crate::domain::deployment::Deployment;
 use crate::domain::reference::ReferenceKind;
-use crate::store::{EventFilter, EventRow, ReadTx, StoreError};
+use crate::store::{EventRow, Place, ReadTx, StoreError};
 
 /// Most deployments that are looked up by the tickets that they share.
 const MOST_BY_TICKET: usize = 200;
@@ -24,14 +24,14 @@ pub(super) fn companion_indexes(
     };
     let mut rows: Vec<EventRow> = Vec::new();
     if let (false, Some(end)) = (selection.range, selection.target.finished_at()) {
-        let filter = EventFilter {
-            environment: Some(wanted.environment.as_str().to_owned()),
-            subjects: DEPLOYMENT_SUBJECTS,
-            from_ms: Some(end.as_millis().saturating_sub(SAME_RUN_MS)),
-            to_ms: Some(end.as_millis().saturating_add(SAME_RUN_MS)),
-            ..EventFilter::default()
-        };
-        rows.extend(tx.events(&filter, tree_size, i64::MAX)?);
+        let (from, to) = (end.plus_millis(-SAME_RUN_MS), end.plus_millis(SAME_RUN_MS));
+        for service in tx.services(tree_size)? {
+            let place = Place {
+                service: &service,
+                environment: wanted.environment.as_str(),
+            };
+            rows.extend(tx.said_between(place, from.as_millis(), to.as_millis(), tree_size)?);
+        }
     }
     let mut found: BTreeSet<i64> = rows.iter().map(|row| row.idx).collect();
     let tickets: BTreeSet<&str> = selection

@@ -6,19 +6,20 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::App;
+use super::deployed::{Deployed, newest};
 use super::read::{MAX_PAGE, Page, Paging, ReadError, start, tree_size};
-use crate::domain::deployment::{self, Deployment, Said, Status};
+use crate::domain::deployment::{Deployment, Said, Status};
 use crate::domain::event::Artifact;
 use crate::domain::evidence;
 use crate::domain::extension::{Actor, Commit, DeploymentKind, PullRequest, RollbackPlan, TicketRef};
 use crate::domain::reference::ReferenceKind;
-use crate::domain::{EnvironmentName, Instant, Outcome, ServiceName, history, incident};
-use crate::store::{Cursor, EventFilter, ReadTx, StoreError};
+use crate::domain::{EnvironmentName, Instant, Outcome, ServiceName, history};
+use crate::store::{Cursor, ReadTx, StoreError};
 
 /// Subjects of the events that deployments are folded from.
 pub(super) const DEPLOYMENT_SUBJECTS: &[&str] = &["deployment", "shipslog-deployment", "service"];
-/// Subjects of the events that incidents are folded from.
-pub(super) const INCIDENT_SUBJECTS: &[&str] = &["incident"];
+/// Most events that one page of the list looks at.
+const MOST_LOOKED_AT: usize = 4000;
 
 /// What runs in an environment.
 #[derive(Debug, Serialize, ToSchema)]
@@ -185,7 +186,7 @@ impl App {
     ) -> Result<StateView, ReadError> {
         self.database.read(|tx| {
             let tree_size = tree_size(tx, asked)?;
-            let deployments = deployments(tx, None, Some(environment), tree_size)?;
+            let deployments = newest(tx, environment, at, tree_size)?;
             if deployments.is_empty()
                 && !tx
                     .environments(tree_size)?
@@ -215,23 +216,16 @@ impl App {
         self.database.read(|tx| {
             let (tree_size, before) = start(tx, paging)?;
             let limit = usize::from(paging.limit.clamp(1, MAX_PAGE));
-            let mut all = deployments(tx, filter.service.as_ref(), filter.environment.as_ref(), tree_size)?;
-            all.retain(|deployment| {
-                deployment.index < before && filter.status.is_none_or(|status| deployment.status() == status)
-            });
-            all.sort_unstable_by_key(|deployment| std::cmp::Reverse(deployment.index));
-            let more = all.len() > limit;
-            all.truncate(limit);
-            let next = all.last().filter(|_| more).map(|last| {
-                Cursor {
-                    tree_size,
-                    before: last.index,
-                }
-                .to_string()
-            });
+            let mut deployed = Deployed::new(tx, tree_size);
+            let (listed, next) = listed(&mut deployed, filter, before, limit)?;
+            let next = next.map(|before| Cursor { tree_size, before }.to_string());
+            deployed.add_history(&listed.iter().collect::<Vec<_>>())?;
+            let wanted: BTreeSet<u64> = listed.iter().map(|found| found.index).collect();
+            let mut all = deployed.fold();
+            all.retain(|found| wanted.contains(&found.index));
             Ok(Page {
                 tree_size,
-                items: all.iter().map(Into::into).collect(),
+                items: all.iter().rev().map(Into::into).collect(),
                 next,
             })
         })
@@ -246,10 +240,10 @@ impl App {
     ) -> Result<DeploymentDetail, ReadError> {
         self.database.read(|tx| {
             let tree_size = tree_size(tx, asked)?;
-            // A deployment of one event alone is called what the event is.
-            let mut indexes = tx.named_events(id, id, tree_size)?.into_iter().collect::<BTreeSet<_>>();
-            indexes.extend(tx.referring(id, &[ReferenceKind::Deployment.as_str()], tree_size)?);
-            let named = deployment::fold(&tx.recorded(&indexes)?);
+            let mut deployed = Deployed::new(tx, tree_size);
+            let rows = deployed.tx.about(&[id], tree_size)?;
+            deployed.add(rows)?;
+            let named = deployed.fold();
             let mut places: Vec<_> = named
                 .iter()
                 .filter(|found| found.id.as_str() == id)
@@ -281,10 +275,13 @@ impl App {
                     });
                 }
             };
-            // Its kind and what it replaced follow from all that ran there.
-            let all = deployments(tx, Some(&service), Some(&environment), tree_size)?;
-            let found = all.iter().find(|deployment| deployment.id.as_str() == id);
-            let found = found.ok_or_else(|| ReadError::NotFound {
+            let is_it = |found: &&Deployment| {
+                found.id.as_str() == id && found.service == service && found.environment == environment
+            };
+            // Its kind and what it replaced follow from what ran there before.
+            deployed.add_history(&named.iter().filter(is_it).collect::<Vec<_>>())?;
+            let all = deployed.fold();
+            let found = all.iter().find(is_it).ok_or_else(|| ReadError::NotFound {
                 what: "deployment",
                 name: id.to_owned(),
             })?;
@@ -301,38 +298,41 @@ impl App {
     }
 }
 
-/// All deployments of a place, folded from their events.
-pub(super) fn deployments(
-    tx: &mut ReadTx<'_>,
-    service: Option<&ServiceName>,
-    environment: Option<&EnvironmentName>,
-    tree_size: u64,
-) -> Result<Vec<Deployment>, StoreError> {
-    let filter = EventFilter {
-        service: service.map(|name| name.as_str().to_owned()),
-        environment: environment.map(|name| name.as_str().to_owned()),
-        subjects: DEPLOYMENT_SUBJECTS,
-        ..EventFilter::default()
-    };
-    let rows = tx.events(&filter, tree_size, i64::MAX)?;
-    Ok(deployment::fold(&tx.recorded_rows(&rows)?))
-}
-
-/// All incidents of a place, folded from their events.
-pub(super) fn incidents(
-    tx: &mut ReadTx<'_>,
-    service: Option<&ServiceName>,
-    environment: Option<&EnvironmentName>,
-    tree_size: u64,
-) -> Result<Vec<incident::Incident>, StoreError> {
-    let filter = EventFilter {
-        service: service.map(|name| name.as_str().to_owned()),
-        environment: environment.map(|name| name.as_str().to_owned()),
-        subjects: INCIDENT_SUBJECTS,
-        ..EventFilter::default()
-    };
-    let rows = tx.events(&filter, tree_size, i64::MAX)?;
-    Ok(incident::fold(&tx.recorded_rows(&rows)?))
+/// Deployments whose first entries are below `before`, the newest first, at most `limit`; and below which index the list goes on.
+/// A page ends early where very little of what it looked at is wanted.
+fn listed(
+    deployed: &mut Deployed<'_, '_>,
+    filter: &DeploymentFilter,
+    before: u64,
+    limit: usize,
+) -> Result<(Vec<Deployment>, Option<u64>), StoreError> {
+    let service = filter.service.as_ref().map(|name| name.as_str());
+    let environment = filter.environment.as_ref().map(|name| name.as_str());
+    let (mut listed, mut before, mut looked_at): (Vec<Deployment>, u64, usize) = (Vec::new(), before, 0);
+    loop {
+        let block = (limit * 3).clamp(30, MOST_LOOKED_AT);
+        let rows = deployed.tx.said_before(service, environment, before, block)?;
+        let whole = rows.len() < block;
+        looked_at += rows.len();
+        let firsts: BTreeSet<u64> = rows.iter().map(|row| row.idx as u64).collect();
+        before = firsts.first().copied().unwrap_or(before);
+        deployed.add(rows)?;
+        let found = deployed.fold().into_iter().rev();
+        listed.extend(found.filter(|found| {
+            firsts.contains(&found.index) && filter.status.is_none_or(|status| found.status() == status)
+        }));
+        if listed.len() > limit {
+            listed.truncate(limit);
+            let next = listed.last().map(|last| last.index);
+            return Ok((listed, next));
+        }
+        if whole {
+            return Ok((listed, None));
+        }
+        if looked_at >= MOST_LOOKED_AT {
+            return Ok((listed, Some(before)));
+        }
+    }
 }
 
 /// The entries whose events may speak of these deployments: found by every value that could tie one to them.

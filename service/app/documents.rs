@@ -7,15 +7,12 @@ use ledger::sha256;
 use serde::Serialize;
 
 use super::App;
-use super::companions::companion_indexes;
-use super::declared::declared_indexes;
-use super::deployments::{DEPLOYMENT_SUBJECTS, evidence_indexes};
-use super::links::correlation_indexes;
+use super::facts::document_facts;
 use super::log::{LogError, root};
 use super::metrics::recorded_until;
+use super::notes::notes_facts;
 use super::read::{ReadError, tree_size};
 use super::release::ReleaseQuery;
-use super::suspects::facts_with_tests;
 use crate::check::Parameters;
 use crate::document::audience::Audience;
 use crate::document::compliance::{self, ComplianceInput, ComplianceReport};
@@ -23,15 +20,13 @@ use crate::document::release_notes::{self, Release, ReleaseNotesInput, Scope, Va
 use crate::document::service_report::{self, ServiceReport, ServiceReportInput};
 use crate::document::{DocumentError, ErasedEntry, Generated, LedgerView, Request};
 use crate::domain::facts::Facts;
-use crate::domain::{EnvironmentName, Period, ServiceName, Zone, deployment};
+use crate::domain::{EnvironmentName, Period, ServiceName, Zone};
 use crate::metrics::MetricsError;
 use crate::render::{self, Html, RenderError, page, web_page};
-use crate::store::{EventFilter, ReadTx, StoreError};
+use crate::store::{ReadTx, StoreError};
 
 const SERVICE_REPORT: &str = "service-report.md";
 const COMPLIANCE_REPORT: &str = "compliance-report.md";
-/// Subjects of the events that tell the tier of an environment.
-const ENVIRONMENT_SUBJECTS: &[&str] = &["environment"];
 
 /// The form that a document is wanted in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -216,7 +211,12 @@ impl App {
     }
 
     fn release_notes(&self, query: &NotesQuery, asked: Option<u64>) -> Result<Variant, DocumentsError> {
-        let (ledger, facts) = self.facts(Some(&query.service), &query.environment, Some(&query.scope), asked)?;
+        let wanted = Wanted {
+            service: &query.service,
+            environment: &query.environment,
+            scope: &query.scope,
+        };
+        let (ledger, facts) = self.notes_facts(&wanted, asked)?;
         let template = release_notes::template(query.audience);
         let input = ReleaseNotesInput {
             request: Request {
@@ -240,7 +240,7 @@ impl App {
         query: &ComplianceQuery,
         asked: Option<u64>,
     ) -> Result<ComplianceReport, DocumentsError> {
-        let (ledger, facts) = self.facts(query.service.as_ref(), &query.environment, None, asked)?;
+        let (ledger, facts) = self.facts(query.service.as_ref(), &query.environment, asked)?;
         Ok(compliance::compose(&ComplianceInput {
             request: Request {
                 ledger: &ledger,
@@ -259,7 +259,7 @@ impl App {
 
     fn service_report(&self, query: &ServiceReportQuery, asked: Option<u64>) -> Result<ServiceReport, DocumentsError> {
         let one = query.services.first().filter(|_| query.services.len() == 1);
-        let (ledger, facts) = self.facts(one, &query.environment, None, asked)?;
+        let (ledger, facts) = self.facts(one, &query.environment, asked)?;
         let recorded_until = self.database.read(|tx| recorded_until(tx, ledger.tree_size))?;
         Ok(service_report::compose(&ServiceReportInput {
             request: Request {
@@ -278,60 +278,33 @@ impl App {
         })?)
     }
 
-    /// All that a document about a service (or all services) in an environment may speak of: its deployments in every
-    /// environment, the evidence that speaks of those here, the incidents here, the tiers of environments.
-    pub(super) fn facts(
+    fn facts(
         &self,
         service: Option<&ServiceName>,
         environment: &EnvironmentName,
-        scope: Option<&Scope>,
         asked: Option<u64>,
     ) -> Result<(LedgerView, Facts), DocumentsError> {
         self.database.read(|tx| {
             let size = tree_size(tx, asked)?;
-            let ledger = ledger_view(tx, size)?;
-            let of = |subjects, service: Option<&ServiceName>, environment: Option<&EnvironmentName>| EventFilter {
-                service: service.map(|name| name.as_str().to_owned()),
-                environment: environment.map(|name| name.as_str().to_owned()),
-                subjects,
-                ..EventFilter::default()
-            };
-            let deployment_rows = tx.events(&of(DEPLOYMENT_SUBJECTS, service, None), size, i64::MAX)?;
-            let here: Vec<_> = deployment::fold(&tx.recorded_rows(&deployment_rows)?)
-                .into_iter()
-                .filter(|found| found.environment == *environment)
-                .collect();
-            let mut indexes: BTreeSet<i64> = deployment_rows.iter().map(|row| row.idx).collect();
-            indexes.extend(evidence_indexes(tx, &here, size)?);
-            indexes.extend(correlation_indexes(tx, Some(environment), size)?);
-            indexes.extend(environment_indexes(tx, size)?);
-            if let Some(service) = service {
-                indexes.extend(declared_indexes(tx, service, size)?);
-            }
-            if let (Some(service), Some(scope)) = (service, scope) {
-                let wanted = Wanted {
-                    service,
-                    environment,
-                    scope,
-                };
-                indexes.extend(companion_indexes(tx, &wanted, &here, size)?);
-            }
-            Ok((ledger, facts_with_tests(tx, &indexes, size)?))
+            Ok((ledger_view(tx, size)?, document_facts(tx, service, environment, size)?))
+        })
+    }
+
+    /// The facts that release notes of a service speak of.
+    pub(super) fn notes_facts(
+        &self,
+        wanted: &Wanted<'_>,
+        asked: Option<u64>,
+    ) -> Result<(LedgerView, Facts), DocumentsError> {
+        self.database.read(|tx| {
+            let size = tree_size(tx, asked)?;
+            Ok((ledger_view(tx, size)?, notes_facts(tx, wanted, size)?))
         })
     }
 }
 
 pub(super) fn at_size(words: &str, ledger: &LedgerView) -> String {
     format!("{words} --tree-size {}", ledger.tree_size)
-}
-
-/// The entries that tell the tiers of environments.
-pub(super) fn environment_indexes(tx: &mut ReadTx<'_>, size: u64) -> Result<BTreeSet<i64>, StoreError> {
-    let filter = EventFilter {
-        subjects: ENVIRONMENT_SUBJECTS,
-        ..EventFilter::default()
-    };
-    Ok(tx.events(&filter, size, i64::MAX)?.iter().map(|row| row.idx).collect())
 }
 
 /// The state of the log that a document speaks of.

@@ -9,11 +9,11 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::App;
-use super::deployments::{DEPLOYMENT_SUBJECTS, INCIDENT_SUBJECTS};
-use super::incidents::{IncidentDetail, detail, found};
+use super::causes::correlation_facts;
+use super::deployments::DEPLOYMENT_SUBJECTS;
+use super::incidents::{IncidentDetail, IncidentFilter, detail, found, listed};
 use super::read::{MAX_PAGE, Page, Paging, ReadError, start, tree_size};
 use super::record::RecordError;
-use super::suspects::facts_with_tests;
 use crate::correlate::{self, Candidate, Correlator, LinkState};
 use crate::domain::dependency::MAX_DISTANCE;
 use crate::domain::deployment::Deployment;
@@ -29,6 +29,9 @@ use crate::entropy::EntropyError;
 use crate::sequencer::SubmitError;
 use crate::store::{Cursor, EventFilter, ReadTx, StoreError};
 
+/// Incidents that a page of links looks at in one step, and in all: one that finds little ends early.
+const INCIDENTS_AT_ONCE: usize = 25;
+const MOST_INCIDENTS: usize = 200;
 /// Longest reason of a decision, in characters.
 const MAX_REASON: usize = 1000;
 
@@ -140,32 +143,46 @@ impl App {
         self.database.read(|tx| {
             let (tree_size, before) = start(tx, paging)?;
             let limit = usize::from(paging.limit.clamp(1, MAX_PAGE));
-            let facts = correlation_facts(tx, filter.environment.as_ref(), tree_size)?;
-            let correlator = Correlator::new(&facts);
-            let deployments: BTreeMap<u64, &Deployment> = facts.deployments.iter().map(|d| (d.index, d)).collect();
-            let wanted = |incident: &&Incident| {
-                let service = filter.service.is_none() || incident.service == filter.service;
-                let environment = filter.environment.is_none() || incident.environment == filter.environment;
-                incident.index < before && service && environment
+            let of = IncidentFilter {
+                service: filter.service.clone(),
+                environment: filter.environment.clone(),
+                open: None,
             };
-            let mut items = Vec::new();
-            let mut next = None;
-            for incident in facts.incidents.iter().rev().filter(wanted) {
-                let candidates = correlator.candidates(incident).candidates.into_iter();
-                let links = candidates
-                    .filter(|candidate| filter.state.is_none_or(|state| candidate.state == state))
-                    .filter_map(|candidate| Some(link(incident, deployments.get(&candidate.index)?, candidate)));
-                let links: Vec<LinkView> = links.collect();
-                if items.len() >= limit && !links.is_empty() {
-                    next = items.last().map(|last: &LinkView| {
-                        let before = last.incident_index;
-                        Cursor { tree_size, before }.to_string()
-                    });
-                    break;
+            let (mut items, mut below, mut looked_at): (Vec<LinkView>, u64, usize) = (Vec::new(), before, 0);
+            loop {
+                let (incidents, more) = listed(tx, &of, below, INCIDENTS_AT_ONCE, tree_size)?;
+                looked_at += incidents.len();
+                let facts = correlation_facts(tx, &incidents, None, tree_size)?;
+                let correlator = Correlator::new(&facts);
+                let deployments: BTreeMap<u64, &Deployment> = facts.deployments.iter().map(|d| (d.index, d)).collect();
+                for incident in &incidents {
+                    let candidates = correlator.candidates(incident).candidates.into_iter();
+                    let links = candidates
+                        .filter(|candidate| filter.state.is_none_or(|state| candidate.state == state))
+                        .filter_map(|candidate| Some(link(incident, deployments.get(&candidate.index)?, candidate)));
+                    let links: Vec<LinkView> = links.collect();
+                    if items.len() >= limit && !links.is_empty() {
+                        let next = items.last().map(|last: &LinkView| {
+                            let before = last.incident_index;
+                            Cursor { tree_size, before }.to_string()
+                        });
+                        return Ok(Page { tree_size, items, next });
+                    }
+                    items.extend(links);
                 }
-                items.extend(links);
+                let Some(before) = more else {
+                    return Ok(Page {
+                        tree_size,
+                        items,
+                        next: None,
+                    });
+                };
+                if looked_at >= MOST_INCIDENTS {
+                    let next = Some(Cursor { tree_size, before }.to_string());
+                    return Ok(Page { tree_size, items, next });
+                }
+                below = before;
             }
-            Ok(Page { tree_size, items, next })
         })
     }
 
@@ -220,7 +237,7 @@ struct Planned {
 fn plan(tx: &mut ReadTx<'_>, new: &NewDecision) -> Result<Planned, DecisionError> {
     let size = tree_size(tx, new.tree_size)?;
     let incident = found(tx, new.incident.as_str(), size)?;
-    let facts = correlation_facts(tx, incident.environment.as_ref(), size)?;
+    let facts = correlation_facts(tx, std::slice::from_ref(&incident), new.deployment.as_deref(), size)?;
     if let Err(message) = new.verdict.goes_with(new.deployment.is_some()) {
         return Err(unfit(message));
     }
@@ -269,7 +286,13 @@ fn named<'f>(name: &str, incident: &Incident, facts: &'f Facts) -> Result<&'f De
         Some(index) => d.indexes().contains(&index),
         None => d.id.as_str() == name,
     };
-    let all: Vec<&Deployment> = facts.deployments.iter().filter(called).collect();
+    let here = |d: &&Deployment| {
+        incident
+            .environment
+            .as_ref()
+            .is_none_or(|environment| d.environment == *environment)
+    };
+    let all: Vec<&Deployment> = facts.deployments.iter().filter(called).filter(here).collect();
     let own: Vec<&Deployment> = all
         .iter()
         .copied()
@@ -293,16 +316,6 @@ fn unfit(message: &str) -> DecisionError {
     }
 }
 
-/// All that correlation looks at for incidents of an environment, or of all.
-pub(super) fn correlation_facts(
-    tx: &mut ReadTx<'_>,
-    environment: Option<&EnvironmentName>,
-    tree_size: u64,
-) -> Result<Facts, StoreError> {
-    let indexes = correlation_indexes(tx, environment, tree_size)?;
-    facts_with_tests(tx, &indexes, tree_size)
-}
-
 /// The entries that correlation looks at for incidents of an environment, or of all.
 pub(super) fn correlation_indexes(
     tx: &mut ReadTx<'_>,
@@ -317,7 +330,7 @@ pub(super) fn correlation_indexes(
         };
         tx.events(&filter, tree_size, i64::MAX)
     };
-    let incidents = of(INCIDENT_SUBJECTS)?;
+    let incidents = of(&["incident"])?;
     let others = [of(DEPLOYMENT_SUBJECTS)?, of(&[LINK_SUBJECT])?];
     let rows = incidents.iter().chain(others.iter().flatten());
     let mut indexes: BTreeSet<i64> = rows.map(|row| row.idx).collect();

@@ -1,7 +1,7 @@
 //! Delivery metrics: gathers the facts and the links between them, and has them measured.
 
 use super::App;
-use super::documents::environment_indexes;
+use super::facts::environment_indexes;
 use super::links::correlation_indexes;
 use super::read::{ReadError, tree_size};
 use super::suspects::facts_with_tests;
@@ -49,7 +49,8 @@ impl App {
             }
             let mut indexes = correlation_indexes(tx, None, tree_size)?;
             indexes.extend(environment_indexes(tx, tree_size)?);
-            let facts = facts_with_tests(tx, &indexes, tree_size)?;
+            let records = tx.recorded(&indexes)?;
+            let facts = facts_with_tests(tx, records, tree_size)?;
             let (links, no_deployment) = metrics::linked(&facts);
             let report = metrics::measure(
                 query,

@@ -1,12 +1,15 @@
 //! The use cases: everything above the store and below the doors. No HTTP, no terminal, no file here.
 
 mod administration;
+mod causes;
 mod companions;
 mod declared;
+mod deployed;
 mod deployments;
 mod documents;
 mod erasure;
 mod events;
+mod facts;
 mod fsck;
 mod hooks;
 mod identity;
@@ -15,6 +18,7 @@ mod issue;
 mod links;
 mod log;
 mod metrics;
+mod notes;
 mod proof;
 mod quorum;
 mod read;

@@ -5,7 +5,7 @@ use super::documents::{DocumentsError, at_size};
 use crate::check::Parameters;
 use crate::document::Request;
 use crate::document::audience::Audience;
-use crate::document::release_notes::{Point, RELEASE_TEMPLATE, Release, ReleaseInput, Scope, compose_release};
+use crate::document::release_notes::{Point, RELEASE_TEMPLATE, Release, ReleaseInput, Scope, Wanted, compose_release};
 use crate::domain::{EnvironmentName, Instant, ServiceName, Zone};
 
 /// Which release notes over several services are wanted.
@@ -36,7 +36,14 @@ impl App {
             from: Point::At(query.from),
             to: Point::At(query.to),
         };
-        let facts = |service, size| self.facts(Some(service), &query.environment, Some(&scope), size);
+        let facts = |service, size| {
+            let wanted = Wanted {
+                service,
+                environment: &query.environment,
+                scope: &scope,
+            };
+            self.notes_facts(&wanted, size)
+        };
         let (ledger, first) = facts(&query.first, asked)?;
         let mut services = vec![(query.first.clone(), first)];
         for service in &query.others {

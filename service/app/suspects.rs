@@ -12,16 +12,16 @@ use crate::store::{ReadTx, StoreError};
 /// Values that are looked up at once.
 const AT_ONCE: usize = 200;
 
-/// Facts from these entries, and from the tests that correlating the incidents among them needs.
+/// Facts from these entries, ascending by index, and from the tests that correlating the incidents among them needs.
 pub(super) fn facts_with_tests(
     tx: &mut ReadTx<'_>,
-    indexes: &BTreeSet<i64>,
+    mut records: Vec<Recorded>,
     tree_size: u64,
 ) -> Result<Facts, StoreError> {
-    let mut records = tx.recorded(indexes)?;
     let facts = Facts::fold(&records);
     let suspects = Correlator::new(&facts).suspects();
-    let tests = tests(tx, &suspects, indexes, tree_size)?;
+    let known = records.iter().map(|record| record.index as i64).collect();
+    let tests = tests(tx, &suspects, &known, tree_size)?;
     if tests.is_empty() {
         return Ok(facts);
     }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Correlator, DEPENDENCY_WINDOW_MS, FAIL_RATE, HALF_LIFE_MS, HOUR_MS, LARGE_CHANGE_SET, MIN_SCORE, MINUTE_MS, Reason,
-    SKEW_MS, WINDOW_MS,
+    Correlator, DEPENDENCY_WINDOW_MS, FAIL_RATE, HALF_LIFE_MS, HOUR_MS, LARGE_CHANGE_SET, MIN_SCORE, RECOVERY_MS,
+    Reason, SKEW_MS, WINDOW_MS,
 };
 use crate::domain::Outcome;
 use crate::domain::ServiceName;
@@ -27,8 +27,6 @@ const DEPENDENCY_STEP: f64 = 0.35;
 const RISKY: f64 = 1.5;
 /// However much circumstances add, a suggestion stays below an explicit reference.
 const MAX_SUGGESTED: f64 = 0.95;
-/// A rollback followed by the end of the incident within this time speaks for what was rolled back.
-const RECOVERY_MS: i64 = 30 * MINUTE_MS;
 
 /// One incident, and what its candidates have in common.
 pub(super) struct Case<'c, 'a> {

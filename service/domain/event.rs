@@ -39,6 +39,46 @@ pub struct Event {
     pub extension: Extension,
 }
 
+impl Event {
+    /// Whether it is a word about a deployment.
+    pub fn is_of_deployment(&self) -> bool {
+        self.environment.is_some() && matches!(self.body, Body::Deployment { .. } | Body::Service { .. })
+    }
+
+    /// What it names besides what it is about: on a deployment what that repairs, on an incident its cause, on a decision the
+    /// deployment that is judged, as `#index`.
+    pub fn names(&self) -> Option<String> {
+        let decided = || Some(format!("#{}", self.extension.link.as_ref()?.deployment?));
+        match &self.body {
+            Body::Incident { .. } => self.extension.caused_by.clone(),
+            _ if self.is_of_deployment() => self.extension.remediates.clone(),
+            _ => decided(),
+        }
+    }
+
+    /// Id of the deployment or incident that it says something about, as far as it tells by itself: a word about a service that
+    /// names no deployment may belong to another one of its chain.
+    pub fn about(&self) -> Option<&str> {
+        let named = || self.extension.deployment_id.as_ref().map(|id| id.as_str());
+        match &self.body {
+            Body::Deployment { .. } if self.is_of_deployment() => Some(named().unwrap_or(&self.subject_id)),
+            Body::Service { .. } if self.is_of_deployment() => Some(named().unwrap_or(&self.id)),
+            Body::Incident { .. } => Some(&self.subject_id),
+            Body::Deployment { .. }
+            | Body::Service { .. }
+            | Body::Change { .. }
+            | Body::Artifact { .. }
+            | Body::Build { .. }
+            | Body::PipelineRun { .. }
+            | Body::TestRun(_)
+            | Body::Approval(_)
+            | Body::Ticket(_)
+            | Body::Environment { .. }
+            | Body::Other => self.extension.link.as_ref().map(|link| link.incident.as_str()),
+        }
+    }
+}
+
 /// `dev.cdevents.<subject>.<predicate>.<version>`, or any custom type.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct EventType {

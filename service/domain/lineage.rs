@@ -1,13 +1,17 @@
 //! What each deployment did to what ran there before: what it replaced, took out and brought back.
 //!
 //! Decided by ledger order and by content, never by version numbers: after a rollback the version before in number is
-//! not what ran before.
+//! not what ran before. Whether a deployment goes back is looked for among the last [`LOOK_BACK`] successes of its place,
+//! so that what it did follows from those alone, however long the history before them is.
 
 use std::collections::BTreeMap;
 
 use super::deployment::{Deployment, Effect, Lineage};
 use super::extension::DeploymentKind;
 use super::id::{EnvironmentName, ServiceName};
+
+/// Successes of the same place before a deployment that decide what it did.
+pub const LOOK_BACK: usize = 20;
 
 /// Fills in [`Deployment::lineage`], and [`Deployment::kind`] where no producer said it.
 pub(super) fn derive(deployments: &mut [Deployment]) {
@@ -20,16 +24,50 @@ pub(super) fn derive(deployments: &mut [Deployment]) {
     }
     for mut order in places.into_values() {
         order.sort_by_key(|&at| deployments[at].order());
-        let mut place = Place::default();
+        let mut successes: Vec<usize> = Vec::new();
         for at in order {
-            let (lineage, kind) = place.step(deployments, at);
+            let before = &successes[successes.len().saturating_sub(LOOK_BACK)..];
+            let (lineage, kind) = step(deployments, before, at);
             let deployment = &mut deployments[at];
             deployment.lineage = lineage;
             if deployment.kind.said_at.is_none() {
                 deployment.kind.kind = kind;
             }
+            if deployment.succeeded() {
+                successes.push(at);
+            }
         }
     }
+}
+
+/// What a deployment did after these successes. Where none of them had its content, the newest alone decides.
+fn step(deployments: &[Deployment], before: &[usize], at: usize) -> (Lineage, DeploymentKind) {
+    let deployment = &deployments[at];
+    let runs = |position: &usize| deployments[*position].effect == Effect::Runs;
+    let goes_back = deployment.kind.said_at.is_some() && deployment.kind.kind == DeploymentKind::Rollback;
+    let seen = || before.iter().any(|&other| deployment.same_content(&deployments[other]));
+    if !goes_back && !seen() {
+        let lineage = Lineage {
+            replaces: before
+                .last()
+                .copied()
+                .filter(runs)
+                .map(|newest| deployments[newest].index),
+            ..Lineage::default()
+        };
+        let first = deployment.effect == Effect::Runs && !before.iter().any(runs);
+        let kind = if first {
+            DeploymentKind::Baseline
+        } else {
+            DeploymentKind::Normal
+        };
+        return (lineage, kind);
+    }
+    let mut place = Place::default();
+    for &earlier in before {
+        place.step(deployments, earlier);
+    }
+    place.step(deployments, at)
 }
 
 /// What runs in one (service, environment), as the layers of content that led there. Going back removes layers.

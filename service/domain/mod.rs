@@ -21,7 +21,7 @@ pub mod incident;
 pub mod instant;
 pub mod issued;
 pub mod keyring;
-mod lineage;
+pub mod lineage;
 pub mod link;
 pub mod parse;
 pub mod period;

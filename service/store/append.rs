@@ -222,6 +222,9 @@ rows!(EventRow, EventColumns, "event": {
     subject: Text, "::text[]", String = |row| &row.subject;
     predicate: Text, "::text[]", String = |row| &row.predicate;
     subject_id: Text, "::text[]", String = |row| &row.subject_id;
+    about: Nullable<Text>, "::text[]", Option<String> = |row| &row.about;
+    chain: Nullable<Text>, "::text[]", Option<String> = |row| &row.chain;
+    names: Nullable<Text>, "::text[]", Option<String> = |row| &row.names;
     service: Nullable<Text>, "::text[]", Option<String> = |row| &row.service;
     environment: Nullable<Text>, "::text[]", Option<String> = |row| &row.environment;
     outcome: Nullable<Text>, "::text[]", Option<String> = |row| &row.outcome;

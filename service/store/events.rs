@@ -11,6 +11,7 @@ use diesel::sql_types::{Bool, HasSqlType, Text};
 
 use super::append::append;
 use super::connection::each;
+use super::places::coalesce;
 use super::references::{PLACE, after, place};
 use super::schema::{event, reference_run};
 use super::{ROWS_PER_INSERT, ReadTx, StoreError, WriteTx};
@@ -38,6 +39,12 @@ pub struct EventRow {
     pub predicate: String,
     /// `subject.id`.
     pub subject_id: String,
+    /// The deployment or the incident that it says something about.
+    pub about: Option<String>,
+    /// `context.chainId`, where it says something about a deployment.
+    pub chain: Option<String>,
+    /// The deployment, incident or change that it names: as what it repairs, as its cause, or as what was decided about.
+    pub names: Option<String>,
     /// The service it is about.
     pub service: Option<String>,
     /// The environment it is about.
@@ -126,7 +133,8 @@ impl ReadTx<'_> {
                 query = query.filter(event::service.eq(service));
             }
             if let Some(environment) = &filter.environment {
-                query = query.filter(event::environment.eq(environment));
+                // The planner would rather read all of the environment than go back through the log.
+                query = query.filter(coalesce(event::environment, "").eq(environment));
             }
             if let Some(event_type) = &filter.event_type {
                 query = query.filter(event::event_type.eq(event_type));
@@ -193,26 +201,6 @@ impl ReadTx<'_> {
             known.extend(part);
         }
         Ok(known)
-    }
-
-    /// Names of the services that events below `tree_size` are about.
-    pub fn services(&mut self, tree_size: u64) -> Result<Vec<String>, StoreError> {
-        let query = event::table
-            .filter(event::idx.lt(tree_size as i64).and(event::service.is_not_null()))
-            .select(event::service.assume_not_null())
-            .distinct()
-            .order(event::service.assume_not_null());
-        Ok(each!(self.connection, c => query.load(c))?)
-    }
-
-    /// Names of the environments that events below `tree_size` are about.
-    pub fn environments(&mut self, tree_size: u64) -> Result<Vec<String>, StoreError> {
-        let query = event::table
-            .filter(event::idx.lt(tree_size as i64).and(event::environment.is_not_null()))
-            .select(event::environment.assume_not_null())
-            .distinct()
-            .order(event::environment.assume_not_null());
-        Ok(each!(self.connection, c => query.load(c))?)
     }
 
     /// Events below `tree_size` whose own id lies in this range, both ends included, as many as one insert has rows.

@@ -106,6 +106,12 @@ impl Server {
         Self::start(Directory::Kept(directory.to_owned()), None, None)
     }
 
+    /// The service on the log of this directory: in this PostgreSQL, or in its own file.
+    pub fn over(directory: &Path, cluster: Option<Cluster>) -> Self {
+        let url = cluster.as_ref().map(Cluster::url);
+        Self::start(Directory::Kept(directory.to_owned()), url, cluster)
+    }
+
     fn start(directory: Directory, database: Option<String>, cluster: Option<Cluster>) -> Self {
         // Free now; the service says so if somebody else takes it first.
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();

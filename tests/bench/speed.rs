@@ -18,11 +18,13 @@ mod cluster;
 mod events;
 mod fill;
 mod floor;
+mod history;
 mod ingest;
 mod load;
 mod offline;
 mod overload;
 mod processor;
+mod reads;
 mod rows;
 mod server;
 mod size;
@@ -62,6 +64,8 @@ enum What {
     Verify(offline::Options),
     /// A log of a million entries, or more, to an empty one
     Size(size::Options),
+    /// What managers read of a million deployments
+    Reads(reads::Options),
     /// Be the bare server
     #[command(hide = true)]
     Bare { keys: PathBuf, workers: usize },
@@ -75,6 +79,7 @@ fn main() {
         Some(What::Overload(options)) => overload::run(&options),
         Some(What::Verify(options)) => offline::run(&options),
         Some(What::Size(options)) => size::run(&options),
+        Some(What::Reads(options)) => reads::run(&options),
         Some(What::Bare { keys, workers }) => bare::serve(&keys, workers),
         None => Options::command().print_help().unwrap(),
     }

@@ -10,6 +10,9 @@ CREATE TABLE event (
     subject        TEXT COLLATE "C" NOT NULL,
     predicate      TEXT COLLATE "C" NOT NULL,
     subject_id     TEXT COLLATE "C" NOT NULL,
+    about          TEXT COLLATE "C",
+    chain          TEXT COLLATE "C",
+    names          TEXT COLLATE "C",
     service        TEXT COLLATE "C",
     environment    TEXT COLLATE "C",
     outcome        TEXT COLLATE "C" CHECK (outcome IN ('success', 'failure', 'cancel', 'error')),
@@ -20,6 +23,23 @@ CREATE TABLE event (
 );
 
 CREATE INDEX event_administrative ON event (idx) WHERE administrative;
+
+-- What runs and ran in a place, newest first; and which places there are, by skipping from one to the next.
+CREATE INDEX event_place ON event (environment, service, idx, occurred_ms);
+-- What was said about a deployment or an incident, what belongs to the same chain as a deployment, and what names another one: as
+-- what it repairs, as its cause, as what was decided about.
+CREATE INDEX event_about ON event (about, idx) WHERE about IS NOT NULL;
+CREATE INDEX event_chain ON event (chain, idx) WHERE chain IS NOT NULL;
+CREATE INDEX event_names ON event (names, idx) WHERE names IS NOT NULL;
+-- Index and recorded time grow together: this finds where in the log a time is. What was recorded more than a day away from the
+-- time that it claims is not near there, and found by itself.
+CREATE INDEX event_recorded ON event (recorded_ms);
+CREATE INDEX event_astray ON event (environment, service, idx) WHERE recorded_ms - occurred_ms NOT BETWEEN -86400000 AND 86400000;
+-- What there is little of, beside deployments and builds.
+CREATE INDEX event_rare ON event (subject, idx)
+WHERE subject IN ('environment', 'incident', 'shipslog-dependencies', 'shipslog-link');
+CREATE INDEX event_rare_service ON event (subject, service, idx)
+WHERE subject IN ('environment', 'incident', 'shipslog-dependencies', 'shipslog-link');
 
 -- What an event can be found by, in the order of the log.
 CREATE TABLE reference (

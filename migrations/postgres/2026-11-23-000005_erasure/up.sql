@@ -37,7 +37,8 @@ DROP TRIGGER event_no_update ON event;
 CREATE TRIGGER event_no_update BEFORE UPDATE ON event FOR EACH ROW
 WHEN (NEW.idx <> OLD.idx OR NEW.event_id <> OLD.idx::text
   OR NEW.source <> '' OR NEW.producer <> '' OR NEW.event_type <> '' OR NEW.subject <> '' OR NEW.predicate <> ''
-  OR NEW.subject_id <> '' OR NEW.service IS NOT NULL OR NEW.environment IS NOT NULL OR NEW.outcome IS NOT NULL
+  OR NEW.subject_id <> '' OR NEW.about IS NOT NULL OR NEW.chain IS NOT NULL OR NEW.names IS NOT NULL
+  OR NEW.service IS NOT NULL OR NEW.environment IS NOT NULL OR NEW.outcome IS NOT NULL
   OR NEW.occurred_ms <> OLD.recorded_ms OR NEW.recorded_ms <> OLD.recorded_ms OR NEW.administrative)
 EXECUTE FUNCTION refuse_change('event is append-only');
 CREATE TRIGGER event_only_erased BEFORE UPDATE ON event FOR EACH ROW

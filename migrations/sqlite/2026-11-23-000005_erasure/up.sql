@@ -24,7 +24,8 @@ CREATE TRIGGER event_no_update BEFORE UPDATE ON event
 WHEN NOT EXISTS (SELECT 1 FROM erasure WHERE idx = OLD.idx)
   OR NEW.idx <> OLD.idx OR NEW.event_id <> CAST(OLD.idx AS TEXT)
   OR NEW.source <> '' OR NEW.producer <> '' OR NEW.event_type <> '' OR NEW.subject <> '' OR NEW.predicate <> ''
-  OR NEW.subject_id <> '' OR NEW.service IS NOT NULL OR NEW.environment IS NOT NULL OR NEW.outcome IS NOT NULL
+  OR NEW.subject_id <> '' OR NEW.about IS NOT NULL OR NEW.chain IS NOT NULL OR NEW.names IS NOT NULL
+  OR NEW.service IS NOT NULL OR NEW.environment IS NOT NULL OR NEW.outcome IS NOT NULL
   OR NEW.occurred_ms <> OLD.recorded_ms OR NEW.recorded_ms <> OLD.recorded_ms OR NEW.administrative <> 0
 BEGIN SELECT RAISE(ABORT, 'event is append-only'); END;
 

@@ -41,7 +41,7 @@ impl Fold {
         };
         let named = event.service.as_ref().or(event.extension.service.as_ref());
         let found = match &event.body {
-            Body::Deployment { .. } => self.with_id(&said_id(record), named, environment),
+            Body::Deployment { .. } => event.about().and_then(|id| self.with_id(id, named, environment)),
             _ => match &event.extension.deployment_id {
                 Some(id) => self.with_id(id.as_str(), named, environment),
                 None => named.and_then(|service| self.in_chain(record, says, service, environment, artifact)),
@@ -122,16 +122,6 @@ fn same_artifact(a: &Artifact, b: &Artifact) -> bool {
     }
 }
 
-/// `deployment.*` names its deployment as the subject; the extension may name the one it really belongs to.
-fn said_id(record: &Recorded) -> String {
-    let event = &record.event;
-    event
-        .extension
-        .deployment_id
-        .as_ref()
-        .map_or_else(|| event.subject_id.clone(), ToString::to_string)
-}
-
 /// The service that an artifact is named after, for producers that name none.
 fn named_after(artifact: &Artifact) -> Option<ServiceName> {
     artifact.name.as_ref().and_then(|name| name.parse().ok())
@@ -139,12 +129,7 @@ fn named_after(artifact: &Artifact) -> Option<ServiceName> {
 
 /// A deployment that nothing is known of yet but its place.
 fn opened(record: &Recorded, service: ServiceName, environment: EnvironmentName) -> Option<Deployment> {
-    let event = &record.event;
-    let id = match (&event.body, &event.extension.deployment_id) {
-        (_, Some(id)) => id.clone(),
-        (Body::Deployment { .. }, None) => event.subject_id.parse().ok()?,
-        (_, None) => event.id.parse().ok()?,
-    };
+    let id = record.event.about()?.parse().ok()?;
     Some(Deployment {
         index: record.index,
         id,

@@ -223,3 +223,39 @@ fn after_a_removal_nothing_is_a_redeployment() {
     let d = ledger.deployment("d2");
     assert_eq!((d.kind.kind, d.lineage.replaces), (DeploymentKind::Normal, None));
 }
+
+#[test]
+fn what_a_deployment_did_follows_from_the_last_successes_alone() {
+    use crate::domain::lineage::LOOK_BACK;
+    let mut ledger = Ledger::default();
+    let mut number = 1_u64;
+    for step in 0..120_i64 {
+        number = number
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        let outcome = if number >> 60 == 0 {
+            Outcome::Failure
+        } else {
+            Outcome::Success
+        };
+        // Mostly something new, else one of what ran lately or long ago.
+        let back = (number >> 40) % 5 * ((number >> 50) % 9);
+        let content = (step as u64).saturating_sub(back).to_string();
+        ledger.finish(step * 10, &format!("d{step}"), &content, outcome);
+    }
+    let all = ledger.deployments();
+    let mut went_back = 0;
+    for (at, deployment) in all.iter().enumerate() {
+        let successes: Vec<usize> = (0..at).filter(|&other| all[other].succeeded()).collect();
+        let first = successes.iter().rev().nth(LOOK_BACK - 1).copied().unwrap_or(0);
+        let part = fold(&ledger.records[first..=at]);
+        let found = part.last().unwrap();
+        assert_eq!(
+            (&found.lineage, found.kind.kind),
+            (&deployment.lineage, deployment.kind.kind),
+            "{at}"
+        );
+        went_back += usize::from(!found.lineage.withdraws.is_empty());
+    }
+    assert!(went_back > 10, "the history has rollbacks in it");
+}

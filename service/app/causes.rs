@@ -1,0 +1,300 @@
+//! What correlation looks at for some incidents: the deployments of their places and of what those need in the days before,
+//! whatever an event or a person names, and what else was wrong there. Never more of the log than that, so an incident costs the
+//! same in a log of any length.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::deployed::{Deployed, at};
+use super::suspects::facts_with_tests;
+use crate::correlate::{DEPENDENCY_WINDOW_MS, RECOVERY_MS, SKEW_MS, WINDOW_MS};
+use crate::domain::dependency::{Dependencies, MAX_DISTANCE};
+use crate::domain::deployment::Deployment;
+use crate::domain::facts::Facts;
+use crate::domain::incident::Incident;
+use crate::domain::link;
+use crate::domain::reference::{ReferenceKind, entry_named};
+use crate::domain::{EnvironmentName, Instant, ServiceName};
+use crate::store::{EventRow, Rare, ReadTx, StoreError};
+
+/// Successes of a place that are read after those of a time, to know until when the last of them ran.
+const NEXT: usize = 4;
+
+/// A time on a place in which deployments may have caused an incident.
+struct Window<'i> {
+    service: ServiceName,
+    environment: &'i EnvironmentName,
+    incident: &'i Incident,
+    from: Instant,
+    to: Instant,
+}
+
+/// All that correlation looks at for these incidents, and a deployment that somebody wants to name as a cause.
+pub(super) fn correlation_facts(
+    tx: &mut ReadTx<'_>,
+    incidents: &[Incident],
+    named: Option<&str>,
+    size: u64,
+) -> Result<Facts, StoreError> {
+    let mut deployed = Deployed::new(tx, size);
+    if let Some(name) = named {
+        let rows = called(deployed.tx, name, size)?;
+        deployed.add(rows)?;
+    }
+    let others = add_causes(&mut deployed, incidents)?;
+    let mut records = deployed.tx.recorded(&others)?;
+    records.extend(deployed.into_records());
+    records.sort_by_key(|record| record.index);
+    facts_with_tests(tx, records, size)
+}
+
+/// Adds the deployments that may have caused these incidents; the other entries that correlation looks at.
+pub(super) fn add_causes(deployed: &mut Deployed<'_, '_>, incidents: &[Incident]) -> Result<BTreeSet<i64>, StoreError> {
+    let size = deployed.size;
+    let ids: Vec<&str> = incidents.iter().map(|incident| incident.id.as_str()).collect();
+    let spoken = deployed.tx.about(&ids, size)?.into_iter();
+    let spoken: BTreeSet<i64> = spoken.filter(is_of_incident).map(|row| row.idx).collect();
+    let decided = link::fold(&deployed.tx.recorded(&spoken)?).into_iter();
+    let judged: BTreeSet<i64> = decided.filter_map(|decided| Some(decided.deployment? as i64)).collect();
+    let mut others = spoken;
+    others.extend(open_beside(deployed.tx, incidents, size)?);
+    let (declared, dependencies) = dependencies(deployed.tx, incidents, size)?;
+    others.extend(declared);
+
+    let windows: Vec<Window<'_>> = incidents.iter().flat_map(|one| windows(one, &dependencies)).collect();
+    let mut rows = deployed.tx.events_of(&judged)?;
+    for window in &windows {
+        let place = at(&window.service, window.environment);
+        let (from, to) = (window.from.as_millis(), window.to.as_millis());
+        rows.extend(deployed.tx.said_between(place, from, to, size)?);
+        if let Some(end) = window.incident.resolved() {
+            let end = end.occurred_at;
+            let (from, to) = (end.plus_millis(-RECOVERY_MS), end.plus_millis(SKEW_MS));
+            let near = deployed
+                .tx
+                .said_between(place, from.as_millis(), to.as_millis(), size)?;
+            rows.extend(near);
+        }
+    }
+    for incident in incidents {
+        rows.extend(named_by(deployed.tx, incident, size)?);
+        rows.extend(
+            deployed.tx.naming(
+                &names_of_incident(incident)
+                    .iter()
+                    .map(String::as_str)
+                    .collect::<Vec<_>>(),
+                size,
+            )?,
+        );
+    }
+    deployed.add(rows)?;
+    add_surroundings(deployed, incidents, &windows)?;
+    Ok(others)
+}
+
+/// Adds what ran just before and after what is there, what repairs it, and the history of what may have gone back.
+fn add_surroundings(
+    deployed: &mut Deployed<'_, '_>,
+    incidents: &[Incident],
+    windows: &[Window<'_>],
+) -> Result<(), StoreError> {
+    let size = deployed.size;
+    let all = deployed.fold();
+    let mut rows = Vec::new();
+    let mut names = BTreeSet::new();
+    for window in windows {
+        let within = all.iter().filter(|found| {
+            found.service == window.service
+                && found.environment == *window.environment
+                && (window.from..=window.to).contains(&found.start_at())
+        });
+        let mut span: Option<(u64, u64)> = None;
+        for found in within {
+            let order = found.order();
+            span = Some(span.map_or((order, order), |(first, last)| (first.min(order), last.max(order))));
+            names.extend(names_of_deployment(found));
+        }
+        if let Some((first, last)) = span {
+            let place = at(&window.service, window.environment);
+            rows.extend(
+                deployed
+                    .tx
+                    .successes(place, first as i64, last as i64, None, usize::MAX)?,
+            );
+            rows.extend(deployed.tx.next_successes(place, last as i64 + 1, size, NEXT)?);
+        }
+    }
+    rows.extend(
+        deployed
+            .tx
+            .naming(&names.iter().map(String::as_str).collect::<Vec<_>>(), size)?,
+    );
+    deployed.add(rows)?;
+    let all = deployed.fold();
+    let went_back = |found: &&Deployment| {
+        found.remediates.is_some()
+            || incidents.iter().any(|incident| {
+                let over = incident.resolved().zip(found.finished_at());
+                over.is_some_and(|(end, at)| {
+                    found.succeeded() && (-SKEW_MS..=RECOVERY_MS).contains(&end.occurred_at.millis_since(at))
+                })
+            })
+    };
+    deployed.add_history(&all.iter().filter(went_back).collect::<Vec<_>>())
+}
+
+/// The incident's own place, and those that it needed.
+fn windows<'i>(incident: &'i Incident, dependencies: &Dependencies) -> Vec<Window<'i>> {
+    let (Some(service), Some(environment)) = (&incident.service, &incident.environment) else {
+        return Vec::new();
+    };
+    let (began, _) = incident.began();
+    let window = |service: &ServiceName, length_ms: i64| Window {
+        service: service.clone(),
+        environment,
+        incident,
+        from: began.plus_millis(-length_ms),
+        to: began.plus_millis(SKEW_MS),
+    };
+    let needed = dependencies.of(service, began);
+    let needed = needed.keys().map(|needed| window(needed, DEPENDENCY_WINDOW_MS));
+    std::iter::once(window(service, WINDOW_MS)).chain(needed).collect()
+}
+
+/// Entries that declare what the hurt services need, as far as correlation follows that.
+fn dependencies(
+    tx: &mut ReadTx<'_>,
+    incidents: &[Incident],
+    size: u64,
+) -> Result<(BTreeSet<i64>, Dependencies), StoreError> {
+    let mut services: BTreeSet<String> = incidents
+        .iter()
+        .filter_map(|incident| Some(incident.service.as_ref()?.to_string()))
+        .collect();
+    let mut asked = BTreeSet::new();
+    let mut rows = Vec::new();
+    for _ in 0..MAX_DISTANCE {
+        let new: Vec<String> = services.difference(&asked).cloned().collect();
+        if new.is_empty() {
+            break;
+        }
+        let names: Vec<&str> = new.iter().map(String::as_str).collect();
+        let declared = tx.rare(Rare::Dependencies, &names, size, i64::MAX)?;
+        for record in tx.recorded_rows(&declared)? {
+            let needs = record.event.extension.depends_on.iter().flatten();
+            services.extend(needs.map(|service| service.as_str().to_owned()));
+        }
+        rows.extend(declared);
+        asked.extend(new);
+    }
+    let dependencies = Dependencies::fold(&tx.recorded_rows(&rows)?);
+    Ok((rows.iter().map(|row| row.idx).collect(), dependencies))
+}
+
+/// Entries of incidents on the same services that were not over yet when the first of these began.
+fn open_beside(tx: &mut ReadTx<'_>, incidents: &[Incident], size: u64) -> Result<BTreeSet<i64>, StoreError> {
+    let mut began: BTreeMap<&str, Instant> = BTreeMap::new();
+    for incident in incidents {
+        if let Some(service) = &incident.service {
+            let at = began.entry(service.as_str()).or_insert(incident.began().0);
+            *at = (*at).min(incident.began().0);
+        }
+    }
+    if began.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let services: Vec<&str> = began.keys().copied().collect();
+    let rows = tx.rare(Rare::Incident, &services, size, i64::MAX)?;
+    let mut seen = BTreeSet::new();
+    let mut open = Vec::new();
+    // The newest word about an incident comes first: where that is its end, nothing opened it again.
+    for row in &rows {
+        let (Some(id), Some(service)) = (row.about.as_deref(), row.service.as_deref()) else {
+            continue;
+        };
+        let at = began.get(service).map_or(i64::MAX, |at| at.as_millis());
+        let over = row.predicate == "resolved" && row.occurred_ms <= at;
+        if seen.insert(id) && !over {
+            open.push(id);
+        }
+    }
+    let entries = tx
+        .about(&open, size)?
+        .into_iter()
+        .filter(|row| row.subject == "incident");
+    Ok(entries.map(|row| row.idx).collect())
+}
+
+/// What is said about the deployments that an incident names: by id, entry, change or content.
+fn named_by(tx: &mut ReadTx<'_>, incident: &Incident, size: u64) -> Result<Vec<EventRow>, StoreError> {
+    let mut rows = Vec::new();
+    if let Some(id) = &incident.deployment_id {
+        rows.extend(called(tx, id.value.as_str(), size)?);
+    }
+    if let Some(cause) = &incident.caused_by {
+        rows.extend(called(tx, &cause.value, size)?);
+        if !rows.iter().any(|row| row.subject != "incident") {
+            rows.extend(bringing(tx, &cause.value, size)?);
+        }
+    }
+    let digest = incident.artifact.as_ref().and_then(|said| said.value.digest.clone());
+    let commit = incident.commit.as_ref().map(|said| said.value.to_ascii_lowercase());
+    for (value, kind) in [(digest, ReferenceKind::Digest), (commit, ReferenceKind::Commit)] {
+        if let Some(value) = value {
+            let indexes = tx.referring(&value, &[kind.as_str()], size)?;
+            rows.extend(tx.events_of(&indexes.into_iter().collect())?);
+        }
+    }
+    Ok(rows)
+}
+
+/// What is said about the deployments that are called this: by id, or as `#index`.
+pub(super) fn called(tx: &mut ReadTx<'_>, name: &str, size: u64) -> Result<Vec<EventRow>, StoreError> {
+    match entry_named(name).filter(|index| *index < size) {
+        Some(index) => tx.events_of(&BTreeSet::from([index as i64])),
+        None => tx.about(&[name], size),
+    }
+}
+
+/// What is said about the deployments that brought in a change that is called this: a ticket, a commit, a pull request by its page.
+fn bringing(tx: &mut ReadTx<'_>, name: &str, size: u64) -> Result<Vec<EventRow>, StoreError> {
+    let kinds = [ReferenceKind::Ticket, ReferenceKind::PullRequest].map(ReferenceKind::as_str);
+    let mut indexes: BTreeSet<i64> = tx.referring(name, &kinds, size)?.into_iter().collect();
+    indexes.extend(tx.referring(&name.to_ascii_lowercase(), &[ReferenceKind::Commit.as_str()], size)?);
+    if let Some((_, number)) = name.rsplit_once('/') {
+        for number in [number.to_owned(), format!("#{number}"), format!("!{number}")] {
+            indexes.extend(tx.referring(&number, &[ReferenceKind::PullRequest.as_str()], size)?);
+        }
+    }
+    tx.events_of(&indexes)
+}
+
+/// What a deployment can call an incident that it repairs.
+fn names_of_incident(incident: &Incident) -> Vec<String> {
+    let tickets = incident.tickets.iter().map(|said| said.value.id.clone());
+    let entries = incident.indexes().into_iter().map(|index| format!("#{index}"));
+    std::iter::once(incident.id.to_string())
+        .chain(tickets)
+        .chain(incident.ticket.iter().map(|said| said.value.clone()))
+        .chain(entries)
+        .collect()
+}
+
+/// What a deployment can be called by one that repairs it, or by an incident that it caused.
+pub(super) fn names_of_deployment(deployment: &Deployment) -> Vec<String> {
+    let entries = deployment.indexes().into_iter().map(|index| format!("#{index}"));
+    let requests = deployment
+        .pull_requests
+        .iter()
+        .filter_map(|said| said.value.url.clone());
+    std::iter::once(deployment.id.to_string())
+        .chain(entries)
+        .chain(deployment.tickets.iter().map(|said| said.value.id.clone()))
+        .chain(requests)
+        .chain(deployment.commits.iter().map(|said| said.value.id.clone()))
+        .collect()
+}
+
+fn is_of_incident(row: &EventRow) -> bool {
+    row.subject == "incident" || row.subject == link::LINK_SUBJECT
+}
