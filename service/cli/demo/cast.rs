@@ -458,6 +458,9 @@ mod tests {
         };
         assert_eq!(names(Signer::PaymentsCi), ["payments", "accounts"]);
         assert_eq!(names(Signer::ShopCi), ["storefront", "catalogue", "notifications"]);
-        assert_eq!(Signer::ReleaseDesk.scope().event_types, ["approval", "shipslog-highlight"]);
+        assert_eq!(
+            Signer::ReleaseDesk.scope().event_types,
+            ["approval", "shipslog-highlight"]
+        );
     }
 }
