@@ -94,7 +94,8 @@ impl Scrubber {
     /// Learns a name: `ann`, `mailto:ann@example.com`, `Ann Other <ann@example.com>`.
     pub(super) fn person(&mut self, name: &str) {
         let name = name.strip_prefix("mailto:").unwrap_or(name);
-        for part in name.split(['<', '>']) {
+        self.needle(name, true);
+        for part in name.split(['<', '>', '\n', '\r']) {
             self.needle(part, true);
         }
     }
