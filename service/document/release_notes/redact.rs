@@ -97,6 +97,15 @@ fn scrubber(notes: &ReleaseNotes, selection: &Selection<'_>, facts: &Facts) -> S
     {
         scrubber.learn(deployment);
     }
+    for highlight in &facts.highlights {
+        if selection
+            .deployments
+            .iter()
+            .any(|deployment| highlight.is_about(deployment))
+        {
+            highlight.by.iter().for_each(|actor| scrubber.actor(actor));
+        }
+    }
     for row in &notes.assurance {
         let people = row.approvals.iter().filter_map(|approval| approval.person.as_deref());
         let reviewers = row.reviews.iter().filter_map(|review| review.person.as_deref());

@@ -66,6 +66,7 @@ fn mark(record: &mut Recorded, number: usize) {
         name: Some(secret("name")),
     };
     let is_highlight = record.event.extension.highlight.is_some();
+    let writer = secret("writer");
     let extension = &mut record.event.extension;
     extension.actor = Some(person(secret));
     extension.reason = Some(secret("reason"));
@@ -115,10 +116,11 @@ fn mark(record: &mut Recorded, number: usize) {
     extension.commits.push(commit(&message, &author));
     extension.commits.push(commit(&ticket, &author));
     if is_highlight {
+        extension.actor = Some(human(&writer));
         let kind = extension.highlight.as_ref().map(|h| h.kind).unwrap_or_default();
         extension.highlight = Some(Box::new(HighlightText {
             kind,
-            text: format!("open{number}highlight says secretly@mail.example"),
+            text: format!("open{number}highlight says secretly@mail.example, in short {writer}"),
         }));
     } else {
         extension.highlights = Some(format!("open{number}highlights, says {author}"));
