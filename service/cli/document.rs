@@ -35,7 +35,12 @@ const SERVICE: Kind = Kind {
 #[derive(Debug, clap::Args)]
 pub struct Notes {
     /// Service, or several with commas between them and a range
-    #[arg(value_name = "SERVICE[,SERVICE…]", value_delimiter = ',', required = true)]
+    #[arg(
+        value_name = "SERVICE[,SERVICE…]",
+        value_delimiter = ',',
+        num_args = 1,
+        required = true
+    )]
     services: Vec<ServiceName>,
     /// Environment
     environment: EnvironmentName,

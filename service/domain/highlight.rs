@@ -5,6 +5,7 @@ use utoipa::ToSchema;
 
 use super::deployment::Deployment;
 use super::event::Recorded;
+use super::extension::Actor;
 use super::id::{DeploymentId, EnvironmentName, ServiceName};
 
 /// Type of the events that carry a highlight.
@@ -48,6 +49,8 @@ pub struct Highlight {
     pub deployment: DeploymentId,
     /// What it says.
     pub said: HighlightText,
+    /// Who says it, where the event tells.
+    pub by: Option<Actor>,
 }
 
 impl Highlight {
@@ -66,6 +69,7 @@ pub fn fold(records: &[Recorded]) -> Vec<Highlight> {
         Some(Highlight {
             index: record.index,
             said: HighlightText::clone(event.extension.highlight.as_ref()?),
+            by: event.extension.actor.clone(),
             service: event.service.clone()?,
             environment: event.environment.clone()?,
             deployment: event.extension.deployment_id.clone()?,

@@ -69,7 +69,7 @@ impl History {
             guard: Guard::file(guard_path(directory), log_key.clone()),
             accept_missing_guard: false,
             disk: Disk::new(vec![directory.to_owned()], None),
-            github_secret: None,
+            secrets: shipslog::app::Secrets::default(),
             templates: Templates::built_in().unwrap(),
             policy: None,
         };

@@ -45,7 +45,11 @@ fn a_saved_context_is_rendered_again() {
         let ours = stdout(&run(
             &[&render[..], &["--templates", own.path().to_str().unwrap()]].concat()
         ));
-        assert_eq!(ours.starts_with("# ACME: "), document == "release-notes.md", "{ours}");
+        assert_eq!(
+            ours.starts_with("# ACME: "),
+            document.starts_with("release-notes"),
+            "{ours}"
+        );
         assert_ne!(ours, plain, "the document states other templates");
     }
 }

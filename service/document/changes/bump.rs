@@ -47,7 +47,7 @@ pub(super) fn bumps<'a>(message: &'a str, author: Option<&str>) -> Vec<Bump<'a>>
             Some(bump) => vec![bump],
             None => grouped(message),
         },
-        "update" | "pin" if known || kind_before(rest).is_some() => updated(rest).into_iter().collect(),
+        "update" | "pin" if known || rest.starts_with("dependency ") => updated(rest).into_iter().collect(),
         _ => Vec::new(),
     }
 }
@@ -204,6 +204,7 @@ mod tests {
             "chore(deps): tidy the lock file",
             "chore(deps): bump serde from old to new",
             "Update the docs to v2",
+            "Update plugin loader to v2",
             "Update X to v2",
             "update",
             "",

@@ -60,8 +60,9 @@ pub(super) fn also_deployed(selection: &Selection<'_>, all: &[Deployment]) -> (V
         // Over a longer time nearly everything is deployed near to something.
         let distance = end(other).millis_since(end(target));
         if !selection.range {
-            let run = |d: &Deployment| d.run_url.as_ref().map(|said| said.value.clone());
-            if run(target).is_some() && run(target) == run(other) && distance.abs() <= SAME_RUN_MS {
+            let run = target.run_url.as_ref().map(|said| &said.value);
+            let same_run = run.is_some() && run == other.run_url.as_ref().map(|said| &said.value);
+            if same_run && distance.abs() <= SAME_RUN_MS {
                 also.because("same_run", "same pipeline run".to_owned());
             }
             if distance.abs() <= NEAR_MS && target.finished_at().and(other.finished_at()).is_some() {

@@ -110,6 +110,16 @@ impl ManagerNotes {
         for old in reintroduced.iter_mut().chain(&mut withdrawn) {
             without_commits(&mut old.changes, &mut tally);
         }
+        let digests = notes
+            .previous
+            .iter()
+            .filter(|previous| previous.digest.is_some())
+            .count();
+        tally.add(
+            "previous.digest",
+            ("digest of what ran before", "digests of what ran before"),
+            digests,
+        );
         let previous = notes.previous.map(|previous| Previous {
             digest: None,
             ..previous

@@ -4,9 +4,9 @@ use super::scrub::Scrubber;
 use super::select::Selection;
 use super::sentences;
 use super::{Highlight, ReleaseNotes};
-use crate::document::audience::{Tally, Withheld, Words};
+use crate::document::audience::{Tally, Withheld};
 use crate::document::changes::Changes;
-use crate::document::rows::{DeploymentRow, IncidentRow};
+use crate::document::rows::IncidentRow;
 use crate::domain::deployment::Deployment;
 use crate::domain::facts::Facts;
 
@@ -96,6 +96,15 @@ fn scrubber(notes: &ReleaseNotes, selection: &Selection<'_>, facts: &Facts) -> S
         .chain(old)
     {
         scrubber.learn(deployment);
+    }
+    for highlight in &facts.highlights {
+        if selection
+            .deployments
+            .iter()
+            .any(|deployment| highlight.is_about(deployment))
+        {
+            highlight.by.iter().for_each(|actor| scrubber.actor(actor));
+        }
     }
     for row in &notes.assurance {
         let people = row.approvals.iter().filter_map(|approval| approval.person.as_deref());
@@ -202,39 +211,19 @@ fn redact(changes: &mut Changes, scrubber: &mut Scrubber, tally: &mut Tally) {
 fn count(notes: &ReleaseNotes, tally: &mut Tally) {
     let some = |given: bool| usize::from(given);
     tally.add("team", ("team", "teams"), some(notes.team.is_some()));
-    let rows: [(_, Words, fn(&DeploymentRow) -> usize); 5] = [
-        (
-            "deployments.actor",
-            ("name of who deployed", "names of who deployed"),
-            |row| row.actor.iter().count(),
-        ),
-        ("deployments.reason", ("reason", "reasons"), |row| {
-            row.reason.iter().count()
-        }),
-        (
-            "deployments.impact",
-            ("assessment of impact", "assessments of impact"),
-            |row| row.impact.iter().count(),
-        ),
-        (
-            "deployments.artifact, digest, commit",
-            ("identification of content", "identifications of content"),
-            |row| [&row.artifact, &row.digest, &row.commit].into_iter().flatten().count(),
-        ),
-        (
-            "deployments.run_url",
-            ("page of a pipeline run", "pages of pipeline runs"),
-            |row| row.run_url.iter().count(),
-        ),
-    ];
-    let producers = notes.deployments.iter().map(|row| row.producers.len()).sum();
-    tally.add(
-        "deployments.producers",
-        ("producer of records", "producers of records"),
-        producers,
-    );
-    for (field, words, of) in rows {
-        tally.add(field, words, notes.deployments.iter().map(of).sum());
+    for row in &notes.deployments {
+        let actor = ("name of who deployed", "names of who deployed");
+        tally.add("deployments.actor", actor, row.actor.iter().count());
+        tally.add("deployments.reason", ("reason", "reasons"), row.reason.iter().count());
+        let impact = ("assessment of impact", "assessments of impact");
+        tally.add("deployments.impact", impact, row.impact.iter().count());
+        let content = ("identification of content", "identifications of content");
+        let known = [&row.artifact, &row.digest, &row.commit].into_iter().flatten().count();
+        tally.add("deployments.artifact, digest, commit", content, known);
+        let run = ("page of a pipeline run", "pages of pipeline runs");
+        tally.add("deployments.run_url", run, row.run_url.iter().count());
+        let producers = ("producer of records", "producers of records");
+        tally.add("deployments.producers", producers, row.producers.len());
     }
     tally.add("statements", ("statement", "statements"), notes.statements.len());
     for row in &notes.assurance {

@@ -171,7 +171,14 @@ impl Totals {
             )];
         }
         let which = if self.deployed.len() == all {
-            format!("All {all} services were")
+            format!(
+                "{} services were",
+                if all == 2 {
+                    "Both".to_owned()
+                } else {
+                    format!("All {all}")
+                }
+            )
         } else {
             let verb = if self.deployed.len() == 1 { "was" } else { "were" };
             format!("Of the {all} services, {} {verb}", list(&self.deployed))

@@ -7,7 +7,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use crate::domain::deployment::Deployment;
-use crate::domain::extension::ActorKind;
+use crate::domain::extension::{Actor, ActorKind};
 use crate::domain::service::TicketLink;
 
 /// What stands in place of a name.
@@ -55,12 +55,7 @@ impl Scrubber {
 
     /// Learns what the records of a deployment name.
     pub(super) fn learn(&mut self, deployment: &Deployment) {
-        for actor in deployment.actor.iter().map(|said| &said.value) {
-            if actor.kind != Some(ActorKind::Pipeline) {
-                self.person(&actor.id);
-                actor.name.iter().for_each(|name| self.person(name));
-            }
-        }
+        deployment.actor.iter().for_each(|said| self.actor(&said.value));
         for commit in deployment.commits.iter().map(|said| &said.value) {
             self.commits.insert(commit.id.to_ascii_lowercase());
             commit.author.iter().for_each(|name| self.person(name));
@@ -91,10 +86,19 @@ impl Scrubber {
         plan.chain(urls).for_each(|url| self.address(url));
     }
 
+    /// Learns who acted, unless that is a pipeline.
+    pub(super) fn actor(&mut self, actor: &Actor) {
+        if actor.kind != Some(ActorKind::Pipeline) {
+            self.person(&actor.id);
+            actor.name.iter().for_each(|name| self.person(name));
+        }
+    }
+
     /// Learns a name: `ann`, `mailto:ann@example.com`, `Ann Other <ann@example.com>`.
     pub(super) fn person(&mut self, name: &str) {
         let name = name.strip_prefix("mailto:").unwrap_or(name);
-        for part in name.split(['<', '>']) {
+        self.needle(name, true);
+        for part in name.split(['<', '>', '\n', '\r']) {
             self.needle(part, true);
         }
     }
