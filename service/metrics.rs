@@ -31,6 +31,7 @@ use crate::correlate;
 use crate::domain::deployment::Deployment;
 use crate::domain::extension::Tier;
 use crate::domain::incident::Incident;
+use crate::domain::service::Services;
 use crate::domain::{EnvironmentName, Instant, Period, PeriodError, ServiceName, zone};
 
 pub use band::{BandRow, Bands, Edition, Rung};
@@ -61,6 +62,8 @@ pub const MAX_ALL_BUCKETS: usize = 50_000;
 pub struct Query {
     /// Only these services; all where none is named.
     pub services: BTreeSet<ServiceName>,
+    /// Only what this team owned at the time; all where none is named.
+    pub team: Option<String>,
     /// Only this environment; all of the tier production where none is named.
     pub environment: Option<EnvironmentName>,
     /// The period, in its time zone.
@@ -88,6 +91,8 @@ pub struct Input<'a> {
     pub incidents: &'a [Incident],
     /// How close environments are to users.
     pub tiers: &'a BTreeMap<EnvironmentName, Tier>,
+    /// Which teams own services.
+    pub owners: &'a Services,
     /// Which deployments are linked to which incidents.
     pub links: &'a [Link],
     /// Incidents that, as a person says, no deployment caused; by [`Incident::index`].
@@ -128,6 +133,8 @@ pub struct Report {
     /// Services that it was limited to; empty for all.
     #[schema(value_type = Vec<String>)]
     pub services: BTreeSet<ServiceName>,
+    /// The team that it was limited to: what it owned when it happened.
+    pub team: Option<String>,
     /// Environments that were taken for production.
     #[schema(value_type = Vec<String>)]
     pub environments: BTreeSet<EnvironmentName>,
@@ -204,6 +211,7 @@ pub fn measure(query: &Query, input: &Input<'_>) -> Result<Report, MetricsError>
         bucket: query.bucket,
         maturity_hours: query.maturity_hours,
         services: query.services.clone(),
+        team: query.team.clone(),
         bands: query.bands.map(|edition| Bands::beside(edition, &whole)),
         whole,
         by_service,
@@ -227,7 +235,11 @@ fn services<'a>(scope: &Scope<'a>) -> BTreeSet<&'a ServiceName> {
     if !scope.query.services.is_empty() {
         return scope.query.services.iter().collect();
     }
-    let deployed = scope.input.deployments.iter().filter(|d| scope.is_here(d));
+    let deployed = scope
+        .input
+        .deployments
+        .iter()
+        .filter(|d| scope.is_here(d) && scope.is_owned(&d.service, d.start_at()));
     let hurt = scope.incidents().filter_map(|incident| incident.service.as_ref());
     deployed.map(|d| &d.service).chain(hurt).collect()
 }

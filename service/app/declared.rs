@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::domain::ServiceName;
 use crate::domain::reference::ReferenceKind;
-use crate::store::{ReadTx, StoreError};
+use crate::store::{Rare, ReadTx, StoreError};
 
 /// The entries that declare what a service itself is: its team, where its tickets live.
 pub(super) fn declared_indexes(
@@ -14,4 +14,10 @@ pub(super) fn declared_indexes(
 ) -> Result<BTreeSet<i64>, StoreError> {
     let found = tx.referring(service.as_str(), &[ReferenceKind::Declared.as_str()], tree_size)?;
     Ok(found.into_iter().collect())
+}
+
+/// The entries that declare what services themselves are.
+pub(super) fn all_declared_indexes(tx: &mut ReadTx<'_>, tree_size: u64) -> Result<BTreeSet<i64>, StoreError> {
+    let rows = tx.rare(Rare::Declaration, &[], tree_size, i64::MAX)?;
+    Ok(rows.iter().map(|row| row.idx).collect())
 }

@@ -87,6 +87,8 @@ pub struct ServiceReportQuery {
     pub environment: EnvironmentName,
     /// Only these services; all where none is named.
     pub services: BTreeSet<ServiceName>,
+    /// Only what this team owned when it happened.
+    pub team: Option<String>,
     /// The period.
     pub period: Period,
     /// The question in words, for the document to print.
@@ -105,6 +107,9 @@ pub enum DocumentsError {
     /// The query makes no document.
     #[error(transparent)]
     Document(#[from] DocumentError),
+    /// No service was ever declared to be of the team.
+    #[error("there is no team {0}")]
+    Team(String),
     /// The period has no metrics.
     #[error(transparent)]
     Metrics(#[from] MetricsError),
@@ -260,6 +265,9 @@ impl App {
     fn service_report(&self, query: &ServiceReportQuery, asked: Option<u64>) -> Result<ServiceReport, DocumentsError> {
         let one = query.services.first().filter(|_| query.services.len() == 1);
         let (ledger, facts) = self.facts(one, &query.environment, asked)?;
+        if let Some(team) = query.team.as_ref().filter(|team| !facts.services.has_team(team)) {
+            return Err(DocumentsError::Team(team.clone()));
+        }
         let recorded_until = self.database.read(|tx| recorded_until(tx, ledger.tree_size))?;
         Ok(service_report::compose(&ServiceReportInput {
             request: Request {
@@ -271,6 +279,7 @@ impl App {
             },
             environment: &query.environment,
             services: &query.services,
+            team: query.team.as_deref(),
             period: query.period,
             recorded_until,
             facts: &facts,

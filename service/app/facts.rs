@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::declared::declared_indexes;
+use super::declared::all_declared_indexes;
 use super::deployments::{DEPLOYMENT_SUBJECTS, evidence_indexes};
 use super::links::correlation_indexes;
 use super::suspects::facts_with_tests;
@@ -32,9 +32,7 @@ pub(super) fn document_facts(
     indexes.extend(evidence_indexes(tx, &here, size)?);
     indexes.extend(correlation_indexes(tx, Some(environment), size)?);
     indexes.extend(environment_indexes(tx, size)?);
-    if let Some(service) = service {
-        indexes.extend(declared_indexes(tx, service, size)?);
-    }
+    indexes.extend(all_declared_indexes(tx, size)?);
     let records = tx.recorded(&indexes)?;
     facts_with_tests(tx, records, size)
 }

@@ -1,6 +1,7 @@
 //! Delivery metrics: gathers the facts and the links between them, and has them measured.
 
 use super::App;
+use super::declared::all_declared_indexes;
 use super::facts::environment_indexes;
 use super::links::correlation_indexes;
 use super::read::{ReadError, tree_size};
@@ -21,6 +22,9 @@ pub enum PerformanceError {
     /// Nothing is recorded of the service.
     #[error("there is no service {0}")]
     Service(ServiceName),
+    /// No service was ever declared to be of the team.
+    #[error("there is no team {0}")]
+    Team(String),
     /// Nothing is recorded of the environment.
     #[error("there is no environment {0}")]
     Environment(EnvironmentName),
@@ -49,8 +53,12 @@ impl App {
             }
             let mut indexes = correlation_indexes(tx, None, tree_size)?;
             indexes.extend(environment_indexes(tx, tree_size)?);
+            indexes.extend(all_declared_indexes(tx, tree_size)?);
             let records = tx.recorded(&indexes)?;
             let facts = facts_with_tests(tx, records, tree_size)?;
+            if let Some(team) = query.team.as_ref().filter(|team| !facts.services.has_team(team)) {
+                return Err(PerformanceError::Team(team.clone()));
+            }
             let (links, no_deployment) = metrics::linked(&facts);
             let report = metrics::measure(
                 query,
@@ -60,6 +68,7 @@ impl App {
                     deployments: &facts.deployments,
                     incidents: &facts.incidents,
                     tiers: &facts.tiers,
+                    owners: &facts.services,
                     links: &links,
                     no_deployment: &no_deployment,
                 },

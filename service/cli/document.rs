@@ -97,6 +97,9 @@ pub struct ServiceReport {
     /// Only this service; may be given several times [default: all]
     #[arg(long, value_name = "NAME")]
     service: Vec<ServiceName>,
+    /// Only what this team owned when it happened [default: all]
+    #[arg(long, value_name = "NAME", value_parser = text)]
+    team: Option<String>,
     /// Period of the calendar: a year, a quarter, a month or a week, such as 2026, 2026-Q1, 2026-03 or 2026-W13
     #[arg(long, value_name = "PERIOD", value_parser = text, required_unless_present = "from", conflicts_with = "from")]
     period: Option<String>,
@@ -175,6 +178,7 @@ impl Report {
                     .map(|name| ("service", Some(String::from(name))));
                 let parameters = [
                     ("environment", Some(String::from(report.environment))),
+                    ("team", report.team),
                     ("period", report.period),
                     ("from", report.from),
                     ("to", report.to),

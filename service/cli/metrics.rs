@@ -22,6 +22,9 @@ pub struct Metrics {
     /// Only this service; may be given several times [default: all]
     #[arg(long, value_name = "NAME")]
     service: Vec<ServiceName>,
+    /// Only what this team owned when it happened [default: all]
+    #[arg(long, value_name = "NAME", value_parser = text)]
+    team: Option<String>,
     /// Environment [default: all of the tier production]
     #[arg(long, value_name = "NAME")]
     environment: Option<EnvironmentName>,
@@ -56,6 +59,7 @@ impl Metrics {
         let client = Client::new(self.client, context)?;
         let services = self.service.into_iter().map(|name| ("service", Some(name.into())));
         let parameters = [
+            ("team", self.team),
             ("environment", self.environment.map(String::from)),
             ("from", Some(self.from)),
             ("to", Some(self.to)),
@@ -92,9 +96,11 @@ fn heading(answer: &Value) -> String {
             .filter(|t| !t.is_empty())
             .unwrap_or(none.into())
     };
+    let team = Some(cell(answer, "team")).filter(|team| !team.is_empty());
     format!(
-        "{} in {}, {} to {} ({}), as of {}, tree size {}\n",
+        "{}{} in {}, {} to {} ({}), as of {}, tree size {}\n",
         or("services", "all services"),
+        team.map_or_else(String::new, |team| format!(" of team {team}")),
         or("environments", "no environment"),
         cell(answer, "from"),
         cell(answer, "to"),

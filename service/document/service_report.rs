@@ -41,6 +41,8 @@ pub struct ServiceReportInput<'a> {
     pub environment: &'a EnvironmentName,
     /// Only these services; all where none is named.
     pub services: &'a BTreeSet<ServiceName>,
+    /// Only what this team owned when it happened; all where none is named.
+    pub team: Option<&'a str>,
     /// The period.
     pub period: Period,
     /// When the newest entry below the tree size was recorded; none in an empty log.
@@ -66,6 +68,8 @@ pub struct ServiceReport {
     pub environment: EnvironmentName,
     /// The services that it is limited to; empty for all.
     pub services: BTreeSet<ServiceName>,
+    /// The team that it is limited to: what it owned when it happened.
+    pub team: Option<String>,
     /// The period.
     pub period: Period,
     /// The period before, which it is compared with.
@@ -192,6 +196,7 @@ pub fn compose(input: &ServiceReportInput<'_>) -> Result<ServiceReport, MetricsE
         title: sentences::title(input),
         environment: input.environment.clone(),
         services: input.services.clone(),
+        team: input.team.map(str::to_owned),
         period,
         previous_period,
         as_of,
@@ -216,7 +221,9 @@ pub fn compose(input: &ServiceReportInput<'_>) -> Result<ServiceReport, MetricsE
 
 fn is_here(input: &ServiceReportInput<'_>, deployment: &Deployment) -> bool {
     let named = input.services.is_empty() || input.services.contains(&deployment.service);
-    deployment.environment == *input.environment && named
+    let owners = &input.facts.services;
+    let owned = owners.is_of(input.team, &deployment.service, deployment.start_at());
+    deployment.environment == *input.environment && named && owned
 }
 
 /// What a series of a period counts in, so that it can be read at a glance.
@@ -231,6 +238,7 @@ fn bucket(period: Period) -> Bucket {
 fn measured(input: &ServiceReportInput<'_>, period: Period) -> Result<(Performance, Option<Instant>), MetricsError> {
     let query = Query {
         services: input.services.clone(),
+        team: input.team.map(str::to_owned),
         environment: Some(input.environment.clone()),
         period,
         bucket: bucket(period),
@@ -247,6 +255,7 @@ fn measured(input: &ServiceReportInput<'_>, period: Period) -> Result<(Performan
             deployments: &input.facts.deployments,
             incidents: &input.facts.incidents,
             tiers: &input.facts.tiers,
+            owners: &input.facts.services,
             links: &links,
             no_deployment: &no_deployment,
         },

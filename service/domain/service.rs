@@ -115,6 +115,17 @@ impl Services {
         })
     }
 
+    /// Whether any service was ever owned by a team of this name.
+    pub fn has_team(&self, team: &str) -> bool {
+        let mut declarations = self.declared.values().flatten();
+        declarations.any(|(_, said)| said.value.team.as_deref() == Some(team))
+    }
+
+    /// Whether a service was owned by a team at an instant; by any, where no team is asked for.
+    pub fn is_of(&self, team: Option<&str>, service: &ServiceName, at: Instant) -> bool {
+        team.is_none_or(|team| self.team(service, at).is_some_and(|owner| owner.value == team))
+    }
+
     /// Where the tickets of a service live. It is the newest declaration that counts, for old deployments too: an address is
     /// for going there now.
     pub fn ticket_links(&self, service: &ServiceName) -> &[TicketLink] {

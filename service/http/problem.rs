@@ -423,7 +423,9 @@ impl From<AdapterError> for Problem {
 
 impl From<DocumentsError> for Problem {
     fn from(error: DocumentsError) -> Self {
+        let detail = error.to_string();
         match error {
+            DocumentsError::Team(_) => Self::new(Kind::NotFound, detail).at("team"),
             DocumentsError::Read(error) => error.into(),
             DocumentsError::Log(error) => error.into(),
             DocumentsError::Document(error) => error.into(),
@@ -453,6 +455,7 @@ impl From<PerformanceError> for Problem {
             PerformanceError::Read(error) => error.into(),
             PerformanceError::Metrics(error) => error.into(),
             PerformanceError::Service(_) => Self::new(Kind::NotFound, detail).at("service"),
+            PerformanceError::Team(_) => Self::new(Kind::NotFound, detail).at("team"),
             PerformanceError::Environment(_) => Self::new(Kind::NotFound, detail).at("environment"),
             PerformanceError::Store(error) => error.into(),
         }

@@ -60,7 +60,8 @@ impl LeadTime {
         let mut seen = HashSet::new();
         let (mut items, mut longest) = (Vec::new(), Vec::new());
         for deployment in &population.history {
-            let counts = deployment.finished_at().is_some_and(|at| period.contains(at));
+            let counts = deployment.finished_at().is_some_and(|at| period.contains(at))
+                && population.scope.is_owned(&deployment.service, deployment.start_at());
             for commit in &deployment.commits {
                 let commit = &commit.value;
                 let new = seen.insert((&deployment.service, commit.id.to_ascii_lowercase()));

@@ -32,6 +32,11 @@ impl<'a> Scope<'a> {
         self.environments.contains(&deployment.environment) && deployment.effect == Effect::Runs
     }
 
+    /// Whether a service was owned by the team that was asked for, if one was.
+    pub(super) fn is_owned(&self, service: &ServiceName, at: Instant) -> bool {
+        self.input.owners.is_of(self.query.team.as_deref(), service, at)
+    }
+
     /// The incidents that began in the period. One that names no place may have been anywhere that was not excluded.
     pub(super) fn incidents(&self) -> impl Iterator<Item = &'a Incident> {
         let Self {
@@ -43,8 +48,8 @@ impl<'a> Scope<'a> {
                 None => query.environment.is_none(),
             };
             let service = match &incident.service {
-                Some(service) => asked(query, service),
-                None => query.services.is_empty(),
+                Some(service) => asked(query, service) && self.is_owned(service, incident.began().0),
+                None => query.services.is_empty() && query.team.is_none(),
             };
             place && service && query.period.contains(incident.began().0)
         })
@@ -83,6 +88,8 @@ impl<'a> Population<'a> {
         let ended = here().filter_map(|deployment| Some((deployment, deployment.finished_at()?)));
         let mut ended: Vec<Ended<'_>> = ended
             .filter(|(_, at)| scope.query.period.contains(*at))
+            // What others brought before is still not new.
+            .filter(|(deployment, _)| scope.is_owned(&deployment.service, deployment.start_at()))
             .map(|(deployment, at)| Ended { deployment, at })
             .collect();
         ended.sort_by_key(|ended| (ended.at, ended.deployment.index));

@@ -13,6 +13,7 @@ const WEEK: i64 = 7 * DAY;
 fn query(from: &str, to: &str, zone: &str) -> Query {
     Query {
         services: BTreeSet::new(),
+        team: None,
         environment: None,
         period: Period::parse(from, to, zone).unwrap(),
         bucket: Bucket::Day,
@@ -38,6 +39,7 @@ fn measure_at(minutes: i64, ledger: &Ledger, links: &[Link], query: &Query) -> R
         deployments: &deployments,
         incidents: &incidents,
         tiers: &tiers,
+        owners: &Services::default(),
         links,
         no_deployment: &BTreeSet::new(),
     };

@@ -22,7 +22,7 @@ impl Html {
     }
 }
 
-/// [`illustrated`], without figures.
+/// Turns Markdown into HTML without figures: all raw HTML is shown as text.
 pub fn to_html(markdown: &str) -> Html {
     illustrated(markdown, &BTreeMap::new())
 }

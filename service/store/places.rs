@@ -22,7 +22,8 @@ const IS_SUCCESS: &str = "(event.about IS NOT NULL AND (event.outcome = 'success
 const IS_OF_DEPLOYMENT: &str =
     "(event.about IS NOT NULL AND event.subject IN ('deployment', 'shipslog-deployment', 'service'))";
 /// What there is little of, as the indexes over it have it.
-const IS_RARE: &str = "event.subject IN ('environment', 'incident', 'shipslog-dependencies', 'shipslog-link')";
+const IS_RARE: &str = "event.subject IN ('environment', 'incident', 'shipslog-dependencies', 'shipslog-link', \
+                       'shipslog-service')";
 
 /// A subject of events that there are few of, for each of which there is an index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +36,8 @@ pub enum Rare {
     Dependencies,
     /// What people decided about links.
     Link,
+    /// What services declare about themselves.
+    Declaration,
 }
 
 /// A service in an environment.
@@ -343,6 +346,7 @@ impl Rare {
             Self::Incident => "event.subject = 'incident'",
             Self::Dependencies => "event.subject = 'shipslog-dependencies'",
             Self::Link => "event.subject = 'shipslog-link'",
+            Self::Declaration => "event.subject = 'shipslog-service'",
         }
     }
 }

@@ -228,6 +228,7 @@ In another terminal:
   shipslog state production --at {past}T12:00:00Z      # and what ran then
   shipslog notes payments production                         # release notes
   shipslog notes payments,storefront production --from {from} --to {to} --audience customer
+  shipslog report service --environment production --from {from} --to {to}
   shipslog report compliance --environment production --from {from} --to {to}
   shipslog search INC-2041                                   # an incident and its deployment
 

@@ -77,6 +77,7 @@ pub fn contexts() -> Result<BTreeMap<&'static str, Value>, Failure> {
         request: request(service_report::TEMPLATE),
         environment: &environment,
         services: &BTreeSet::new(),
+        team: None,
         period,
         recorded_until: records.last().map(|record| record.recorded_at),
         facts: &facts,

@@ -19,6 +19,10 @@ pub(super) fn title(input: &ServiceReportInput<'_>) -> String {
         1..=3 => list(&services),
         n => format!("{n} services"),
     };
+    let subject = match input.team {
+        Some(team) => format!("{subject} of team {team}"),
+        None => subject,
+    };
     let (first, after) = (
         input.period.day(input.period.from),
         input.period.day(input.period.to.plus_millis(-1)),

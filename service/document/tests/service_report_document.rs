@@ -15,6 +15,7 @@ pub(super) fn compose(ledger: &Ledger, from: &str, to: &str, zone: &str) -> Resu
         },
         environment: &"production".parse().unwrap(),
         services: &["payments".parse().unwrap()].into(),
+        team: None,
         period,
         recorded_until: ledger.records.last().map(|record| record.recorded_at),
         facts: &facts,

@@ -98,6 +98,8 @@ pub struct ServiceReportParameters {
     /// Only this service; several may be named.
     #[serde(default, deserialize_with = "one_or_several")]
     pub service: Vec<String>,
+    /// Only what this team owned when it happened.
+    pub team: Option<String>,
     /// A period of the calendar: a year, a quarter, a month or a week such as `2026`, `2026-Q1`, `2026-03` or `2026-W13`.
     pub period: Option<String>,
     /// Instead of it: first day or instant of the period.
@@ -274,6 +276,9 @@ impl ServiceReportParameters {
         for service in &services {
             words.push_str(&format!(" --service {service}"));
         }
+        if let Some(team) = &self.team {
+            words.push_str(&format!(" --team {}", quoted(team)));
+        }
         let zone = self.time_zone.as_deref().unwrap_or("UTC");
         let period = match (&self.period, &self.from, &self.to) {
             (Some(period), None, None) => {
@@ -294,8 +299,19 @@ impl ServiceReportParameters {
         Ok(DocumentQuery::Service(ServiceReportQuery {
             environment: name("environment", &self.environment)?,
             services,
+            team: self.team.clone(),
             period,
             words,
         }))
+    }
+}
+
+/// A word of the command line: in quotes where a shell would take it for several.
+fn quoted(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.:/@+".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''"))
     }
 }

@@ -27,6 +27,8 @@ pub enum Grouping {
 pub struct PerformanceParameters {
     /// The environment; all of the tier production if absent.
     pub environment: Option<String>,
+    /// Only what this team owned when it happened.
+    pub team: Option<String>,
     /// First day or instant of the period.
     pub from: String,
     /// The period ends before this day or instant.
@@ -69,6 +71,7 @@ pub async fn delivery_performance(app: Data<App>, request: HttpRequest) -> Resul
     let services = services.iter().map(|service| name("service", service));
     let query = Query {
         services: services.collect::<Result<_, _>>()?,
+        team: asked.team,
         environment: optional_name("environment", asked.environment.as_deref())?,
         period: Period::parse(&asked.from, &asked.to, asked.time_zone.as_deref().unwrap_or("UTC"))?,
         bucket: asked.bucket.unwrap_or_default(),

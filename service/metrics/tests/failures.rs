@@ -101,6 +101,7 @@ fn the_young_are_shown_apart() {
         deployments: &[],
         incidents: &[],
         tiers: &tiers,
+        owners: &Services::default(),
         links: &[],
         no_deployment: &BTreeSet::new(),
     };
