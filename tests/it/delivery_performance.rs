@@ -286,7 +286,10 @@ fn a_team_counts_what_it_owned_when_it_happened(#[values(Backend::Sqlite, Backen
     let Some(app) = TestApp::start(backend) else { return };
     let owned = |id: &str, team: &str, time: &str| {
         let ours = json!({ "service": "checkout", "declaration": { "team": team } });
-        at(event(id, "shipslog-service.declared.0.1.0", "checkout", json!({}), ours), time)
+        at(
+            event(id, "shipslog-service.declared.0.1.0", "checkout", json!({}), ours),
+            time,
+        )
     };
     let events = [
         owned("t1", "Till", "2026-01-01T00:00:00Z"),
@@ -303,15 +306,25 @@ fn a_team_counts_what_it_owned_when_it_happened(#[values(Backend::Sqlite, Backen
     for (team, deployments, incidents) in [("Till", json!([i[1]]), 0), ("Basket", json!([i[3]]), 1)] {
         let report = measured(&app, &format!("{JANUARY}&team={team}&by=service"));
         assert_eq!(report["team"], team);
-        assert_eq!(report["whole"]["deployment_frequency"]["deployments"], deployments, "{team}");
+        assert_eq!(
+            report["whole"]["deployment_frequency"]["deployments"], deployments,
+            "{team}"
+        );
         assert_eq!(report["whole"]["incidents"]["count"], incidents, "{team}");
         assert_eq!(report["by_service"].as_array().unwrap().len(), 1, "{team}");
         let query = format!("environment=production&{JANUARY}&team={team}&format=json");
-        let document = app.client.get(&format!("/v1/reports/service?{query}")).expect(200).json();
+        let document = app
+            .client
+            .get(&format!("/v1/reports/service?{query}"))
+            .expect(200)
+            .json();
         assert_eq!(document["performance"], report["whole"], "{team}");
         assert_eq!(document["shipped"]["releases"].as_array().unwrap().len(), 1, "{team}");
     }
-    for path in ["/v1/delivery-performance?", "/v1/reports/service?environment=production&"] {
+    for path in [
+        "/v1/delivery-performance?",
+        "/v1/reports/service?environment=production&",
+    ] {
         let problem = app.client.get(&format!("{path}{JANUARY}&team=Nobody")).problem(404);
         assert_eq!(problem["pointer"], "team", "{path}: {problem}");
     }
