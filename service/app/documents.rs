@@ -22,8 +22,8 @@ use crate::document::{DocumentError, ErasedEntry, Generated, LedgerView, Request
 use crate::domain::facts::Facts;
 use crate::domain::{EnvironmentName, Period, ServiceName, Zone};
 use crate::metrics::MetricsError;
-use crate::render::{self, Html, RenderError, page, web_page};
-use crate::store::{ReadTx, StoreError};
+use crate::render::{self, Html, RenderError, Templates, page, web_page};
+use crate::store::{Database, ReadTx, StoreError};
 
 const SERVICE_REPORT: &str = "service-report.md";
 const COMPLIANCE_REPORT: &str = "compliance-report.md";
@@ -171,6 +171,13 @@ impl Composed {
     }
 }
 
+/// What makes documents: a ledger and templates, and nothing else.
+#[derive(Clone, Copy)]
+pub(super) struct Documents<'a> {
+    database: &'a Database,
+    pub(super) templates: &'a Templates,
+}
+
 impl App {
     /// A document in one form. The same query at the same tree size gives the same bytes.
     pub fn document(
@@ -179,12 +186,12 @@ impl App {
         asked: Option<u64>,
         format: Format,
     ) -> Result<Document, DocumentsError> {
-        self.form(&self.compose(query, asked)?, format)
+        self.documents().document(query, asked, format)
     }
 
     /// A document as a part of a web page.
     pub fn document_html(&self, query: &DocumentQuery, asked: Option<u64>) -> Result<Html, DocumentsError> {
-        let composed = self.compose(query, asked)?;
+        let composed = self.documents().compose(query, asked)?;
         let (_, _, generated) = composed.head();
         Ok(render::document(&self.templates, &generated.template.name, &composed)?)
     }
@@ -192,6 +199,28 @@ impl App {
     /// A web page from one of the templates.
     pub fn page(&self, template: &str, context: &impl Serialize, body: Option<&Html>) -> Result<String, RenderError> {
         web_page(&self.templates, template, context, body)
+    }
+
+    pub(super) fn documents(&self) -> Documents<'_> {
+        Documents::new(&self.database, &self.templates)
+    }
+}
+
+impl<'a> Documents<'a> {
+    pub(super) fn new(database: &'a Database, templates: &'a Templates) -> Self {
+        Self { database, templates }
+    }
+}
+
+impl Documents<'_> {
+    /// A document in one form. The same query at the same tree size gives the same bytes.
+    pub(super) fn document(
+        &self,
+        query: &DocumentQuery,
+        asked: Option<u64>,
+        format: Format,
+    ) -> Result<Document, DocumentsError> {
+        self.form(&self.compose(query, asked)?, format)
     }
 
     pub(super) fn compose(&self, query: &DocumentQuery, asked: Option<u64>) -> Result<Composed, DocumentsError> {
@@ -205,7 +234,7 @@ impl App {
 
     pub(super) fn form(&self, composed: &Composed, format: Format) -> Result<Document, DocumentsError> {
         let (_, title, generated) = composed.head();
-        let (templates, template) = (&self.templates, &generated.template.name);
+        let (templates, template) = (self.templates, &generated.template.name);
         let text = match format {
             Format::Json => serde_json::to_string_pretty(composed)? + "\n",
             Format::Markdown => templates.render(template, composed)?,

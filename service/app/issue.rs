@@ -71,8 +71,9 @@ impl App {
     }
 
     fn rendered(&self, query: &DocumentQuery, asked: Option<u64>) -> Result<IssuedDocument, DocumentsError> {
-        let composed = self.compose(query, asked)?;
-        let digest = |format| self.form(&composed, format).map(|document| document.digest);
+        let documents = self.documents();
+        let composed = documents.compose(query, asked)?;
+        let digest = |format| documents.form(&composed, format).map(|document| document.digest);
         let (kind, title, generated) = composed.head();
         Ok(IssuedDocument {
             kind: kind.to_owned(),

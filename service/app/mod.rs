@@ -24,6 +24,7 @@ mod quorum;
 mod read;
 mod record;
 mod release;
+mod replay;
 mod sessions;
 mod suspects;
 mod tokens;
@@ -63,6 +64,7 @@ pub use quorum::{QuorumState, ServedCheckpoint, WitnessPolicy, WitnessStatus, Wi
 pub use read::{MAX_PAGE, Page, Paging, ReadError};
 pub use record::{Accepted, RecordError};
 pub use release::ReleaseQuery;
+pub use replay::{Rebuilt, Replay, Replayed};
 pub use sessions::Caller;
 pub use tokens::{IssuedToken, NewToken};
 

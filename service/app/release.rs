@@ -1,7 +1,6 @@
 //! Release notes over several services.
 
-use super::App;
-use super::documents::{DocumentsError, at_size};
+use super::documents::{Documents, DocumentsError, at_size};
 use crate::check::Parameters;
 use crate::document::Request;
 use crate::document::audience::Audience;
@@ -29,7 +28,7 @@ pub struct ReleaseQuery {
     pub words: String,
 }
 
-impl App {
+impl Documents<'_> {
     /// Composes release notes over several services.
     pub(super) fn release(&self, query: &ReleaseQuery, asked: Option<u64>) -> Result<Release, DocumentsError> {
         let scope = Scope::Range {

@@ -22,7 +22,7 @@ use crate::audit::Content;
 mod pipeline;
 mod verification;
 
-pub use verification::{Verdict, verify};
+pub use verification::{Passed, Verdict, verify, verify_with};
 
 /// Name of the file with the signed checkpoint.
 pub const CHECKPOINT: &str = "checkpoint";

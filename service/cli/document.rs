@@ -2,14 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::Subcommand;
+use clap::{Parser as _, Subcommand};
 use serde_json::{Map, Value, json};
 
 use super::client::{Client, block_on, query};
 use super::output::{Audience, DocumentFormat, note, print};
-use super::{Context, Failure, text};
+use super::{Cli, Command, Context, Failure, text};
+use crate::app::DocumentQuery;
 use crate::config::ClientSettings;
 use crate::domain::{DeploymentId, EnvironmentName, ServiceName};
+use crate::http::api::asked::{ComplianceParameters, NotesParameters, ServiceReportParameters};
 
 /// Where a kind of document is read, and what it is called where it is issued.
 struct Kind {
@@ -30,6 +32,9 @@ const SERVICE: Kind = Kind {
     path: "/v1/reports/service",
     name: "service_report",
 };
+
+/// A parameter of a query, if it is given.
+type Parameter = (&'static str, Option<String>);
 
 /// Arguments of `notes`.
 #[derive(Debug, clap::Args)]
@@ -142,52 +147,93 @@ struct Document {
 impl Notes {
     /// Prints them.
     pub fn run(self, context: &Context) -> Result<(), Failure> {
+        let parameters = self.parameters();
+        self.document.run(&NOTES, &parameters, context)
+    }
+
+    fn parameters(&self) -> Vec<Parameter> {
         let services = self
             .services
             .iter()
             .map(|service| ("service", Some(service.to_string())));
         let others = [
             ("environment", Some(self.environment.as_str().to_owned())),
-            ("deployment", self.deployment.map(String::from)),
-            ("from", self.from),
-            ("to", self.to),
+            ("deployment", self.deployment.as_ref().map(ToString::to_string)),
+            ("from", self.from.clone()),
+            ("to", self.to.clone()),
             ("audience", self.audience.map(|audience| audience.as_str().to_owned())),
         ];
-        let parameters: Vec<_> = services.chain(others).collect();
-        self.document.run(&NOTES, &parameters, context)
+        services.chain(others).collect()
     }
 }
 
 impl Report {
     /// Prints it.
     pub fn run(self, context: &Context) -> Result<(), Failure> {
+        let (kind, parameters) = self.parameters();
+        match self {
+            Self::Compliance(report) => report.document.run(kind, &parameters, context),
+            Self::Service(report) => report.document.run(kind, &parameters, context),
+        }
+    }
+
+    fn parameters(&self) -> (&'static Kind, Vec<Parameter>) {
         match self {
             Self::Compliance(report) => {
-                let parameters = [
-                    ("environment", Some(String::from(report.environment))),
-                    ("service", report.service.map(String::from)),
-                    ("from", Some(report.from)),
-                    ("to", Some(report.to)),
+                let parameters = vec![
+                    ("environment", Some(report.environment.to_string())),
+                    ("service", report.service.as_ref().map(ToString::to_string)),
+                    ("from", Some(report.from.clone())),
+                    ("to", Some(report.to.clone())),
                 ];
-                report.document.run(&COMPLIANCE, &parameters, context)
+                (&COMPLIANCE, parameters)
             }
             Self::Service(report) => {
-                let services = report
-                    .service
-                    .into_iter()
-                    .map(|name| ("service", Some(String::from(name))));
+                let services = report.service.iter().map(|name| ("service", Some(name.to_string())));
                 let parameters = [
-                    ("environment", Some(String::from(report.environment))),
-                    ("team", report.team),
-                    ("period", report.period),
-                    ("from", report.from),
-                    ("to", report.to),
+                    ("environment", Some(report.environment.to_string())),
+                    ("team", report.team.clone()),
+                    ("period", report.period.clone()),
+                    ("from", report.from.clone()),
+                    ("to", report.to.clone()),
                 ];
-                let parameters: Vec<_> = services.chain(parameters).collect();
-                report.document.run(&SERVICE, &parameters, context)
+                (&SERVICE, services.chain(parameters).collect())
             }
         }
     }
+
+    const fn document(&self) -> &Document {
+        match self {
+            Self::Compliance(report) => &report.document,
+            Self::Service(report) => &report.document,
+        }
+    }
+}
+
+/// What a document asks, from the command that it states; and of which tree size.
+pub(super) fn question(words: &str) -> Result<(DocumentQuery, u64), String> {
+    let words = shlex::split(words).ok_or("its quotes do not end")?;
+    let cli = Cli::try_parse_from(words).map_err(|error| error.kind().to_string())?;
+    let (path, mut parameters, document) = match &cli.command {
+        Command::Notes(notes) => (NOTES.path, notes.parameters(), &notes.document),
+        Command::Report(report) => {
+            let (kind, parameters) = report.parameters();
+            (kind.path, parameters, report.document())
+        }
+        _ => return Err("it is no command that makes a document".to_owned()),
+    };
+    parameters.push(("time_zone", document.time_zone.clone()));
+    let tree_size = document.tree_size.ok_or("it has no --tree-size")?;
+    let asked = query(&parameters);
+    let asked = asked.trim_start_matches('?');
+    let query = if path == NOTES.path {
+        NotesParameters::read(asked).and_then(|asked| asked.query())
+    } else if path == COMPLIANCE.path {
+        ComplianceParameters::read(asked).and_then(|asked| asked.query())
+    } else {
+        ServiceReportParameters::read(asked).and_then(|asked| asked.query())
+    };
+    Ok((query.map_err(|problem| problem.detail)?, tree_size))
 }
 
 impl Document {

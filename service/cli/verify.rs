@@ -6,6 +6,7 @@
 mod bundle;
 mod log;
 mod receipt;
+mod report;
 
 pub use receipt::parse as parse_receipt;
 
@@ -27,6 +28,8 @@ pub enum Command {
     Receipt(receipt::Arguments),
     /// A whole history, as `shipslog export` wrote it
     Bundle(bundle::Arguments),
+    /// A document, by rendering it again from a bundle
+    Report(report::Arguments),
     /// A log that is served as C2SP tlog-tiles, over HTTP and without a token
     Log(log::Arguments),
 }
@@ -37,6 +40,7 @@ impl Command {
         match self {
             Self::Receipt(arguments) => arguments.run(),
             Self::Bundle(arguments) => arguments.run(),
+            Self::Report(arguments) => arguments.run(),
             Self::Log(arguments) => arguments.run(),
         }
     }

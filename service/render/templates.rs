@@ -178,6 +178,12 @@ impl Templates {
         Ok(sha256(&list))
     }
 
+    /// What documents rendered with these templates may state: see [`Templates::digest`].
+    pub fn digests(&self) -> Vec<String> {
+        let digests = self.digests.keys().filter_map(|name| self.digest(name).ok());
+        digests.collect()
+    }
+
     /// Renders a template with a context.
     pub fn render(&self, name: &str, context: &impl Serialize) -> Result<String, RenderError> {
         self.render_value(name, Value::from(Serde(context)))

@@ -55,5 +55,6 @@ mod templates;
 mod trust;
 mod verifiers;
 mod verify;
+mod verify_report;
 mod witness;
 mod witnesses;

@@ -11,7 +11,7 @@ use std::thread;
 use ledger::{KeyId, PublicKey};
 
 use super::verification::Unreadable;
-use super::{RawLine, line};
+use super::{Line, RawLine, line};
 use crate::audit::Checked;
 
 /// Entries of a piece, at most.
@@ -31,8 +31,12 @@ pub(super) enum Step {
 
 /// One thing to judge.
 pub(super) enum Judged {
-    /// An entry that is right in itself, with the index that its line gives it.
-    Right { index: u64, checked: Box<Checked> },
+    /// An entry that is right in itself, with its line.
+    Right {
+        leaf: Vec<u8>,
+        line: Line,
+        checked: Box<Checked>,
+    },
     /// An entry to be looked at in its place.
     Open { leaf: Vec<u8>, line: Option<Vec<u8>> },
     /// Something that is wrong with the form of a file.
@@ -167,8 +171,9 @@ fn check(step: Step, known: &HashMap<KeyId, PublicKey>) -> Judged {
     match step {
         Step::Form { message } => Judged::Form { message },
         Step::Entry { leaf, line } => match line.as_deref().and_then(|line| vouch(&leaf, line, known)) {
-            Some((index, checked)) => Judged::Right {
-                index,
+            Some((line, checked)) => Judged::Right {
+                leaf,
+                line,
                 checked: Box::new(checked),
             },
             None => Judged::Open { leaf, line },
@@ -177,12 +182,16 @@ fn check(step: Step, known: &HashMap<KeyId, PublicKey>) -> Judged {
 }
 
 /// What is right in itself, in the exact form that it has to have.
-fn vouch(leaf: &[u8], text: &[u8], known: &HashMap<KeyId, PublicKey>) -> Option<(u64, Checked)> {
+fn vouch(leaf: &[u8], text: &[u8], known: &HashMap<KeyId, PublicKey>) -> Option<(Line, Checked)> {
     let raw = serde_json::from_slice::<RawLine<'_>>(text).ok()?;
     let (salt, envelope) = raw.sealed()?;
     if line(raw.index, &salt, envelope).as_bytes() != text {
         return None;
     }
     let checked = Checked::new(leaf, &salt, envelope.as_bytes(), |id| known.get(id).copied())?;
-    Some((raw.index, checked))
+    let line = Line {
+        index: raw.index,
+        sealed: Some((salt, envelope.to_owned())),
+    };
+    Some((line, checked))
 }

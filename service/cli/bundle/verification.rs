@@ -9,6 +9,7 @@ use super::super::trust::{Opened, Trust, forked, shorter};
 use super::pipeline::{self, Judged, KnownKeys, Pieces, Step, Stop};
 use super::{CHECKPOINT, FIXED, Line, Part, WIDTH, belongs};
 use crate::audit::{Audit, Content, Kind, Report, Roll};
+use crate::domain::Recorded;
 
 /// No line of a bundle is longer: an envelope may hold 1 MiB, a third more in base64.
 const MAX_LINE: u64 = 8 << 20;
@@ -35,6 +36,27 @@ pub struct Verdict {
 
 /// Verifies every byte of the folder, on all cores. Memory use does not depend on its size.
 pub fn verify(folder: &Path, trust: &Trust, producers: Option<Roll>) -> Result<Verdict, Unreadable> {
+    verify_with(folder, trust, producers, |_| {})
+}
+
+/// An entry that nothing is wrong with, at its place.
+pub struct Passed {
+    /// Its leaf.
+    pub leaf: Vec<u8>,
+    /// Its line, in the exact form.
+    pub line: Line,
+    /// What it says; none where that was erased.
+    pub recorded: Option<Recorded>,
+}
+
+/// The same, handing over each entry that passed, in order. None of them counts before all were looked at: the root is only known
+/// then.
+pub fn verify_with(
+    folder: &Path,
+    trust: &Trust,
+    producers: Option<Roll>,
+    mut take: impl FnMut(Passed),
+) -> Result<Verdict, Unreadable> {
     fs::read_dir(folder).map_err(|error| Unreadable {
         path: folder.to_owned(),
         error,
@@ -74,7 +96,9 @@ pub fn verify(folder: &Path, trust: &Trust, producers: Option<Roll>) -> Result<V
     };
     pipeline::run(&keys, read, |judged| {
         let known = audit.keys().len();
-        judge(&mut audit, judged);
+        if let Some(passed) = judge(&mut audit, judged) {
+            take(passed);
+        }
         if audit.keys().len() != known {
             keys.set(audit.keys());
         }
@@ -132,17 +156,31 @@ fn add(folder: &Path, part: Part, pieces: &mut Pieces) -> Result<bool, Stop> {
     Ok(true)
 }
 
-fn judge(audit: &mut Audit, judged: Judged) {
+fn judge(audit: &mut Audit, judged: Judged) -> Option<Passed> {
     let place = audit.size();
     match judged {
-        Judged::Form { message } => audit.find(Kind::Form, Some(place), message),
-        Judged::Right { index, checked } => drop(audit.add_checked(index, *checked)),
+        Judged::Form { message } => {
+            audit.find(Kind::Form, Some(place), message);
+            None
+        }
+        Judged::Right { line, leaf, checked } => {
+            let recorded = audit.add_checked(line.index, *checked)?;
+            Some(Passed {
+                leaf,
+                line,
+                recorded: Some(recorded),
+            })
+        }
         Judged::Open { leaf, line } => match line.as_deref().and_then(Line::parse) {
-            Some(line) => drop(audit.add(line.index, &leaf, line.content())),
+            Some(line) => {
+                let recorded = audit.add(line.index, &leaf, line.content());
+                (recorded.is_some() || line.sealed.is_none()).then_some(Passed { leaf, line, recorded })
+            }
             None => {
                 let message = format!("the envelope line of entry {place} is missing or not in its exact form");
                 audit.find(Kind::Form, Some(place), message);
                 audit.add(place, &leaf, Content::Erased);
+                None
             }
         },
     }

@@ -131,14 +131,14 @@ fn one_or_several<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Stri
 
 impl NotesParameters {
     /// Reads a query string, in which `service` may be there several times.
-    pub(in super::super) fn read(query: &str) -> Result<Self, Problem> {
+    pub fn read(query: &str) -> Result<Self, Problem> {
         let (service, rest) = take(query.as_bytes(), "service");
         let parameters: Self = read(rest.as_bytes())?;
         Ok(Self { service, ..parameters })
     }
 
     /// What is asked for.
-    pub(in super::super) fn query(&self) -> Result<DocumentQuery, Problem> {
+    pub fn query(&self) -> Result<DocumentQuery, Problem> {
         match self.service.as_slice() {
             [] => Err(invalid("service", &"is required")),
             [service] => self.notes(service).map(DocumentQuery::ReleaseNotes),
@@ -153,15 +153,15 @@ impl NotesParameters {
     }
 
     fn notes(&self, service: &str) -> Result<NotesQuery, Problem> {
-        let mut words = format!("shipslog notes {} {}", service, self.environment);
+        let mut words = format!("shipslog notes {} {}", quoted(service), quoted(&self.environment));
         let time_zone = self.zone()?;
         let scope = match (&self.deployment, &self.from, &self.to) {
             (Some(deployment), None, None) => {
-                words.push_str(&format!(" --deployment {deployment}"));
+                words.push_str(&format!(" --deployment {}", quoted(deployment)));
                 Scope::Deployment(name("deployment", deployment)?)
             }
             (None, Some(from), Some(to)) => {
-                words.push_str(&format!(" --from {from} --to {to}"));
+                words.push_str(&format!(" --from {} --to {}", quoted(from), quoted(to)));
                 Scope::Range {
                     from: Point::parse(from, time_zone)?,
                     to: Point::parse(to, time_zone).map_err(|error| Problem::from(error).at("to"))?,
@@ -206,10 +206,14 @@ impl NotesParameters {
         if from > to {
             return Err(invalid("to", &"must not be before from"));
         }
-        let named = [&[first.to_owned()], others].concat().join(",");
+        let named = std::iter::once(first).chain(others.iter().map(String::as_str));
+        let named = named.map(quoted).collect::<Vec<_>>().join(",");
         let mut words = format!(
-            "shipslog notes {named} {} --from {given_from} --to {given_to}",
-            self.environment
+            "shipslog notes {} {} --from {} --to {}",
+            named,
+            quoted(&self.environment),
+            quoted(given_from),
+            quoted(given_to)
         );
         words.push_str(&self.more_words());
         let others = others.iter().map(|other| name("service", other));
@@ -241,13 +245,18 @@ impl NotesParameters {
 }
 
 impl ComplianceParameters {
+    /// Reads a query string.
+    pub fn read(query: &str) -> Result<Self, Problem> {
+        read(query.as_bytes())
+    }
+
     /// What is asked for.
-    pub(in super::super) fn query(&self) -> Result<DocumentQuery, Problem> {
-        let mut words = format!("shipslog report compliance --environment {}", self.environment);
+    pub fn query(&self) -> Result<DocumentQuery, Problem> {
+        let mut words = format!("shipslog report compliance --environment {}", quoted(&self.environment));
         if let Some(service) = &self.service {
-            words.push_str(&format!(" --service {service}"));
+            words.push_str(&format!(" --service {}", quoted(service.as_str())));
         }
-        words.push_str(&format!(" --from {} --to {}", self.from, self.to));
+        words.push_str(&format!(" --from {} --to {}", quoted(&self.from), quoted(&self.to)));
         if let Some(zone) = &self.time_zone {
             words.push_str(&format!(" --time-zone {zone}"));
         }
@@ -262,19 +271,19 @@ impl ComplianceParameters {
 
 impl ServiceReportParameters {
     /// Reads a query string, in which `service` may be there several times.
-    pub(in super::super) fn read(query: &str) -> Result<Self, Problem> {
+    pub fn read(query: &str) -> Result<Self, Problem> {
         let (service, rest) = take(query.as_bytes(), "service");
         let parameters: Self = read(rest.as_bytes())?;
         Ok(Self { service, ..parameters })
     }
 
     /// What is asked for.
-    pub(in super::super) fn query(&self) -> Result<DocumentQuery, Problem> {
-        let mut words = format!("shipslog report service --environment {}", self.environment);
+    pub fn query(&self) -> Result<DocumentQuery, Problem> {
+        let mut words = format!("shipslog report service --environment {}", quoted(&self.environment));
         let services = self.service.iter().map(|service| name("service", service));
         let services: BTreeSet<ServiceName> = services.collect::<Result<_, _>>()?;
         for service in &services {
-            words.push_str(&format!(" --service {service}"));
+            words.push_str(&format!(" --service {}", quoted(service.as_str())));
         }
         if let Some(team) = &self.team {
             words.push_str(&format!(" --team {}", quoted(team)));
@@ -286,7 +295,7 @@ impl ServiceReportParameters {
                 Period::named(period, zone)?
             }
             (None, Some(from), Some(to)) => {
-                words.push_str(&format!(" --from {from} --to {to}"));
+                words.push_str(&format!(" --from {} --to {}", quoted(from), quoted(to)));
                 Period::parse(from, to, zone)?
             }
             (Some(_), _, _) => return Err(invalid("period", &"cannot be given beside from and to")),
@@ -306,12 +315,8 @@ impl ServiceReportParameters {
     }
 }
 
-/// A word of the command line: in quotes where a shell would take it for several.
+/// A word of the command line: in quotes where a shell would take it for something else.
 fn quoted(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.:/@+".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', "'\\''"))
-    }
+    // Nothing can quote the character 0, and nothing that is named has it.
+    shlex::try_quote(text).map_or_else(|_| text.to_owned(), std::borrow::Cow::into_owned)
 }
