@@ -222,6 +222,8 @@ fn changes_sentence(notes: &ReleaseNotes, target: &Deployment) -> Option<String>
         (0, DeploymentKind::Redeploy) => "No functional changes (the same content was deployed again).".to_owned(),
         (0, _) if again.is_empty() => format!("No functional changes are recorded for it.{maintenance}"),
         (0, _) => format!("{}{maintenance}", again.trim_start()),
+        // Of changes that say nothing of their kind, there is no more to tell.
+        (n, _) if changes.in_group("other") == n => format!("{verb} {}.{again}{maintenance}", count(n, "change")),
         (n, _) => format!("{verb} {}: {}.{again}{maintenance}", count(n, "change"), list(&parts)),
     })
 }
