@@ -22,7 +22,9 @@ use crate::domain::deployment::{Deployment, Status};
 use crate::domain::extension::DeploymentKind;
 use crate::domain::facts::Facts;
 use crate::domain::{EnvironmentName, Instant, Period, ServiceName};
-use crate::metrics::{self, Bucket, Frequency, Input, LeadTime, MATURITY_HOURS, MetricsError, Performance, Query};
+use crate::metrics::{
+    self, Bucket, Frequency, Input, LeadTime, Link, MATURITY_HOURS, MetricsError, Performance, Query,
+};
 
 pub use chart::{Chart, Series};
 pub use glance::Glance;
@@ -162,8 +164,9 @@ pub struct Decision {
 pub fn compose(input: &ServiceReportInput<'_>) -> Result<ServiceReport, MetricsError> {
     let period = input.period;
     let previous_period = period.previous();
-    let (performance, as_of) = measured(input, period)?;
-    let (previous, _) = measured(input, previous_period)?;
+    let linked = metrics::linked(input.facts);
+    let (performance, as_of) = measured(input, &linked, period)?;
+    let (previous, _) = measured(input, &linked, previous_period)?;
     let links = Links::of(input.facts);
     let here = |d: &&Deployment| is_here(input, d);
     let attempts: Vec<&Deployment> = input
@@ -235,7 +238,11 @@ fn bucket(period: Period) -> Bucket {
     }
 }
 
-fn measured(input: &ServiceReportInput<'_>, period: Period) -> Result<(Performance, Option<Instant>), MetricsError> {
+fn measured(
+    input: &ServiceReportInput<'_>,
+    (links, no_deployment): &(Vec<Link>, BTreeSet<u64>),
+    period: Period,
+) -> Result<(Performance, Option<Instant>), MetricsError> {
     let query = Query {
         services: input.services.clone(),
         team: input.team.map(str::to_owned),
@@ -246,7 +253,6 @@ fn measured(input: &ServiceReportInput<'_>, period: Period) -> Result<(Performan
         by_service: false,
         bands: None,
     };
-    let (links, no_deployment) = metrics::linked(input.facts);
     let report = metrics::measure(
         &query,
         &Input {
@@ -256,8 +262,8 @@ fn measured(input: &ServiceReportInput<'_>, period: Period) -> Result<(Performan
             incidents: &input.facts.incidents,
             tiers: &input.facts.tiers,
             owners: &input.facts.services,
-            links: &links,
-            no_deployment: &no_deployment,
+            links,
+            no_deployment,
         },
     )?;
     Ok((report.whole, report.as_of))

@@ -4,6 +4,7 @@
 //! without end only within its fuel; what it cannot do is crash the process, which is why those of an organisation
 //! are parsed and run on a thread with a stack that is large enough for the longest source accepted.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
@@ -190,9 +191,15 @@ impl Templates {
     }
 
     pub(super) fn render_value(&self, name: &str, context: Value) -> Result<String, RenderError> {
-        let zone = zone(&context)?;
-        let mut env = self.env.clone();
-        filters::in_zone(&mut env, zone);
+        // The filters that all share write UTC; a copy is only for another zone.
+        let env = match zone(&context)? {
+            Tz::UTC => Cow::Borrowed(&self.env),
+            zone => {
+                let mut env = self.env.clone();
+                filters::in_zone(&mut env, zone);
+                Cow::Owned(env)
+            }
+        };
         if !self.overridden {
             return run(&env, name, context);
         }

@@ -32,13 +32,9 @@ impl Dependencies {
             subject: service.as_str().to_owned(),
             content: json!({}),
             extension: Extension {
-                actor: self.common.actor(claims),
-                tickets: self.common.tickets.clone(),
-                reason: self.common.reason.clone(),
-                run_url: self.common.run_url(claims),
                 depends_on: Some(self.on.clone()),
                 service: Some(service),
-                ..Extension::default()
+                ..self.common.extension(claims)
             },
         };
         self.common.send(&draft, context)

@@ -62,10 +62,6 @@ impl Highlight {
             subject: self.deployment.as_str().to_owned(),
             content: json!({}),
             extension: Extension {
-                actor: self.common.actor(claims),
-                tickets: self.common.tickets.clone(),
-                reason: self.common.reason.clone(),
-                run_url: self.common.run_url(claims),
                 service: Some(service),
                 environment: Some(environment),
                 deployment_id: Some(self.deployment.clone()),
@@ -73,7 +69,7 @@ impl Highlight {
                     kind: self.kind.into(),
                     text: self.text.clone(),
                 })),
-                ..Extension::default()
+                ..self.common.extension(claims)
             },
         };
         self.common.send(&draft, context)

@@ -110,15 +110,11 @@ impl Incident {
             }),
             extension: Extension {
                 version: self.version.clone(),
-                actor: self.common.actor(claims),
-                tickets: self.common.tickets.clone(),
-                reason: self.common.reason.clone(),
-                run_url: self.common.run_url(claims),
                 caused_by: self.caused_by.clone(),
                 severity: self.severity.clone(),
                 impact_start: self.impact_start,
                 cause_class: self.cause_class.map(CauseClass::from),
-                ..Extension::default()
+                ..self.common.extension(claims)
             },
         };
         self.common.send(&draft, context)

@@ -24,7 +24,7 @@ use super::{Context, Failure, keys, output, text};
 use crate::clock::Clock;
 use crate::config::ClientSettings;
 use crate::domain::extension::{Actor, ActorKind, TicketRef};
-use crate::domain::{Instant, ServiceName};
+use crate::domain::{Extension, Instant, ServiceName};
 
 /// What can be recorded.
 #[derive(Debug, Subcommand)]
@@ -114,6 +114,17 @@ impl Common {
             .clone()
             .or_else(|| claims.repository.clone())
             .unwrap_or_else(|| "shipslog".to_owned())
+    }
+
+    /// What every record of a person or a pipeline may tell beside what it is about.
+    fn extension(&self, claims: &Claims) -> Extension {
+        Extension {
+            actor: self.actor(claims),
+            tickets: self.tickets.clone(),
+            reason: self.reason.clone(),
+            run_url: self.run_url(claims),
+            ..Extension::default()
+        }
     }
 
     /// Who acted: the flag, else who the CI system says started the run.

@@ -40,16 +40,12 @@ impl Service {
             subject: self.service.as_str().to_owned(),
             content: json!({}),
             extension: Extension {
-                actor: self.common.actor(claims),
-                tickets: self.common.tickets.clone(),
-                reason: self.common.reason.clone(),
-                run_url: self.common.run_url(claims),
                 declaration: Some(Box::new(Declaration {
                     team: self.team.clone(),
                     ticket_links: self.ticket_links.clone(),
                 })),
                 service: Some(self.service.clone()),
-                ..Extension::default()
+                ..self.common.extension(claims)
             },
         };
         self.common.send(&draft, context)
