@@ -7,6 +7,7 @@
 mod approval;
 mod change;
 mod duty;
+mod parameters;
 mod record;
 mod recovery;
 mod test_run;
@@ -19,6 +20,8 @@ use crate::domain::facts::Facts;
 use crate::domain::incident::Incident;
 use crate::domain::words::{span, when};
 use crate::domain::{Instant, Outcome};
+
+pub use parameters::{ParameterError, Parameters, Row as ParameterValue};
 
 /// The result of a check on one deployment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -73,36 +76,6 @@ pub struct Check {
     pub limits: &'static str,
     /// The rule.
     rule: fn(&Subject<'_>) -> Verdict,
-}
-
-/// Numbers that checks use. An organisation may set its own; a report prints them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Parameters {
-    /// DL-POP-4: a deployment recorded later than this after its end is late.
-    pub late_after_ms: i64,
-    /// DL-POP-4: later than this, it was filled in afterwards.
-    pub backfilled_after_ms: i64,
-    /// How far clocks may run ahead of the ledger's.
-    pub skew_ms: i64,
-    /// DL-AUTH-1 to 3: how many different people must approve.
-    pub min_approvers: usize,
-    /// DL-CHG-2: the shortest reason.
-    pub min_reason_chars: usize,
-    /// DL-VER-1: how soon after the end it must be verified.
-    pub verified_within_ms: i64,
-}
-
-impl Default for Parameters {
-    fn default() -> Self {
-        Self {
-            late_after_ms: 15 * 60_000,
-            backfilled_after_ms: 24 * 3_600_000,
-            skew_ms: 5 * 60_000,
-            min_approvers: 1,
-            min_reason_chars: 20,
-            verified_within_ms: 60 * 60_000,
-        }
-    }
 }
 
 /// What a check looks at: one deployment attempt among the facts of the reading.

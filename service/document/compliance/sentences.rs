@@ -3,7 +3,7 @@
 use super::{EmergencyRow, ParameterRow, Population, ResultRow, Tested};
 use crate::check::{CheckResult, Parameters};
 use crate::domain::deployment::Status;
-use crate::domain::words::{count, span};
+use crate::domain::words::count;
 
 pub(super) fn summary(
     population: &Population,
@@ -106,27 +106,12 @@ pub(super) fn limits(population: &Population) -> Vec<String> {
 }
 
 pub(super) fn parameters(parameters: &Parameters) -> Vec<ParameterRow> {
-    let row = |check, name, value| ParameterRow { check, name, value };
-    vec![
-        row("DL-POP-4", "late after", span(parameters.late_after_ms)),
-        row(
-            "DL-POP-4",
-            "filled in afterwards after",
-            span(parameters.backfilled_after_ms),
-        ),
-        row("DL-POP-4", "clocks may run ahead by", span(parameters.skew_ms)),
-        row(
-            "DL-AUTH-1, DL-AUTH-2, DL-AUTH-3",
-            "approvers",
-            parameters.min_approvers.to_string(),
-        ),
-        row(
-            "DL-CHG-2",
-            "shortest reason",
-            count(parameters.min_reason_chars, "character"),
-        ),
-        row("DL-VER-1", "verified within", span(parameters.verified_within_ms)),
-    ]
+    let rows = parameters.rows().into_iter().map(|row| ParameterRow {
+        check: row.checks,
+        name: row.title,
+        value: row.value,
+    });
+    rows.collect()
 }
 
 pub(super) fn conclusion(pass: usize, fail: usize, excepted: usize, not_evaluable: usize) -> String {
