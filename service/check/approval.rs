@@ -1,6 +1,6 @@
 //! Checks of approvals: given, given before, given to what was deployed.
 
-use super::{Check, Subject, Verdict, fail, not_applicable, not_evaluable, pass};
+use super::{Check, Rule, Scope, Severity, Subject, Verdict, fail, not_evaluable, pass};
 use crate::domain::evidence::{Answer, Approval, Bond};
 use crate::domain::extension::DeploymentKind;
 use crate::domain::words::when;
@@ -9,32 +9,38 @@ pub(super) const APPROVED: Check = Check {
     id: "DL-AUTH-1",
     version: 1,
     title: "The deployment was approved",
+    severity: Severity::High,
+    scope: Scope::All,
     definition: "At least one person approved it (its artifact, its commit, the deployment itself or a change that it \
                  names), and did not take that back before the start.",
     limits: "Does not apply to what never started or is a recorded baseline. Not evaluable when the ledger holds no \
              approval for the service at all, or only approvals that name nobody.",
-    rule: approved,
+    rule: Rule::Deployment(approved),
 };
 
 pub(super) const BEFORE: Check = Check {
     id: "DL-AUTH-2",
     version: 1,
     title: "The approval came before the start",
+    severity: Severity::High,
+    scope: Scope::Except(&[DeploymentKind::Emergency]),
     definition: "The approvals that DL-AUTH-1 asks for were given before the start, by the time that they claim and by \
                  their place in the ledger.",
     limits: "Does not apply to what never started, a recorded baseline, or an emergency change, which may be approved \
              afterwards (see DL-EMG-1). Not evaluable where DL-AUTH-1 is not.",
-    rule: before,
+    rule: Rule::Deployment(before),
 };
 
 pub(super) const BOUND: Check = Check {
     id: "DL-AUTH-3",
     version: 1,
     title: "The approval covers the artifact that was deployed",
+    severity: Severity::High,
+    scope: Scope::All,
     definition: "The approvals that DL-AUTH-1 asks for name the digest of the deployed artifact, or the deployed commit.",
     limits: "Does not apply to what never started or is a recorded baseline. Not evaluable without an approval, or when \
              an approval or the deployment names neither artifact nor commit.",
-    rule: bound,
+    rule: Rule::Deployment(bound),
 };
 
 /// The approvals that count for a deployment.
@@ -172,12 +178,6 @@ fn before(subject: &Subject<'_>) -> Verdict {
         return verdict;
     }
     let deployment = subject.deployment;
-    if deployment.kind.kind == DeploymentKind::Emergency {
-        return not_applicable(
-            "an emergency change may be approved afterwards",
-            vec![subject.start_entry()],
-        );
-    }
     let expected = format!("approved before the start at {}", when(deployment.start_at()));
     let approvals = Approvals::of(subject);
     if approvals.counted.is_empty() {

@@ -1,24 +1,28 @@
 //! Checks of what the deployment says about the change.
 
-use super::{Check, Subject, Verdict, fail, not_applicable, pass};
+use super::{Check, Rule, Scope, Severity, Subject, Verdict, fail, not_applicable, pass};
 
 pub(super) const REFERENCE: Check = Check {
     id: "DL-CHG-1",
     version: 1,
     title: "The deployment refers to a change record",
+    severity: Severity::Medium,
+    scope: Scope::All,
     definition: "The record names at least one ticket, pull request, or incident or deployment that it repairs.",
     limits: "Does not apply to a recorded baseline. Whether the reference is the right one is outside the ledger.",
-    rule: reference,
+    rule: Rule::Deployment(reference),
 };
 
 pub(super) const DESCRIBED: Check = Check {
     id: "DL-CHG-2",
     version: 1,
     title: "The reason for the deployment is described",
+    severity: Severity::Low,
+    scope: Scope::All,
     definition: "The record gives a reason of at least 20 characters that is more than the version or the service name; or \
                  it names a ticket or pull request whose recorded title is such a description.",
     limits: "Does not apply to a recorded baseline. Whether the reason is a good one is for people to judge.",
-    rule: described,
+    rule: Rule::Deployment(described),
 };
 
 fn reference(subject: &Subject<'_>) -> Verdict {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::approval::Approvals;
-use super::{Check, Subject, Verdict, fail, not_applicable, not_evaluable, pass};
+use super::{Check, Rule, Scope, Severity, Subject, Verdict, fail, not_applicable, not_evaluable, pass};
 use crate::domain::deployment::Deployment;
 use crate::domain::extension::{ActorKind, DeploymentKind};
 
@@ -11,21 +11,25 @@ pub(super) const INDEPENDENT: Check = Check {
     id: "DL-SOD-1",
     version: 1,
     title: "Somebody approved who neither wrote, requested nor deployed the change",
+    severity: Severity::High,
+    scope: Scope::All,
     definition: "At least one approver is not an author of the commits or pull requests, not the person who deployed, \
                  and not the person who asked for the approval.",
     limits: "Does not apply to what never started or is a recorded baseline. Not evaluable without an approval, when an \
              author is not recorded, or when two names may be one person (the same account name in different systems): \
              the ledger holds no aliases yet.",
-    rule: independent,
+    rule: Rule::Deployment(independent),
 };
 
 pub(super) const PIPELINE: Check = Check {
     id: "DL-SOD-2",
     version: 1,
     title: "A pipeline deployed, not a person",
+    severity: Severity::Medium,
+    scope: Scope::All,
     definition: "The actor is a pipeline; or it is a person, and the deployment is recorded as an emergency with a reason.",
     limits: "Does not apply to a recorded baseline. Not evaluable when it is not recorded who or what deployed.",
-    rule: pipeline,
+    rule: Rule::Deployment(pipeline),
 };
 
 fn independent(subject: &Subject<'_>) -> Verdict {

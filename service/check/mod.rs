@@ -70,12 +70,54 @@ pub struct Check {
     pub version: u32,
     /// What it asks for, as a statement.
     pub title: &'static str,
+    /// How much a failure matters.
+    pub severity: Severity,
+    /// The deployments that it concerns, by their kind.
+    pub scope: Scope,
     /// When it passes.
     pub definition: &'static str,
     /// When it does not apply, and when it cannot be evaluated.
     pub limits: &'static str,
     /// The rule.
-    rule: fn(&Subject<'_>) -> Verdict,
+    rule: Rule,
+}
+
+/// How much a failure matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Good practice.
+    Low,
+    /// A weakness.
+    Medium,
+    /// What the control exists for.
+    High,
+}
+
+/// The deployments that a check concerns, by their kind. To all others it does not apply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// All.
+    All,
+    /// These kinds.
+    Only(&'static [DeploymentKind]),
+    /// All kinds but these.
+    Except(&'static [DeploymentKind]),
+}
+
+/// What a check is run on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unit {
+    /// A deployment attempt.
+    Deployment,
+}
+
+/// The logic of a check, over what it is run on.
+#[derive(Debug, Clone, Copy)]
+enum Rule {
+    /// Over a deployment.
+    Deployment(fn(&Subject<'_>) -> Verdict),
 }
 
 /// What a check looks at: one deployment attempt among the facts of the reading.
@@ -145,12 +187,37 @@ pub fn evaluate(subject: &Subject<'_>) -> Vec<Finding> {
 }
 
 impl Check {
+    /// What it is run on.
+    pub const fn unit(&self) -> Unit {
+        match self.rule {
+            Rule::Deployment(_) => Unit::Deployment,
+        }
+    }
+
     /// Runs it on a deployment.
     pub fn run(&self, subject: &Subject<'_>) -> Verdict {
-        let mut verdict = (self.rule)(subject);
+        let Rule::Deployment(rule) = self.rule;
+        let kind = subject.deployment.kind;
+        let mut verdict = if self.scope.includes(kind.kind) {
+            rule(subject)
+        } else {
+            let found = format!("{} deployments are outside its scope", kind.kind.as_str());
+            not_applicable(found, subject.deployment.indexes())
+        };
         verdict.evidence.sort_unstable();
         verdict.evidence.dedup();
         verdict
+    }
+}
+
+impl Scope {
+    /// Whether deployments of a kind are in it.
+    pub fn includes(self, kind: DeploymentKind) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(kinds) => kinds.contains(&kind),
+            Self::Except(kinds) => !kinds.contains(&kind),
+        }
     }
 }
 

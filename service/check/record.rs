@@ -1,6 +1,6 @@
 //! Checks of the record itself: in time, under a signature, with a name.
 
-use super::{Check, Subject, Verdict, fail, not_evaluable, pass};
+use super::{Check, Rule, Scope, Severity, Subject, Verdict, fail, not_evaluable, pass};
 use crate::domain::extension::ActorKind;
 use crate::domain::words::{span, when};
 
@@ -8,32 +8,38 @@ pub(super) const TIMELY: Check = Check {
     id: "DL-POP-4",
     version: 1,
     title: "The deployment was recorded when it happened",
+    severity: Severity::Medium,
+    scope: Scope::All,
     definition: "The end of the deployment was recorded at most 15 minutes after it is said to have happened, and not \
                  more than 5 minutes before.",
     limits: "Not evaluable while no end is recorded.",
-    rule: timely,
+    rule: Rule::Deployment(timely),
 };
 
 pub(super) const AUTHENTIC: Check = Check {
     id: "DL-SIG-1",
     version: 1,
     title: "Every record of the deployment is signed by its producer",
+    severity: Severity::High,
+    scope: Scope::All,
     definition: "All entries about the deployment carry the signature of a registered producer whose key was valid and \
                  in scope when they were recorded; the service refuses others. A record that reached the service over \
                  a shared secret (a webhook) was signed by the service and not by its producer, and fails.",
     limits: "Always evaluable.",
-    rule: authentic,
+    rule: Rule::Deployment(authentic),
 };
 
 pub(super) const ACTOR: Check = Check {
     id: "DL-SIG-2",
     version: 1,
     title: "The deployment can be traced to one person or workload",
+    severity: Severity::High,
+    scope: Scope::All,
     definition: "The record names who or what deployed, says whether that is a person or a pipeline, and the name is \
                  not one that several share (admin, root, deploy, jenkins, unknown, …).",
     limits: "Not evaluable when no actor is recorded, or when it is not said whether it is a person or a pipeline. \
              Whether a name belongs to one person alone is outside the ledger.",
-    rule: actor,
+    rule: Rule::Deployment(actor),
 };
 
 /// Names behind which nobody in particular stands.

@@ -1,7 +1,7 @@
 //! Checks of the way back, of emergencies, and of what was done about a failure.
 
 use super::approval::Approvals;
-use super::{Check, Subject, Verdict, fail, not_applicable, not_evaluable, pass};
+use super::{Check, Rule, Scope, Severity, Subject, Verdict, fail, not_applicable, not_evaluable, pass};
 use crate::domain::Outcome;
 use crate::domain::deployment::{Deployment, Effect};
 use crate::domain::extension::DeploymentKind;
@@ -11,32 +11,38 @@ pub(super) const BACK_OUT: Check = Check {
     id: "DL-RBK-1",
     version: 1,
     title: "A way back was ready before the start",
+    severity: Severity::Medium,
+    scope: Scope::All,
     definition: "A rollback plan was recorded no later than the start; or the artifact that ran before is known by its \
                  digest, so that it can be put back.",
     limits: "Does not apply to what never started, a recorded baseline, a removal, or a rollback. Not evaluable when nothing \
              ran there before and no plan is recorded.",
-    rule: back_out,
+    rule: Rule::Deployment(back_out),
 };
 
 pub(super) const EMERGENCY: Check = Check {
     id: "DL-EMG-1",
     version: 1,
     title: "An emergency change is justified",
+    severity: Severity::High,
+    scope: Scope::Only(&[DeploymentKind::Emergency]),
     definition: "The deployment is recorded as an emergency, and with its start or before there is a reason, and either \
                  the incident (or deployment) that it repairs, a ticket, or an approval.",
     limits: "Applies to emergency changes only.",
-    rule: emergency,
+    rule: Rule::Deployment(emergency),
 };
 
 pub(super) const HANDLED: Check = Check {
     id: "DL-INC-1",
     version: 1,
     title: "A failure was dealt with",
+    severity: Severity::High,
+    scope: Scope::All,
     definition: "After a deployment that failed, a later one to the same place succeeded; and every incident that an event \
                  links to the deployment is resolved.",
     limits: "Applies to deployments that failed or are explicitly linked to an incident. Suggested links are not counted. \
              What has not been dealt with by the tree size of the report fails.",
-    rule: handled,
+    rule: Rule::Deployment(handled),
 };
 
 fn back_out(subject: &Subject<'_>) -> Verdict {
@@ -91,9 +97,6 @@ fn back_out(subject: &Subject<'_>) -> Verdict {
 
 fn emergency(subject: &Subject<'_>) -> Verdict {
     let deployment = subject.deployment;
-    if deployment.kind.kind != DeploymentKind::Emergency {
-        return not_applicable("not an emergency change", deployment.kind.said_at.into_iter().collect());
-    }
     let start = subject.start_entry();
     let expected = "a reason, and an incident, ticket or approval, by the start";
     let reason = deployment

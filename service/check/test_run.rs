@@ -1,6 +1,6 @@
 //! Checks of tests: passed before, promoted through a lower environment, verified after.
 
-use super::{Check, Subject, Verdict, fail, not_applicable, not_evaluable, pass};
+use super::{Check, Rule, Scope, Severity, Subject, Verdict, fail, not_applicable, not_evaluable, pass};
 use crate::domain::Outcome;
 use crate::domain::deployment::{Deployment, Effect};
 use crate::domain::evidence::{Bond, TestResult, last_runs};
@@ -11,34 +11,40 @@ pub(super) const PASSED: Check = Check {
     id: "DL-TST-1",
     version: 1,
     title: "Tests passed on this artifact before the start",
+    severity: Severity::High,
+    scope: Scope::All,
     definition: "At least one test run names the deployed artifact's digest or the deployed commit and ended before the \
                  start, by claim and by ledger order; and the last run of each such test was a success.",
     limits: "Does not apply to what never started, to a removal, or to a recorded baseline. Not evaluable when the ledger \
              holds no test results for the service, or the deployment names neither artifact nor commit.",
-    rule: passed,
+    rule: Rule::Deployment(passed),
 };
 
 pub(super) const PROMOTED: Check = Check {
     id: "DL-TST-2",
     version: 1,
     title: "The same artifact ran in a lower environment first",
+    severity: Severity::Medium,
+    scope: Scope::All,
     definition: "A deployment of the same content to an environment of a lower tier succeeded before the start, by claim \
                  and by ledger order.",
     limits: "Does not apply to what never started, to a removal, a recorded baseline, or the lowest tier. Not evaluable \
              when the tier of the environment is not known or the service has no lower environment in the ledger. Tiers \
              are as recorded, else taken from usual names such as production, staging, test and dev.",
-    rule: promoted,
+    rule: Rule::Deployment(promoted),
 };
 
 pub(super) const VERIFIED: Check = Check {
     id: "DL-VER-1",
     version: 1,
     title: "The deployment was verified afterwards",
+    severity: Severity::Medium,
+    scope: Scope::All,
     definition: "A test run that names this deployment, or its content in this environment, ended as a success within 60 \
                  minutes after the deployment ended.",
     limits: "Does not apply to a deployment that did not succeed, or a removal. Not evaluable when no deployment of the \
              service to this environment was ever verified in the ledger.",
-    rule: verified,
+    rule: Rule::Deployment(verified),
 };
 
 fn name(test: &TestResult) -> &str {
