@@ -231,6 +231,9 @@ pub struct ServeSettings {
     /// Directory whose templates replace the built-in ones [env: SHIPSLOG_TEMPLATES]
     #[arg(long, value_name = "DIR")]
     pub templates: Option<PathBuf>,
+    /// Directory of frameworks, scopes and parameters of your own [env: SHIPSLOG_CATALOGUE]
+    #[arg(long, value_name = "DIR")]
+    pub catalogue: Option<PathBuf>,
     /// File that holds the secret of GitHub's webhook [env: SHIPSLOG_GITHUB_SECRET_FILE]
     #[arg(long, value_name = "FILE")]
     pub github_secret_file: Option<PathBuf>,
@@ -294,6 +297,8 @@ pub struct Serve {
     pub predecessor: Option<(PathBuf, PathBuf)>,
     /// Directory of templates that replace the built-in ones.
     pub templates: Option<PathBuf>,
+    /// Directory of frameworks, scopes and parameters beside the built-in ones.
+    pub catalogue: Option<PathBuf>,
     /// File with the secret of GitHub's webhook.
     pub github_secret_file: Option<PathBuf>,
     /// File with the secret that Alertmanager's webhook sends.
@@ -333,6 +338,7 @@ impl ServeSettings {
             origin: settings.origin,
             predecessor,
             templates: settings.templates,
+            catalogue: settings.catalogue,
             github_secret_file: settings.github_secret_file,
             alertmanager_secret_file: settings.alertmanager_secret_file,
             public_log: settings.public_log.unwrap_or(true),
@@ -355,6 +361,7 @@ impl ServeSettings {
             predecessor: environment.path("SHIPSLOG_PREDECESSOR"),
             predecessor_key: environment.path("SHIPSLOG_PREDECESSOR_KEY"),
             templates: environment.path("SHIPSLOG_TEMPLATES"),
+            catalogue: environment.path("SHIPSLOG_CATALOGUE"),
             github_secret_file: environment.path("SHIPSLOG_GITHUB_SECRET_FILE"),
             alertmanager_secret_file: environment.path("SHIPSLOG_ALERTMANAGER_SECRET_FILE"),
             public_log: environment.parse("SHIPSLOG_PUBLIC_LOG")?,
@@ -376,6 +383,7 @@ impl ServeSettings {
             predecessor: self.predecessor.or(other.predecessor),
             predecessor_key: self.predecessor_key.or(other.predecessor_key),
             templates: self.templates.or(other.templates),
+            catalogue: self.catalogue.or(other.catalogue),
             github_secret_file: self.github_secret_file.or(other.github_secret_file),
             alertmanager_secret_file: self.alertmanager_secret_file.or(other.alertmanager_secret_file),
             public_log: self.public_log.or(other.public_log),

@@ -8,13 +8,16 @@ use serde::Serialize;
 
 use super::App;
 use super::facts::document_facts;
+use super::integrity::LogReading;
 use super::log::{LogError, root};
 use super::metrics::recorded_until;
 use super::notes::notes_facts;
 use super::read::{ReadError, tree_size};
 use super::release::ReleaseQuery;
-use crate::check::Parameters;
+use crate::catalogue::Catalogue;
+use crate::catalogue::framework::Framework;
 use crate::document::audience::Audience;
+use crate::document::compliance::oscal::{self, Model};
 use crate::document::compliance::{self, ComplianceInput, ComplianceReport};
 use crate::document::release_notes::{self, Release, ReleaseNotesInput, Scope, Variant, Wanted};
 use crate::document::service_report::{self, ServiceReport, ServiceReportInput};
@@ -37,6 +40,10 @@ pub enum Format {
     Html,
     /// The context that templates render.
     Json,
+    /// The population as a table; of a compliance report alone.
+    Csv,
+    /// A model of OSCAL; of a compliance report alone.
+    Oscal(Model),
 }
 
 /// A document.
@@ -76,8 +83,19 @@ pub struct ComplianceQuery {
     pub service: Option<ServiceName>,
     /// The period.
     pub period: Period,
+    /// Ids of the frameworks whose requirements are reported on.
+    pub frameworks: Frameworks,
     /// The question in words, for the document to print.
     pub words: String,
+}
+
+/// Which frameworks are asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Frameworks {
+    /// All of the catalogue.
+    All,
+    /// These; checks alone are reported on where none is named.
+    Named(Vec<String>),
 }
 
 /// Which service report is wanted.
@@ -110,6 +128,12 @@ pub enum DocumentsError {
     /// No service was ever declared to be of the team.
     #[error("there is no team {0}")]
     Team(String),
+    /// The catalogue has no framework of that id.
+    #[error("the catalogue has no framework `{0}`")]
+    Framework(String),
+    /// No document of this kind is had in that form.
+    #[error("only a compliance report is had in this form")]
+    Form,
     /// The period has no metrics.
     #[error(transparent)]
     Metrics(#[from] MetricsError),
@@ -160,6 +184,13 @@ pub(super) enum Composed {
 }
 
 impl Composed {
+    fn compliance(&self) -> Result<&ComplianceReport, DocumentsError> {
+        match self {
+            Self::Compliance(report) => Ok(report),
+            Self::ReleaseNotes(_) | Self::Release(_) | Self::Service(_) => Err(DocumentsError::Form),
+        }
+    }
+
     /// What kind of document it is, its title, and what it was made from.
     pub(super) fn head(&self) -> (&'static str, &str, &Generated) {
         match self {
@@ -176,6 +207,7 @@ impl Composed {
 pub(super) struct Documents<'a> {
     database: &'a Database,
     pub(super) templates: &'a Templates,
+    pub(super) catalogue: &'a Catalogue,
 }
 
 impl App {
@@ -202,13 +234,17 @@ impl App {
     }
 
     pub(super) fn documents(&self) -> Documents<'_> {
-        Documents::new(&self.database, &self.templates)
+        Documents::new(&self.database, &self.templates, &self.catalogue)
     }
 }
 
 impl<'a> Documents<'a> {
-    pub(super) fn new(database: &'a Database, templates: &'a Templates) -> Self {
-        Self { database, templates }
+    pub(super) fn new(database: &'a Database, templates: &'a Templates, catalogue: &'a Catalogue) -> Self {
+        Self {
+            database,
+            templates,
+            catalogue,
+        }
     }
 }
 
@@ -239,6 +275,11 @@ impl Documents<'_> {
             Format::Json => serde_json::to_string_pretty(composed)? + "\n",
             Format::Markdown => templates.render(template, composed)?,
             Format::Html => page(templates, title, &render::document(templates, template, composed)?)?,
+            Format::Csv => composed.compliance()?.csv.clone(),
+            Format::Oscal(model) => {
+                let document = oscal::document(composed.compliance()?, model, render::escape::escape);
+                serde_json::to_string_pretty(&document)? + "\n"
+            }
         };
         let digest = sha256(text.as_bytes()).to_string();
         Ok(Document { text, format, digest })
@@ -259,12 +300,13 @@ impl Documents<'_> {
                 time_zone: query.time_zone,
                 template,
                 template_sha256: &self.templates.digest(template)?,
+                catalogue_sha256: self.catalogue.sha256(),
             },
             service: &query.service,
             environment: &query.environment,
             scope: &query.scope,
             facts: &facts,
-            parameters: &Parameters::default(),
+            parameters: &self.catalogue.parameters,
         };
         Ok(release_notes::compose_for(&input, query.audience)?)
     }
@@ -274,7 +316,12 @@ impl Documents<'_> {
         query: &ComplianceQuery,
         asked: Option<u64>,
     ) -> Result<ComplianceReport, DocumentsError> {
-        let (ledger, facts) = self.facts(query.service.as_ref(), &query.environment, asked)?;
+        let frameworks = self.frameworks(&query.frameworks)?;
+        let (ledger, facts, log) = self.database.read(|tx| {
+            let size = tree_size(tx, asked)?;
+            let facts = document_facts(tx, query.service.as_ref(), &query.environment, size)?;
+            Ok::<_, DocumentsError>((ledger_view(tx, size)?, facts, LogReading::of(tx, &query.period, size)?))
+        })?;
         Ok(compliance::compose(&ComplianceInput {
             request: Request {
                 ledger: &ledger,
@@ -282,13 +329,30 @@ impl Documents<'_> {
                 time_zone: query.period.zone,
                 template: COMPLIANCE_REPORT,
                 template_sha256: &self.templates.digest(COMPLIANCE_REPORT)?,
+                catalogue_sha256: self.catalogue.sha256(),
             },
             environment: &query.environment,
             service: query.service.as_ref(),
             period: query.period,
+            frameworks: &frameworks,
+            catalogue: self.catalogue,
             facts: &facts,
-            parameters: &Parameters::default(),
-        }))
+            log: &log.period(),
+        })?)
+    }
+
+    fn frameworks(&self, asked: &Frameworks) -> Result<Vec<&Framework>, DocumentsError> {
+        match asked {
+            Frameworks::All => Ok(self.catalogue.frameworks.iter().collect()),
+            Frameworks::Named(ids) => ids
+                .iter()
+                .map(|id| {
+                    self.catalogue
+                        .framework(id)
+                        .ok_or_else(|| DocumentsError::Framework(id.clone()))
+                })
+                .collect(),
+        }
     }
 
     fn service_report(&self, query: &ServiceReportQuery, asked: Option<u64>) -> Result<ServiceReport, DocumentsError> {
@@ -305,6 +369,7 @@ impl Documents<'_> {
                 time_zone: query.period.zone,
                 template: SERVICE_REPORT,
                 template_sha256: &self.templates.digest(SERVICE_REPORT)?,
+                catalogue_sha256: self.catalogue.sha256(),
             },
             environment: &query.environment,
             services: &query.services,
@@ -312,7 +377,7 @@ impl Documents<'_> {
             period: query.period,
             recorded_until,
             facts: &facts,
-            parameters: &Parameters::default(),
+            parameters: &self.catalogue.parameters,
         })?)
     }
 

@@ -14,6 +14,7 @@ mod fsck;
 mod hooks;
 mod identity;
 mod incidents;
+mod integrity;
 mod issue;
 mod links;
 mod log;
@@ -33,6 +34,7 @@ use std::thread::JoinHandle;
 
 use ledger::{Checkpoint, Hash, NoteSigner, PrivateKey};
 
+use crate::catalogue::Catalogue;
 use crate::clock::Clock;
 use crate::disk::Disk;
 use crate::domain::ProducerName;
@@ -49,7 +51,9 @@ pub use crate::correlate::LinkState;
 pub use crate::render::Html;
 pub use administration::{AdministrationError, NewProducer};
 pub use deployments::{DeploymentDetail, DeploymentFilter, DeploymentView, RunningView, StateView};
-pub use documents::{ComplianceQuery, Document, DocumentQuery, DocumentsError, Format, NotesQuery, ServiceReportQuery};
+pub use documents::{
+    ComplianceQuery, Document, DocumentQuery, DocumentsError, Format, Frameworks, NotesQuery, ServiceReportQuery,
+};
 pub use erasure::{Erased, Remains, Tombstone};
 pub use events::{ErasedBy, EventSummary, EventView, Found};
 pub use fsck::{Progress, fsck};
@@ -93,6 +97,8 @@ pub struct Options {
     pub secrets: Secrets,
     /// Templates of documents.
     pub templates: Templates,
+    /// What frameworks ask for, and the numbers of checks.
+    pub catalogue: Catalogue,
     /// Which witnesses are asked, and how many of them must have cosigned.
     pub policy: Option<WitnessPolicy>,
 }
@@ -116,6 +122,7 @@ pub struct App {
     entropy: Entropy,
     secrets: Secrets,
     templates: Templates,
+    catalogue: Catalogue,
     policy: Option<WitnessPolicy>,
     sessions: Sessions,
 }
@@ -184,6 +191,7 @@ impl App {
             disk,
             secrets,
             templates,
+            catalogue,
             policy,
         } = options;
         let (origin, opening_clock) = (signer.key().name().to_owned(), clock.clone());
@@ -219,6 +227,7 @@ impl App {
             entropy,
             secrets,
             templates,
+            catalogue,
             policy,
             sessions: Sessions::default(),
         };

@@ -1,7 +1,6 @@
 //! Release notes over several services.
 
 use super::documents::{Documents, DocumentsError, at_size};
-use crate::check::Parameters;
 use crate::document::Request;
 use crate::document::audience::Audience;
 use crate::document::release_notes::{Point, RELEASE_TEMPLATE, Release, ReleaseInput, Scope, Wanted, compose_release};
@@ -57,13 +56,14 @@ impl Documents<'_> {
                 time_zone: query.time_zone,
                 template: RELEASE_TEMPLATE,
                 template_sha256: &self.templates.digest(RELEASE_TEMPLATE)?,
+                catalogue_sha256: self.catalogue.sha256(),
             },
             environment: &query.environment,
             from: query.from,
             to: query.to,
             audience: query.audience,
             services: &services,
-            parameters: &Parameters::default(),
+            parameters: &self.catalogue.parameters,
         })?)
     }
 }

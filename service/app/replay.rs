@@ -5,6 +5,7 @@
 use ledger::{Edge, Entry, FullTile, leaf_hash};
 
 use super::documents::{Document, DocumentQuery, Documents, DocumentsError, Format};
+use crate::catalogue::Catalogue;
 use crate::domain::Recorded;
 use crate::render::Templates;
 use crate::sequencer::batch::{erasure_row, event_row, reference_rows};
@@ -140,11 +141,12 @@ impl Rebuilt {
     pub fn document(
         &self,
         templates: &Templates,
+        catalogue: &Catalogue,
         query: &DocumentQuery,
         tree_size: u64,
         format: Format,
     ) -> Result<Document, DocumentsError> {
-        Documents::new(&self.database, templates).document(query, Some(tree_size), format)
+        Documents::new(&self.database, templates, catalogue).document(query, Some(tree_size), format)
     }
 
     /// Entries whose content is gone: a document that was made before may have known it.

@@ -175,6 +175,11 @@ pub static CATALOGUE: [Check; 16] = [
     recovery::HANDLED,
 ];
 
+/// A check by its id.
+pub fn find(id: &str) -> Option<&'static Check> {
+    CATALOGUE.iter().find(|check| check.id == id)
+}
+
 /// Runs all checks on a deployment.
 pub fn evaluate(subject: &Subject<'_>) -> Vec<Finding> {
     CATALOGUE

@@ -6,7 +6,7 @@ use clap::{Parser as _, Subcommand};
 use serde_json::{Map, Value, json};
 
 use super::client::{Client, block_on, query};
-use super::output::{Audience, DocumentFormat, note, print};
+use super::output::{Audience, DocumentFormat, ReportFormat, note, print};
 use super::{Cli, Command, Context, Failure, text};
 use crate::app::DocumentQuery;
 use crate::config::ClientSettings;
@@ -32,6 +32,13 @@ const SERVICE: Kind = Kind {
     path: "/v1/reports/service",
     name: "service_report",
 };
+
+/// The forms of which the digest is recorded when a document is issued, and the member that holds it.
+const ISSUED_FORMS: [(&str, &str); 3] = [
+    ("md", "markdown_sha256"),
+    ("html", "html_sha256"),
+    ("json", "json_sha256"),
+];
 
 /// A parameter of a query, if it is given.
 type Parameter = (&'static str, Option<String>);
@@ -61,6 +68,9 @@ pub struct Notes {
     /// Who they are for [default: auditor, who reads all]
     #[arg(long, value_enum)]
     audience: Option<Audience>,
+    /// Form of the document
+    #[arg(long, value_enum, default_value_t)]
+    format: DocumentFormat,
     #[command(flatten)]
     document: Document,
 }
@@ -83,12 +93,14 @@ pub struct Compliance {
     /// Only this service
     #[arg(long, value_name = "NAME")]
     service: Option<ServiceName>,
-    /// First day, or the exact time, that is covered
-    #[arg(long, value_name = "DATE", value_parser = text)]
-    from: String,
-    /// Day, or exact time, before which the period ends
-    #[arg(long, value_name = "DATE", value_parser = text)]
-    to: String,
+    /// Framework whose requirements are reported on, or all; may be given several times [default: checks alone]
+    #[arg(long, value_name = "ID", value_parser = text)]
+    framework: Vec<String>,
+    #[command(flatten)]
+    period: Period,
+    /// Form of the document
+    #[arg(long, value_enum, default_value_t)]
+    format: ReportFormat,
     #[command(flatten)]
     document: Document,
 }
@@ -105,6 +117,18 @@ pub struct ServiceReport {
     /// Only what this team owned when it happened [default: all]
     #[arg(long, value_name = "NAME", value_parser = text)]
     team: Option<String>,
+    #[command(flatten)]
+    period: Period,
+    /// Form of the document
+    #[arg(long, value_enum, default_value_t)]
+    format: DocumentFormat,
+    #[command(flatten)]
+    document: Document,
+}
+
+/// The period of a report.
+#[derive(Debug, clap::Args)]
+struct Period {
     /// Period of the calendar: a year, a quarter, a month or a week, such as 2026, 2026-Q1, 2026-03 or 2026-W13
     #[arg(long, value_name = "PERIOD", value_parser = text, required_unless_present = "from", conflicts_with = "from")]
     period: Option<String>,
@@ -114,16 +138,21 @@ pub struct ServiceReport {
     /// Day, or exact time, before which the period ends
     #[arg(long, value_name = "DATE", value_parser = text, requires = "from")]
     to: Option<String>,
-    #[command(flatten)]
-    document: Document,
+}
+
+impl Period {
+    fn parameters(&self) -> [Parameter; 3] {
+        [
+            ("period", self.period.clone()),
+            ("from", self.from.clone()),
+            ("to", self.to.clone()),
+        ]
+    }
 }
 
 /// What every document can be told.
 #[derive(Debug, clap::Args)]
 struct Document {
-    /// Form of the document
-    #[arg(long, value_enum, default_value_t)]
-    format: DocumentFormat,
     /// The context that the document is made from, for `template render --from-context`; the same as --format json
     #[arg(long, conflicts_with = "format")]
     context: bool,
@@ -148,7 +177,7 @@ impl Notes {
     /// Prints them.
     pub fn run(self, context: &Context) -> Result<(), Failure> {
         let parameters = self.parameters();
-        self.document.run(&NOTES, &parameters, context)
+        self.document.run(&NOTES, parameters, self.format.as_str(), context)
     }
 
     fn parameters(&self) -> Vec<Parameter> {
@@ -172,32 +201,30 @@ impl Report {
     pub fn run(self, context: &Context) -> Result<(), Failure> {
         let (kind, parameters) = self.parameters();
         match self {
-            Self::Compliance(report) => report.document.run(kind, &parameters, context),
-            Self::Service(report) => report.document.run(kind, &parameters, context),
+            Self::Compliance(report) => report.document.run(kind, parameters, report.format.as_str(), context),
+            Self::Service(report) => report.document.run(kind, parameters, report.format.as_str(), context),
         }
     }
 
     fn parameters(&self) -> (&'static Kind, Vec<Parameter>) {
         match self {
             Self::Compliance(report) => {
-                let parameters = vec![
+                let frameworks = report.framework.iter().map(|id| ("framework", Some(id.clone())));
+                let parameters = [
                     ("environment", Some(report.environment.to_string())),
                     ("service", report.service.as_ref().map(ToString::to_string)),
-                    ("from", Some(report.from.clone())),
-                    ("to", Some(report.to.clone())),
                 ];
-                (&COMPLIANCE, parameters)
+                let parameters = frameworks.chain(parameters).chain(report.period.parameters());
+                (&COMPLIANCE, parameters.collect())
             }
             Self::Service(report) => {
                 let services = report.service.iter().map(|name| ("service", Some(name.to_string())));
                 let parameters = [
                     ("environment", Some(report.environment.to_string())),
                     ("team", report.team.clone()),
-                    ("period", report.period.clone()),
-                    ("from", report.from.clone()),
-                    ("to", report.to.clone()),
                 ];
-                (&SERVICE, services.chain(parameters).collect())
+                let parameters = services.chain(parameters).chain(report.period.parameters());
+                (&SERVICE, parameters.collect())
             }
         }
     }
@@ -237,18 +264,20 @@ pub(super) fn question(words: &str) -> Result<(DocumentQuery, u64), String> {
 }
 
 impl Document {
-    fn run(self, kind: &Kind, parameters: &[(&str, Option<String>)], context: &Context) -> Result<(), Failure> {
-        let format = if self.context {
-            DocumentFormat::Json
-        } else {
-            self.format
-        };
+    fn run(
+        self,
+        kind: &Kind,
+        mut parameters: Vec<Parameter>,
+        format: &'static str,
+        context: &Context,
+    ) -> Result<(), Failure> {
+        let format = if self.context { "json" } else { format };
+        if self.issue.is_some() && !ISSUED_FORMS.iter().any(|(form, _)| *form == format) {
+            return Err(Failure::unclear("--issue needs --format md, html or json".to_owned()));
+        }
         let client = Client::new(self.client, context)?;
-        let more = [
-            ("time_zone", self.time_zone),
-            ("tree_size", self.tree_size.map(|size| size.to_string())),
-        ];
-        let mut parameters = [parameters, &more].concat();
+        parameters.push(("time_zone", self.time_zone));
+        parameters.push(("tree_size", self.tree_size.map(|size| size.to_string())));
         let issued = match &self.issue {
             Some(_) => Some(block_on(issue(&client, kind, &parameters))?),
             None => None,
@@ -258,7 +287,7 @@ impl Document {
             parameters.retain(|(name, _)| *name != "tree_size");
             parameters.push(("tree_size", Some(issued["document"]["tree_size"].to_string())));
         }
-        parameters.push(("format", Some(format.as_str().to_owned())));
+        parameters.push(("format", Some(format.to_owned())));
         let text = block_on(client.get_text(&format!("{}{}", kind.path, query(&parameters))))?;
         if let (Some(file), Some(issued)) = (&self.issue, &issued) {
             keep(&client, file, issued, format, &text)?;
@@ -284,7 +313,7 @@ async fn issue(client: &Client, kind: &Kind, parameters: &[(&str, Option<String>
         match (name, parameters.get_mut(name), value.parse::<u64>()) {
             ("tree_size", _, Ok(size)) => _ = parameters.insert(name.to_owned(), json!(size)),
             (_, Some(Value::Array(values)), _) => values.push(json!(value)),
-            // One of its reports is about several services.
+            // A report may be about several services or frameworks.
             ("service", None, _) if kind.name == SERVICE.name => {
                 _ = parameters.insert(name.to_owned(), json!([value]));
             }
@@ -297,14 +326,11 @@ async fn issue(client: &Client, kind: &Kind, parameters: &[(&str, Option<String>
 }
 
 /// Writes down the proof that a document was issued, if it is the one that was.
-fn keep(client: &Client, file: &Path, issued: &Value, format: DocumentFormat, text: &str) -> Result<(), Failure> {
-    let digest = match format {
-        DocumentFormat::Md => &issued["document"]["markdown_sha256"],
-        DocumentFormat::Html => &issued["document"]["html_sha256"],
-        DocumentFormat::Json => &issued["document"]["json_sha256"],
-    };
+fn keep(client: &Client, file: &Path, issued: &Value, format: &str, text: &str) -> Result<(), Failure> {
+    let digest = ISSUED_FORMS.iter().find(|(form, _)| *form == format);
+    let digest = digest.map(|(_, member)| &issued["document"][member]);
     let index = &issued["index"];
-    if digest.as_str() != Some(ledger::sha256(text.as_bytes()).to_string().as_str()) {
+    if digest.and_then(Value::as_str) != Some(ledger::sha256(text.as_bytes()).to_string().as_str()) {
         return Err(Failure::refused(format!(
             "the service sent another document than it issued in entry {index}"
         )));

@@ -4,6 +4,7 @@
 //! files and never touch the network.
 
 mod bundle;
+mod catalogue;
 mod ci;
 mod client;
 mod consistency;
@@ -95,6 +96,9 @@ enum Command {
     /// Try an organisation's own templates, without a service
     #[command(subcommand)]
     Template(template::Command),
+    /// Frameworks, and which checks support their requirements: look at them, and check files of your own
+    #[command(subcommand)]
+    Catalogue(catalogue::Command),
     /// Which deployments caused which incidents: what the rules suggest, what people decide
     #[command(subcommand)]
     Link(link::Command),
@@ -203,6 +207,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Notes(notes) => notes.run(&context),
         Command::Report(report) => report.run(&context),
         Command::Template(command) => command.run(),
+        Command::Catalogue(command) => command.run(),
         Command::Link(command) => command.run(&context),
         Command::Metrics(metrics) => metrics.run(&context),
         Command::State(state) => state.run(&context),

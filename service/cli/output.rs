@@ -41,6 +41,41 @@ impl DocumentFormat {
     }
 }
 
+/// The form of a compliance report.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum ReportFormat {
+    /// Markdown.
+    #[default]
+    Md,
+    /// HTML.
+    Html,
+    /// The context that the document is made from.
+    Json,
+    /// The population as a table, with the result of every check.
+    Csv,
+    /// What was found, in OSCAL.
+    OscalAssessmentResults,
+    /// How it was assessed, in OSCAL.
+    OscalAssessmentPlan,
+    /// Which checks support which requirement, in OSCAL.
+    OscalComponentDefinition,
+}
+
+impl ReportFormat {
+    /// The word of the service's `format` parameter.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Md => "md",
+            Self::Html => "html",
+            Self::Json => "json",
+            Self::Csv => "csv",
+            Self::OscalAssessmentResults => "oscal-assessment-results",
+            Self::OscalAssessmentPlan => "oscal-assessment-plan",
+            Self::OscalComponentDefinition => "oscal-component-definition",
+        }
+    }
+}
+
 /// Who a document is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Audience {

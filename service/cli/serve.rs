@@ -11,6 +11,7 @@ use ledger::NoteKey;
 use super::Context;
 use super::Failure;
 use crate::app::{App, NewToken, Options, Secrets, WitnessPolicy};
+use crate::catalogue::Catalogue;
 use crate::clock::Clock;
 use crate::config::{Serve, ServeSettings};
 use crate::data::{DataDirectory, guard_path};
@@ -151,6 +152,7 @@ pub async fn open_with(
             alertmanager: settings.alertmanager_secret_file.as_deref().map(secret).transpose()?,
         },
         templates: templates(settings.templates.as_deref())?,
+        catalogue: catalogue(settings.catalogue.as_deref())?,
         policy: settings.policy.as_deref().map(policy).transpose()?,
     };
     let clock = options.clock.clone();
@@ -263,18 +265,29 @@ pub(super) fn templates(directory: Option<&Path>) -> Result<Templates, Failure> 
     let Some(directory) = directory else {
         return Templates::built_in().map_err(|error| Failure::refused(error.to_string()));
     };
-    let mut overrides = BTreeMap::new();
-    read_templates(directory, directory, &mut overrides)
-        .map_err(|error| Failure::unclear(format!("templates in {}: {error}", directory.display())))?;
+    let overrides = files(directory, "templates")?;
     Templates::with_overrides(overrides).map_err(|error| Failure::unclear(error.to_string()))
 }
 
-/// Every file below a directory, by its path relative to `root`.
-fn read_templates(root: &Path, directory: &Path, into: &mut BTreeMap<String, String>) -> std::io::Result<()> {
+/// The built-in catalogue, with the files of a directory beside it.
+pub(super) fn catalogue(directory: Option<&Path>) -> Result<Catalogue, Failure> {
+    let files = directory.map(|directory| files(directory, "catalogue")).transpose()?;
+    Catalogue::with(&files.unwrap_or_default()).map_err(|error| Failure::unclear(error.to_string()))
+}
+
+/// Every file below a directory, by its path relative to it.
+pub(super) fn files(directory: &Path, what: &str) -> Result<BTreeMap<String, String>, Failure> {
+    let mut files = BTreeMap::new();
+    read_files(directory, directory, &mut files)
+        .map_err(|error| Failure::unclear(format!("{what} in {}: {error}", directory.display())))?;
+    Ok(files)
+}
+
+fn read_files(root: &Path, directory: &Path, into: &mut BTreeMap<String, String>) -> std::io::Result<()> {
     for entry in std::fs::read_dir(directory)? {
         let path = entry?.path();
         if path.is_dir() {
-            read_templates(root, &path, into)?;
+            read_files(root, &path, into)?;
         } else if let Ok(name) = path.strip_prefix(root) {
             into.insert(
                 name.to_string_lossy().replace('\\', "/"),

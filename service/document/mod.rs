@@ -89,6 +89,8 @@ pub struct Request<'a> {
     pub template: &'a str,
     /// SHA-256 of the template, in hex.
     pub template_sha256: &'a str,
+    /// SHA-256 of the catalogue that says which numbers checks use, in hex.
+    pub catalogue_sha256: &'a str,
 }
 
 /// What a document was made from.
@@ -102,8 +104,17 @@ pub struct Generated {
     pub time_zone: Zone,
     /// The template.
     pub template: TemplateRef,
+    /// The checks and the files of the catalogue; see `templates/README.md` for what its digest covers.
+    pub catalogue: CatalogueRef,
     /// The program.
     pub tool: Tool,
+}
+
+/// A catalogue by its digest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CatalogueRef {
+    /// SHA-256 in hex.
+    pub sha256: String,
 }
 
 /// A template by name and digest.
@@ -150,6 +161,9 @@ pub enum DocumentError {
         "`{0}` is neither a date, a date and time with a zone, an entry such as `#12`, nor a deployment or version"
     )]
     Point(String),
+    /// The table of the population cannot be written.
+    #[error("the table cannot be written: {0}")]
+    Table(String),
 }
 
 impl Request<'_> {
@@ -161,6 +175,9 @@ impl Request<'_> {
             template: TemplateRef {
                 name: self.template.to_owned(),
                 sha256: self.template_sha256.to_owned(),
+            },
+            catalogue: CatalogueRef {
+                sha256: self.catalogue_sha256.to_owned(),
             },
             tool: Tool {
                 name: env!("CARGO_PKG_NAME"),

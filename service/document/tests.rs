@@ -1,16 +1,18 @@
 //! Documents over a short history of one service.
 
 use super::audience::Audience;
-use super::compliance::{ComplianceInput, ComplianceReport};
+use super::compliance::{ComplianceInput, ComplianceReport, LogPeriod};
 use super::release_notes::{
     Point, RELEASE_TEMPLATE, ReleaseInput, ReleaseNotes, ReleaseNotesInput, Scope, compose_release,
 };
 use super::*;
+use crate::catalogue::Catalogue;
 use crate::check::Parameters;
 use crate::domain::event::{IncidentStep, ServiceStep};
 use crate::domain::extension::{Commit, DependencyChange, DeploymentKind, Extension, RollbackPlan, TicketRef};
 use crate::domain::fixture::{Ledger, at, commit, human, pipeline, pull_request, ticket};
 use crate::domain::highlight::{HighlightKind, HighlightText};
+use crate::domain::keyring::Keyring;
 use crate::domain::service::{Declaration, TicketLink};
 use crate::domain::{Body, Outcome, Period};
 use crate::render::{Templates, to_html};
@@ -41,6 +43,7 @@ fn request<'a>(ledger: &'a LedgerView, template: &'a str) -> Request<'a> {
         time_zone: Zone::UTC,
         template,
         template_sha256: "00ff",
+        catalogue_sha256: "ff00",
     }
 }
 
@@ -132,9 +135,25 @@ fn report(ledger: &Ledger) -> ComplianceReport {
             to: at(10_000),
             zone: Zone::UTC,
         },
+        frameworks: &[],
+        catalogue: &Catalogue::built_in().unwrap(),
         facts: &facts,
-        parameters: &Parameters::default(),
+        log: &log(&Keyring::default()),
     })
+    .unwrap()
+}
+
+/// A log that began in the period, with nothing but an empty tree before it.
+fn log(keyring: &Keyring) -> LogPeriod<'_> {
+    let root = ledger::Edge::empty().root();
+    LogPeriod {
+        recorded_until: at(0),
+        before: (0, root),
+        after: (0, root),
+        consistency: Vec::new(),
+        administrative: &[],
+        keyring,
+    }
 }
 
 fn markdown(template: &str, context: &impl Serialize) -> String {

@@ -1,5 +1,7 @@
 //! Every error an HTTP client can see, in one table, as RFC 9457 problem details.
 
+mod documents;
+
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
@@ -10,10 +12,9 @@ use utoipa::ToSchema;
 use super::api::hooks::AlertAnswer;
 use crate::adapter::AdapterError;
 use crate::app::{
-    AdministrationError, DecisionError, DocumentsError, HookError, IssueError, LogError, PerformanceError, ProofsError,
-    ReadError, RecordError, Tombstone,
+    AdministrationError, DecisionError, HookError, IssueError, LogError, PerformanceError, ProofsError, ReadError,
+    RecordError, Tombstone,
 };
-use crate::document::DocumentError;
 use crate::domain::PeriodError;
 use crate::domain::erasure::ErasureError;
 use crate::domain::keyring::{KeyringError, PermissionError};
@@ -421,22 +422,6 @@ impl From<AdapterError> for Problem {
     }
 }
 
-impl From<DocumentsError> for Problem {
-    fn from(error: DocumentsError) -> Self {
-        let detail = error.to_string();
-        match error {
-            DocumentsError::Team(_) => Self::new(Kind::NotFound, detail).at("team"),
-            DocumentsError::Read(error) => error.into(),
-            DocumentsError::Log(error) => error.into(),
-            DocumentsError::Document(error) => error.into(),
-            DocumentsError::Metrics(error) => error.into(),
-            DocumentsError::Render(error) => Self::internal(&error),
-            DocumentsError::Context(error) => Self::internal(&error),
-            DocumentsError::Store(error) => error.into(),
-        }
-    }
-}
-
 impl From<IssueError> for Problem {
     fn from(error: IssueError) -> Self {
         match error {
@@ -483,17 +468,5 @@ impl From<PeriodError> for Problem {
 impl From<ZoneError> for Problem {
     fn from(error: ZoneError) -> Self {
         PeriodError::from(error).into()
-    }
-}
-
-impl From<DocumentError> for Problem {
-    fn from(error: DocumentError) -> Self {
-        let detail = error.to_string();
-        match error {
-            DocumentError::NoDeployments { .. } => Self::new(Kind::NotFound, detail),
-            DocumentError::UnknownDeployment { .. } => Self::new(Kind::NotFound, detail).at("deployment"),
-            DocumentError::Reversed { .. } => Self::new(Kind::InvalidParameter, detail).at("from"),
-            DocumentError::Point(_) => Self::new(Kind::InvalidParameter, detail).at("from"),
-        }
     }
 }

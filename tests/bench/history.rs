@@ -71,6 +71,7 @@ impl History {
             disk: Disk::new(vec![directory.to_owned()], None),
             secrets: shipslog::app::Secrets::default(),
             templates: Templates::built_in().unwrap(),
+            catalogue: shipslog::catalogue::Catalogue::built_in().unwrap(),
             policy: None,
         };
         let connect = Connect::new(DatabaseUrl::parse(url).unwrap(), None).unwrap();

@@ -25,8 +25,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("adapter", &["domain"]),
     ("correlate", &["domain"]),
     ("check", &["domain"]),
+    ("catalogue", &["check", "domain"]),
     ("metrics", &["correlate", "domain"]),
-    ("document", &["check", "correlate", "domain", "metrics"]),
+    ("document", &["catalogue", "check", "correlate", "domain", "metrics"]),
     ("render", &[]),
     ("audit", &["domain"]),
     ("store", &["domain"]),
@@ -37,7 +38,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "adapter",
             "audit",
-            "check",
+            "catalogue",
             "clock",
             "correlate",
             "disk",
@@ -71,7 +72,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "app",
             "audit",
-            "check",
+            "catalogue",
             "clock",
             "config",
             "data",

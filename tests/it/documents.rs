@@ -68,7 +68,7 @@ pub(crate) fn test(n: u64, outcome: &str, time: &str) -> Value {
 }
 
 /// One deployment with everything, one that failed, one without approval, one that was taken back, and what came after.
-fn history(app: &TestApp) {
+pub(crate) fn history(app: &TestApp) {
     app.register("approver", &key(8), json!({ "event_types": ["approval"] }))
         .expect(201);
     // Everything is recorded when it happens.
@@ -112,7 +112,7 @@ fn history(app: &TestApp) {
     record(deployment(4, "2026-03-20T10:00:00Z", "success", "fix: round half up"));
 }
 
-fn text(app: &TestApp, path: &str) -> String {
+pub(crate) fn text(app: &TestApp, path: &str) -> String {
     app.client.get(path).expect(200).text().to_owned()
 }
 

@@ -64,6 +64,8 @@ const DOCUMENTS: [&[&str]; 7] = [
         "2026-01-01",
         "--to",
         "2026-02-01",
+        "--framework",
+        "all",
     ],
 ];
 
@@ -141,6 +143,17 @@ fn left(backend: Backend) -> Option<Left> {
             documents.push(file);
         }
     }
+    let compliance = DOCUMENTS[DOCUMENTS.len() - 1];
+    for form in [
+        "oscal-assessment-results",
+        "oscal-assessment-plan",
+        "oscal-component-definition",
+    ] {
+        let text = stdout(&service.shipslog(&[compliance, &["--format", form][..]].concat()));
+        let file = folder.path().join(format!("{form}.json"));
+        fs::write(&file, text).unwrap();
+        documents.push(file);
+    }
     // The bundle may be longer than what a document speaks of.
     service
         .client
@@ -201,7 +214,14 @@ fn what_is_missing_is_named() {
     let Some(left) = left(Backend::Sqlite) else { return };
     let text = fs::read_to_string(&left.documents[0]).unwrap();
     let file = left.folder.path().join("changed.md");
-    let digest = text.rsplit("SHA-256 `").next().unwrap().split('`').next().unwrap();
+    let digest_after = |words: &str| {
+        let (_, rest) = text.rsplit_once(words).unwrap();
+        rest.split('`').next().unwrap()
+    };
+    let (template, catalogue) = (
+        digest_after("release-notes.md`, SHA-256 `"),
+        digest_after("Checks and catalogue, SHA-256 `"),
+    );
     for (from, to, exit, words) in [
         ("INC-1", "INC-2", 1, "NOT VERIFIED"),
         ("checkout", "checkouts", 1, "NOT VERIFIED"),
@@ -213,7 +233,8 @@ fn what_is_missing_is_named() {
             2,
             "another version",
         ),
-        (digest, "another", 2, "--templates"),
+        (template, "another", 2, "--templates"),
+        (catalogue, "another", 2, "--catalogue"),
     ] {
         assert!(text.contains(from), "{from}");
         fs::write(&file, text.replacen(from, to, if from == "checkout" { 1 } else { 9 })).unwrap();

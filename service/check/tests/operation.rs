@@ -163,7 +163,12 @@ fn a_way_back() {
 fn emergencies() {
     let kind = Some(DeploymentKind::Emergency);
     let with = |extension: Extension| ledger_with(extension, nothing, nothing);
-    expect(&with(good()), "DL-EMG-1", NotApplicable, "normal deployments are outside its scope");
+    expect(
+        &with(good()),
+        "DL-EMG-1",
+        NotApplicable,
+        "normal deployments are outside its scope",
+    );
     expect(&with(Extension { kind, ..good() }), "DL-EMG-1", Pass, "ticket PAY-1");
     expect(
         &with(Extension {

@@ -74,6 +74,7 @@ impl Demo {
             origin: Some(ORIGIN.to_owned()),
             predecessor: None,
             templates: None,
+            catalogue: None,
             github_secret_file: None,
             alertmanager_secret_file: None,
             public_log: true,

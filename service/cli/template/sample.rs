@@ -2,19 +2,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ledger::Edge;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::super::Failure;
 use super::super::demo::story;
-use crate::check::Parameters;
+use crate::catalogue::Catalogue;
 use crate::document::audience::Audience;
-use crate::document::compliance::ComplianceInput;
+use crate::document::compliance::{ComplianceInput, LogPeriod};
 use crate::document::release_notes::{RELEASE_TEMPLATE, ReleaseInput, ReleaseNotesInput, Scope};
 use crate::document::service_report::ServiceReportInput;
 use crate::document::{LedgerView, Request, compliance, release_notes, service_report};
 use crate::domain::extension::DeploymentKind;
 use crate::domain::facts::Facts;
+use crate::domain::keyring::Keyring;
 use crate::domain::{EnvironmentName, Instant, Period, Recorded, ServiceName, Zone, parse};
 
 /// The day on which the story ends.
@@ -42,12 +44,14 @@ pub fn contexts() -> Result<BTreeMap<&'static str, Value>, Failure> {
         erased: Vec::new(),
     };
     let environment: EnvironmentName = "production".parse().map_err(|error| failed(&error))?;
+    let catalogue = Catalogue::built_in().map_err(|error| failed(&error))?;
     let request = |template| Request {
         ledger: &ledger,
         query: "shipslog template sample",
         time_zone: Zone::UTC,
         template,
         template_sha256: "",
+        catalogue_sha256: catalogue.sha256(),
     };
     // Going back shows the most: what came in before is withdrawn.
     let here = || facts.deployments.iter().filter(|d| d.environment == environment);
@@ -55,7 +59,7 @@ pub fn contexts() -> Result<BTreeMap<&'static str, Value>, Failure> {
         .rfind(|d| d.kind.kind == DeploymentKind::Rollback)
         .or_else(|| here().next_back());
     let shown = shown.ok_or_else(|| failed(&"the story has no deployment"))?;
-    let parameters = &Parameters::default();
+    let parameters = &catalogue.parameters;
     let mut contexts = BTreeMap::new();
     for audience in Audience::ALL {
         let template = release_notes::template(audience);
@@ -88,8 +92,17 @@ pub fn contexts() -> Result<BTreeMap<&'static str, Value>, Failure> {
         environment: &environment,
         service: None,
         period,
+        frameworks: &catalogue.frameworks.iter().collect::<Vec<_>>(),
+        catalogue: &catalogue,
         facts: &facts,
-        parameters,
+        log: &LogPeriod {
+            recorded_until: records.last().map_or(period.to, |record| record.recorded_at),
+            before: (0, Edge::empty().root()),
+            after: (0, Edge::empty().root()),
+            consistency: Vec::new(),
+            administrative: &[],
+            keyring: &Keyring::default(),
+        },
     });
     let services: BTreeSet<ServiceName> = here().map(|d| d.service.clone()).collect();
     let services: Vec<(ServiceName, Facts)> = services.into_iter().map(|name| (name, facts.clone())).collect();
@@ -107,7 +120,10 @@ pub fn contexts() -> Result<BTreeMap<&'static str, Value>, Failure> {
         service_report::TEMPLATE,
         value(&report.map_err(|error| failed(&error))?)?,
     );
-    contexts.insert(compliance::TEMPLATE, value(&compliance)?);
+    contexts.insert(
+        compliance::TEMPLATE,
+        value(&compliance.map_err(|error| failed(&error))?)?,
+    );
     Ok(contexts)
 }
 

@@ -12,10 +12,12 @@ use super::super::Failure;
 use super::super::bundle::{self, Passed, Verdict};
 use super::super::document::question;
 use super::super::output::{Format, clean, print, print_json};
-use super::super::serve::templates;
+use super::super::serve::{catalogue, templates};
 use super::super::trust::{self, Trust, TrustArguments};
 use super::Coverage;
 use crate::app::{DocumentQuery, Format as Form, Rebuilt, Replay, Replayed};
+use crate::catalogue::Catalogue;
+use crate::document::compliance::oscal::Model;
 use crate::render::Templates;
 use crate::store::{Connect, Database, DatabaseUrl, StoreError};
 
@@ -36,6 +38,9 @@ pub struct Arguments {
     /// Templates that the document was rendered with, if not the built-in ones
     #[arg(long, value_name = "DIR")]
     templates: Option<PathBuf>,
+    /// Catalogue that the document was made with, if not the built-in one
+    #[arg(long, value_name = "DIR")]
+    catalogue: Option<PathBuf>,
     #[command(flatten)]
     trust: TrustArguments,
     /// Your own list of producers, NAME KEY a line, the key as in its PEM file; entries by others do not verify
@@ -61,6 +66,7 @@ impl Arguments {
         let given = Given::read(&self.file, self.query.as_deref())?;
         let trust = self.trust.read()?;
         let templates = templates(self.templates.as_deref())?;
+        let catalogue = catalogue(self.catalogue.as_deref())?;
         let producers = self.producers.as_deref().map(trust::producers).transpose()?;
         // The folder of the database goes when this ends.
         let folder = tempfile::tempdir().map_err(|error| unbuilt(&error))?;
@@ -72,7 +78,7 @@ impl Arguments {
             &given,
         )?;
         let document = rebuilt
-            .document(&templates, &given.query, given.tree_size, given.form)
+            .document(&templates, &catalogue, &given.query, given.tree_size, given.form)
             .map_err(|error| Failure::refused(format!("NOT VERIFIED: the ledger makes no such document: {error}")))?;
         let difference = first_difference(&given.text, &document.text);
         match self.format {
@@ -99,7 +105,14 @@ impl Arguments {
         }
         match difference {
             None => Ok(()),
-            Some(difference) => Err(explain(&given, &rebuilt, &templates, &document.text, &difference)),
+            Some(difference) => Err(explain(
+                &given,
+                &rebuilt,
+                &templates,
+                &catalogue,
+                &document.text,
+                &difference,
+            )),
         }
     }
 }
@@ -112,11 +125,7 @@ impl Given {
             return Err(unclear(&"is longer than any document"));
         }
         let text = std::fs::read_to_string(file).map_err(|error| unclear(&error))?;
-        let form = match text.chars().next() {
-            Some('{') => Form::Json,
-            Some('<') => Form::Html,
-            Some(_) | None => Form::Markdown,
-        };
+        let form = form(&text);
         let words = query.map(str::to_owned).or_else(|| stated(&text, form));
         let words = words.ok_or_else(|| unclear(&"it states no query that can be read; give it with --query"))?;
         let (query, tree_size) = question(&words).map_err(|error| unclear(&format!("its query, {words}: {error}")))?;
@@ -127,6 +136,26 @@ impl Given {
             query,
             tree_size,
         })
+    }
+}
+
+/// The form that a text is in, by how it begins.
+fn form(text: &str) -> Form {
+    let models = [
+        Model::AssessmentResults,
+        Model::AssessmentPlan,
+        Model::ComponentDefinition,
+    ];
+    let model = || {
+        models
+            .into_iter()
+            .find(|model| text.starts_with(&format!("{{\n  \"{}\"", model.name())))
+    };
+    match text.chars().next() {
+        Some('{') => model().map_or(Form::Json, Form::Oscal),
+        Some('<') => Form::Html,
+        _ if text.starts_with("index,entries,") => Form::Csv,
+        Some(_) | None => Form::Markdown,
     }
 }
 
@@ -150,6 +179,15 @@ fn stated(text: &str, form: Form) -> Option<String> {
             let context: Value = serde_json::from_str(text).ok()?;
             context["generated"]["query"].as_str().map(str::to_owned)
         }
+        Form::Oscal(model) => {
+            let document: Value = serde_json::from_str(text).ok()?;
+            let props = document[model.name()]["metadata"]["props"].as_array()?.iter();
+            let query = props
+                .filter(|prop| prop["name"] == "query")
+                .find_map(|prop| prop["value"].as_str());
+            query.map(str::to_owned)
+        }
+        Form::Csv => None,
     }
 }
 
@@ -228,6 +266,7 @@ fn checkpoint(trust: &Trust, given: &Given, origin: &str) -> Result<Option<Strin
             note.as_str().filter(|note| !note.is_empty()).map(str::to_owned)
         }
         Form::Markdown | Form::Html => printed_note(&given.text, origin, given.tree_size),
+        Form::Csv | Form::Oscal(_) => None,
     };
     let Some(note) = note else { return Ok(None) };
     let opened = trust.open(&note).map_err(refused)?;
@@ -280,23 +319,32 @@ fn explain(
     given: &Given,
     rebuilt: &Rebuilt,
     templates: &Templates,
+    catalogue: &Catalogue,
     made: &str,
     (line, theirs, ours): &(usize, String, String),
 ) -> Failure {
     let version = concat!("shipslog ", env!("CARGO_PKG_VERSION"));
     let versioned = match given.form {
         Form::Json => format!("\"version\": \"{}\"", env!("CARGO_PKG_VERSION")),
-        Form::Markdown | Form::Html => version.to_owned(),
+        Form::Markdown | Form::Html | Form::Oscal(_) => version.to_owned(),
+        Form::Csv => String::new(),
     };
     if !given.text.contains(&versioned) {
         return Failure::unclear(format!(
             "CANNOT TELL: the document was made by another version than {version}; verify it with that one"
         ));
     }
+    if made.contains(catalogue.sha256()) && !given.text.contains(catalogue.sha256()) {
+        return Failure::unclear(
+            "CANNOT TELL: the document was made with another catalogue; give it with --catalogue".to_owned(),
+        );
+    }
     let digests = templates.digests();
-    if !digests
-        .iter()
-        .any(|digest| given.text.contains(digest.as_str()) && made.contains(digest.as_str()))
+    let rendered = matches!(given.form, Form::Markdown | Form::Html | Form::Json);
+    if rendered
+        && !digests
+            .iter()
+            .any(|digest| given.text.contains(digest.as_str()) && made.contains(digest.as_str()))
     {
         return Failure::unclear(
             "CANNOT TELL: the document was rendered with other templates; give them with --templates".to_owned(),

@@ -1,27 +1,31 @@
 //! The sentences of a compliance report: what it found, what it cannot show, which numbers it used.
 
-use super::{EmergencyRow, ParameterRow, Population, ResultRow, Tested};
-use crate::check::{CheckResult, Parameters};
+use super::Population;
+use super::requirements::{Conclusion, FrameworkResult};
+use super::tested::{Counts, ResultRow, Tested};
+use crate::check::CheckResult;
 use crate::domain::deployment::Status;
 use crate::domain::words::count;
 
 pub(super) fn summary(
     population: &Population,
     results: &[ResultRow],
-    tested: &[Tested<'_>],
-    emergencies: &[EmergencyRow],
+    tested: &Tested<'_>,
+    frameworks: &[FrameworkResult],
 ) -> Vec<String> {
     if population.count == 0 {
         return vec!["The ledger holds no deployment attempt in this scope and period.".to_owned()];
     }
     let failing = tested
+        .results
         .iter()
-        .filter(|t| t.checks.iter().any(|row| row.result == CheckResult::Fail))
+        .filter(|results| results.any(CheckResult::Fail))
         .count();
-    let total: usize = results.iter().map(|row| row.tested).sum();
-    let passed: usize = results.iter().map(|row| row.pass).sum();
-    let gaps: usize = results.iter().map(|row| row.not_evaluable).sum();
+    let total: usize = results.iter().map(|row| row.counts.tested).sum();
+    let passed: usize = results.iter().map(|row| row.counts.pass).sum();
+    let gaps: usize = results.iter().map(|row| row.counts.not_evaluable).sum();
     let unfinished = tested
+        .results
         .iter()
         .filter(|t| t.deployment.status() != Status::Finished)
         .count();
@@ -59,7 +63,8 @@ pub(super) fn summary(
             }
         ));
     }
-    let emergency = emergencies
+    let emergency = tested
+        .emergencies
         .iter()
         .filter(|row| row.deployment.kind == "emergency")
         .count();
@@ -74,7 +79,28 @@ pub(super) fn summary(
             population.count
         )),
     }
+    sentences.extend(frameworks.iter().map(framework));
     sentences
+}
+
+/// One sentence for a framework. It counts conclusions, and draws none.
+fn framework(result: &FrameworkResult) -> String {
+    let of = |wanted| {
+        result
+            .requirements
+            .iter()
+            .filter(|row| row.conclusion == wanted)
+            .count()
+    };
+    format!(
+        "{} {}: of {}, the ledger shows evidence for {}, does not for {}, and holds too little to tell for {}.",
+        result.title,
+        result.version,
+        count(result.requirements.len(), "requirement"),
+        of(Conclusion::Shown),
+        of(Conclusion::NotShown),
+        of(Conclusion::Insufficient),
+    )
 }
 
 pub(super) fn limits(population: &Population) -> Vec<String> {
@@ -105,24 +131,27 @@ pub(super) fn limits(population: &Population) -> Vec<String> {
     limits
 }
 
-pub(super) fn parameters(parameters: &Parameters) -> Vec<ParameterRow> {
-    let rows = parameters.rows().into_iter().map(|row| ParameterRow {
-        check: row.checks,
-        name: row.title,
-        value: row.value,
-    });
-    rows.collect()
-}
-
-pub(super) fn conclusion(pass: usize, fail: usize, excepted: usize, not_evaluable: usize) -> String {
-    let gap = match not_evaluable {
+pub(super) fn conclusion(counts: &Counts) -> String {
+    let gap = match counts.not_evaluable {
         0 => String::new(),
         n => format!("; cannot tell for {n}"),
     };
-    match (pass, fail) {
-        (0, 0) if excepted == 0 && not_evaluable == 0 => "did not apply".to_owned(),
-        (0, 0) if excepted == 0 => "the ledger cannot tell".to_owned(),
-        (pass, 0) => format!("evidence for {0} of {0}{gap}", pass + excepted),
-        (pass, fail) => format!("evidence for {pass} of {}, not for {fail}{gap}", pass + fail + excepted),
+    match (counts.tested, counts.fail) {
+        (0, _) if counts.not_evaluable == 0 => "did not apply".to_owned(),
+        (0, _) => "the ledger cannot tell".to_owned(),
+        (tested, 0) => format!("evidence for {tested} of {tested}{gap}"),
+        (tested, fail) => format!("evidence for {} of {tested}, not for {fail}{gap}", counts.pass),
     }
+}
+
+/// What the results come to for a requirement.
+pub(super) fn requirement(conclusion: Conclusion, counts: &Counts) -> String {
+    let words = match conclusion {
+        Conclusion::Shown => "The ledger shows evidence",
+        Conclusion::NotShown => "The ledger does not show evidence",
+        Conclusion::Insufficient => "Insufficient evidence",
+        Conclusion::NotApplicable => return "Did not apply to any deployment".to_owned(),
+        Conclusion::Manual => return "Only people can attest it".to_owned(),
+    };
+    format!("{words}: {}", self::conclusion(counts))
 }

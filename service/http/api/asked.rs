@@ -7,13 +7,16 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::super::problem::Problem;
 use super::query::{invalid, name, optional_name, read, take};
-use crate::app::{ComplianceQuery, DocumentQuery, Format, NotesQuery, ReleaseQuery, ServiceReportQuery};
+use crate::app::{ComplianceQuery, DocumentQuery, Format, Frameworks, NotesQuery, ReleaseQuery, ServiceReportQuery};
 use crate::document::audience::Audience;
+use crate::document::compliance::oscal::Model;
 use crate::document::release_notes::{Point, Scope};
 use crate::domain::{Instant, Period, ServiceName, Zone};
 
 /// Most services that release notes speak of.
 const MOST_SERVICES: usize = 50;
+/// Stands for every framework of the catalogue.
+const ALL_FRAMEWORKS: &str = "all";
 
 /// The form of a document.
 #[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
@@ -26,6 +29,41 @@ pub enum DocumentFormat {
     Html,
     /// The context that templates render.
     Json,
+}
+
+/// The form of a compliance report.
+#[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReportFormat {
+    /// Markdown.
+    #[default]
+    Md,
+    /// A page that stands alone.
+    Html,
+    /// The context that templates render.
+    Json,
+    /// The population as a table, with the result of every check.
+    Csv,
+    /// What was found, in OSCAL.
+    OscalAssessmentResults,
+    /// How it was assessed, in OSCAL.
+    OscalAssessmentPlan,
+    /// Which checks support which requirement, in OSCAL.
+    OscalComponentDefinition,
+}
+
+impl From<ReportFormat> for Format {
+    fn from(format: ReportFormat) -> Self {
+        match format {
+            ReportFormat::Md => Self::Markdown,
+            ReportFormat::Html => Self::Html,
+            ReportFormat::Json => Self::Json,
+            ReportFormat::Csv => Self::Csv,
+            ReportFormat::OscalAssessmentResults => Self::Oscal(Model::AssessmentResults),
+            ReportFormat::OscalAssessmentPlan => Self::Oscal(Model::AssessmentPlan),
+            ReportFormat::OscalComponentDefinition => Self::Oscal(Model::ComponentDefinition),
+        }
+    }
 }
 
 impl From<DocumentFormat> for Format {
@@ -75,13 +113,18 @@ pub struct ComplianceParameters {
     pub environment: String,
     /// Only this service.
     pub service: Option<String>,
-    /// First day or instant of the period.
-    pub from: String,
+    /// A framework of the catalogue whose requirements are reported on, or `all`; several may be named. Checks alone if absent.
+    #[serde(default, deserialize_with = "one_or_several")]
+    pub framework: Vec<String>,
+    /// A period of the calendar: a year, a quarter, a month or a week such as `2026`, `2026-Q1`, `2026-03` or `2026-W13`.
+    pub period: Option<String>,
+    /// Instead of it: first day or instant of the period.
+    pub from: Option<String>,
     /// The period ends before this day or instant.
-    pub to: String,
-    /// `md`, `html` or `json`.
+    pub to: Option<String>,
+    /// `md`, `html`, `json`, `csv`, or a model of OSCAL.
     #[param(inline)]
-    pub format: Option<DocumentFormat>,
+    pub format: Option<ReportFormat>,
     /// Zone of the dates, by its name in the IANA database; `UTC` if absent.
     pub time_zone: Option<String>,
     /// As of this tree size; the newest if absent.
@@ -245,9 +288,14 @@ impl NotesParameters {
 }
 
 impl ComplianceParameters {
-    /// Reads a query string.
+    /// Reads a query string, in which `framework` may be there several times.
     pub fn read(query: &str) -> Result<Self, Problem> {
-        read(query.as_bytes())
+        let (framework, rest) = take(query.as_bytes(), "framework");
+        let parameters: Self = read(rest.as_bytes())?;
+        Ok(Self {
+            framework,
+            ..parameters
+        })
     }
 
     /// What is asked for.
@@ -256,14 +304,26 @@ impl ComplianceParameters {
         if let Some(service) = &self.service {
             words.push_str(&format!(" --service {}", quoted(service.as_str())));
         }
-        words.push_str(&format!(" --from {} --to {}", quoted(&self.from), quoted(&self.to)));
-        if let Some(zone) = &self.time_zone {
-            words.push_str(&format!(" --time-zone {zone}"));
+        for framework in &self.framework {
+            words.push_str(&format!(" --framework {}", quoted(framework)));
         }
+        let asked = AskedPeriod {
+            name: self.period.as_deref(),
+            from: self.from.as_deref(),
+            to: self.to.as_deref(),
+            time_zone: self.time_zone.as_deref(),
+        };
+        let period = asked.read(&mut words)?;
+        let all = self.framework.iter().any(|id| id == ALL_FRAMEWORKS);
         Ok(DocumentQuery::Compliance(ComplianceQuery {
             environment: name("environment", &self.environment)?,
             service: optional_name("service", self.service.as_deref())?,
-            period: Period::parse(&self.from, &self.to, self.time_zone.as_deref().unwrap_or("UTC"))?,
+            period,
+            frameworks: if all {
+                Frameworks::All
+            } else {
+                Frameworks::Named(self.framework.clone())
+            },
             words,
         }))
     }
@@ -288,11 +348,39 @@ impl ServiceReportParameters {
         if let Some(team) = &self.team {
             words.push_str(&format!(" --team {}", quoted(team)));
         }
-        let zone = self.time_zone.as_deref().unwrap_or("UTC");
-        let period = match (&self.period, &self.from, &self.to) {
-            (Some(period), None, None) => {
-                words.push_str(&format!(" --period {period}"));
-                Period::named(period, zone)?
+        let asked = AskedPeriod {
+            name: self.period.as_deref(),
+            from: self.from.as_deref(),
+            to: self.to.as_deref(),
+            time_zone: self.time_zone.as_deref(),
+        };
+        let period = asked.read(&mut words)?;
+        Ok(DocumentQuery::Service(ServiceReportQuery {
+            environment: name("environment", &self.environment)?,
+            services,
+            team: self.team.clone(),
+            period,
+            words,
+        }))
+    }
+}
+
+/// A period as it is asked for: by its name in the calendar, or by its limits.
+struct AskedPeriod<'a> {
+    name: Option<&'a str>,
+    from: Option<&'a str>,
+    to: Option<&'a str>,
+    time_zone: Option<&'a str>,
+}
+
+impl AskedPeriod<'_> {
+    /// Reads it, and adds it to the words of the question.
+    fn read(&self, words: &mut String) -> Result<Period, Problem> {
+        let zone = self.time_zone.unwrap_or("UTC");
+        let period = match (self.name, self.from, self.to) {
+            (Some(name), None, None) => {
+                words.push_str(&format!(" --period {name}"));
+                Period::named(name, zone)?
             }
             (None, Some(from), Some(to)) => {
                 words.push_str(&format!(" --from {} --to {}", quoted(from), quoted(to)));
@@ -302,16 +390,10 @@ impl ServiceReportParameters {
             (None, Some(_), None) => return Err(invalid("to", &"is needed beside from")),
             (None, None, _) => return Err(invalid("period", &"is needed, or from and to")),
         };
-        if let Some(zone) = &self.time_zone {
+        if let Some(zone) = self.time_zone {
             words.push_str(&format!(" --time-zone {zone}"));
         }
-        Ok(DocumentQuery::Service(ServiceReportQuery {
-            environment: name("environment", &self.environment)?,
-            services,
-            team: self.team.clone(),
-            period,
-            words,
-        }))
+        Ok(period)
     }
 }
 

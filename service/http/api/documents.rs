@@ -9,9 +9,8 @@ use utoipa::ToSchema;
 
 use super::super::problem::{Kind, Problem};
 use super::super::{blocking, body};
-use super::asked::{ComplianceParameters, DocumentFormat, NotesParameters, ServiceReportParameters};
+use super::asked::{ComplianceParameters, NotesParameters, ServiceReportParameters};
 use super::events::ReceiptBody;
-use super::query::Query;
 use crate::app::{App, Document, DocumentQuery, Format};
 use crate::domain::issued::IssuedDocument;
 use crate::domain::producer::Token;
@@ -31,7 +30,14 @@ use crate::domain::producer::Token;
 #[get("/v1/release-notes")]
 pub async fn release_notes(app: Data<App>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let asked = NotesParameters::read(request.query_string())?;
-    answer(app, &request, asked.query()?, asked.tree_size, asked.format).await
+    answer(
+        app,
+        &request,
+        asked.query()?,
+        asked.tree_size,
+        asked.format.unwrap_or_default().into(),
+    )
+    .await
 }
 
 /// A compliance report: every deployment of a period, tested against every check.
@@ -39,19 +45,23 @@ pub async fn release_notes(app: Data<App>, request: HttpRequest) -> Result<HttpR
     tag = "documents",
     params(ComplianceParameters),
     responses(
-        (status = 200, description = "The document", content((String = "text/markdown"), (String = "text/html"), (Object = "application/json"))),
+        (status = 200, description = "The document", content((String = "text/markdown"), (String = "text/html"), (Object = "application/json"), (String = "text/csv"))),
         (status = 304, description = "Unchanged"),
         (status = "4XX", description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
     ),
     security(("token" = []))
 )]
 #[get("/v1/reports/compliance")]
-pub async fn compliance_report(
-    app: Data<App>,
-    request: HttpRequest,
-    asked: Query<ComplianceParameters>,
-) -> Result<HttpResponse, Problem> {
-    answer(app, &request, asked.query()?, asked.tree_size, asked.format).await
+pub async fn compliance_report(app: Data<App>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let asked = ComplianceParameters::read(request.query_string())?;
+    answer(
+        app,
+        &request,
+        asked.query()?,
+        asked.tree_size,
+        asked.format.unwrap_or_default().into(),
+    )
+    .await
 }
 
 /// A service report: what was delivered in a period, how well, and what waits for a decision.
@@ -68,7 +78,14 @@ pub async fn compliance_report(
 #[get("/v1/reports/service")]
 pub async fn service_report(app: Data<App>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let asked = ServiceReportParameters::read(request.query_string())?;
-    answer(app, &request, asked.query()?, asked.tree_size, asked.format).await
+    answer(
+        app,
+        &request,
+        asked.query()?,
+        asked.tree_size,
+        asked.format.unwrap_or_default().into(),
+    )
+    .await
 }
 
 async fn answer(
@@ -76,9 +93,8 @@ async fn answer(
     request: &HttpRequest,
     query: DocumentQuery,
     tree_size: Option<u64>,
-    format: Option<DocumentFormat>,
+    format: Format,
 ) -> Result<HttpResponse, Problem> {
-    let format = format.unwrap_or_default().into();
     let document = blocking(move || app.document(&query, tree_size, format)).await?;
     Ok(respond(request, document))
 }
@@ -128,11 +144,11 @@ pub async fn issue_document(
 ) -> Result<HttpResponse, Problem> {
     let asked: IssueRequest = body::read_json(&request, payload).await?;
     let (query, tree_size, format) = match &asked {
-        IssueRequest::ReleaseNotes(notes) => (notes.query(), notes.tree_size, notes.format),
-        IssueRequest::ComplianceReport(report) => (report.query(), report.tree_size, report.format),
-        IssueRequest::ServiceReport(report) => (report.query(), report.tree_size, report.format),
+        IssueRequest::ReleaseNotes(notes) => (notes.query(), notes.tree_size, notes.format.is_some()),
+        IssueRequest::ComplianceReport(report) => (report.query(), report.tree_size, report.format.is_some()),
+        IssueRequest::ServiceReport(report) => (report.query(), report.tree_size, report.format.is_some()),
     };
-    if format.is_some() {
+    if format {
         return Err(Problem::new(Kind::InvalidEvent, "every form of a document is issued").at("/parameters/format"));
     }
     let issued = app
@@ -167,7 +183,8 @@ fn respond(request: &HttpRequest, document: Document) -> HttpResponse {
     let content_type = match document.format {
         Format::Markdown => "text/markdown; charset=utf-8",
         Format::Html => "text/html; charset=utf-8",
-        Format::Json => "application/json",
+        Format::Json | Format::Oscal(_) => "application/json",
+        Format::Csv => "text/csv; charset=utf-8",
     };
     let mut response = if unchanged {
         HttpResponse::NotModified()

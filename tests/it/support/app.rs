@@ -186,6 +186,7 @@ impl TestApp {
                     alertmanager: Some(ALERTMANAGER_SECRET.to_owned()),
                 },
                 templates: shipslog::render::Templates::built_in().unwrap(),
+                catalogue: shipslog::catalogue::Catalogue::built_in().unwrap(),
                 policy: None,
             };
             let writer = actix_web::rt::System::new().block_on(async move {

@@ -1,0 +1,75 @@
+//! The log over a period, read for reports: where it stood before and after, the proof between, who could write in it.
+
+use ledger::{Hash, ProofPlan};
+
+use super::log::{LogError, assemble, root};
+use crate::document::compliance::LogPeriod;
+use crate::domain::keyring::Keyring;
+use crate::domain::{Instant, Period, Recorded};
+use crate::store::{ReadTx, StoreError};
+
+/// What was read of a log over a period.
+pub(super) struct LogReading {
+    recorded_until: Instant,
+    before: (u64, Hash),
+    after: (u64, Hash),
+    consistency: Vec<Hash>,
+    administrative: Vec<Recorded>,
+    keyring: Keyring,
+}
+
+impl LogReading {
+    /// Reads it, below a tree size.
+    pub(super) fn of(tx: &mut ReadTx<'_>, period: &Period, size: u64) -> Result<Self, LogError> {
+        let old = recorded_before(tx, period.from, size)?;
+        let new = recorded_before(tx, period.to, size)?;
+        let consistency = match ProofPlan::consistency(old, new) {
+            Some(plan) => assemble(tx, &plan)?,
+            None => Vec::new(),
+        };
+        let administrative = tx.administrative(0)?.into_iter().filter(|index| (*index as u64) < size);
+        let administrative = tx.recorded(&administrative.collect())?;
+        let mut keyring = Keyring::default();
+        for record in &administrative {
+            if let Some(decided) = &record.event.extension.administration {
+                let applied = keyring.apply(record.index, record.recorded_at, decided);
+                applied.map_err(|error| StoreError::Damaged(format!("entry {}: {error}", record.index)))?;
+            }
+        }
+        let newest = tx.event_range(size.saturating_sub(1), 1)?;
+        Ok(Self {
+            recorded_until: Instant::from_millis(newest.first().map_or(0, |row| row.recorded_ms)),
+            before: (old, root(tx, old)?),
+            after: (new, root(tx, new)?),
+            consistency,
+            administrative,
+            keyring,
+        })
+    }
+
+    pub(super) fn period(&self) -> LogPeriod<'_> {
+        LogPeriod {
+            recorded_until: self.recorded_until,
+            before: self.before,
+            after: self.after,
+            consistency: self.consistency.clone(),
+            administrative: &self.administrative,
+            keyring: &self.keyring,
+        }
+    }
+}
+
+/// How many entries below a tree size were recorded before an instant: their times never go back.
+fn recorded_before(tx: &mut ReadTx<'_>, at: Instant, size: u64) -> Result<u64, StoreError> {
+    let (mut low, mut high) = (0, size);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let row = tx.event_range(middle, 1)?.pop();
+        if row.is_some_and(|row| row.recorded_ms < at.as_millis()) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    Ok(low)
+}

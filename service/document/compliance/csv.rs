@@ -1,0 +1,121 @@
+//! The population as a table for spreadsheets: one row a deployment, one column a check. Text that a spreadsheet would take for a formula
+//! is written so that it stays text.
+
+use super::super::DocumentError;
+use super::duties::Parts;
+use super::tested::{Results, of_deployments};
+use crate::domain::deployment::Deployment;
+use crate::domain::facts::Facts;
+use crate::domain::{Instant, Outcome};
+
+/// The columns before those of the checks.
+const COLUMNS: [&str; 21] = [
+    "index",
+    "entries",
+    "deployment_id",
+    "service",
+    "environment",
+    "kind",
+    "outcome",
+    "version",
+    "digest",
+    "commit",
+    "change_refs",
+    "authors",
+    "approvers",
+    "approved_at",
+    "deployed_by",
+    "started_at",
+    "finished_at",
+    "recorded_at",
+    "rollback_ref",
+    "reason",
+    "run_url",
+];
+
+/// The table as text (RFC 4180), its first line the names of the columns.
+pub(super) fn table(population: &[Results<'_>], facts: &Facts) -> Result<String, DocumentError> {
+    let failed = |error: &dyn std::fmt::Display| DocumentError::Table(error.to_string());
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let names = COLUMNS.into_iter().chain(of_deployments().map(|check| check.id));
+    writer.write_record(names).map_err(|error| failed(&error))?;
+    for results in population {
+        let checks = results.each().map(|(_, result)| result.words().to_owned());
+        let cells = cells(results.deployment, facts).into_iter().chain(checks);
+        writer
+            .write_record(cells.map(|cell| as_text(&cell)))
+            .map_err(|error| failed(&error))?;
+    }
+    let bytes = writer.into_inner().map_err(|error| failed(&error))?;
+    String::from_utf8(bytes).map_err(|error| failed(&error))
+}
+
+/// Text that a spreadsheet takes for text: before what would begin a formula stands an apostrophe.
+/// Source: OWASP, CSV Injection.
+fn as_text(cell: &str) -> String {
+    if cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) {
+        format!("'{cell}")
+    } else {
+        cell.to_owned()
+    }
+}
+
+fn cells(deployment: &Deployment, facts: &Facts) -> [String; COLUMNS.len()] {
+    let parts = Parts::of(deployment, facts);
+    let approvals = facts.evidence.approvals_of(deployment);
+    let approved = approvals.iter().map(|(approval, _)| approval.origin.occurred_at).max();
+    let tickets = deployment.tickets.iter().map(|ticket| ticket.value.id.clone());
+    let pull_requests = deployment.pull_requests.iter().map(|request| request.value.id.clone());
+    let list = |items: Vec<String>| items.join(" ");
+    let time = |at: Option<Instant>| at.map(|at| at.to_string()).unwrap_or_default();
+    let plan = deployment.rollback_plan.as_ref().map(|plan| &plan.value);
+    [
+        deployment.index.to_string(),
+        list(deployment.indexes().iter().map(ToString::to_string).collect()),
+        deployment.id.to_string(),
+        deployment.service.to_string(),
+        deployment.environment.to_string(),
+        deployment.kind.kind.as_str().to_owned(),
+        deployment.outcome().map_or("", Outcome::as_str).to_owned(),
+        deployment
+            .version
+            .as_ref()
+            .map(|version| version.value.clone())
+            .unwrap_or_default(),
+        deployment.digest().unwrap_or_default().to_owned(),
+        deployment
+            .commit
+            .as_ref()
+            .map(|commit| commit.value.clone())
+            .unwrap_or_default(),
+        list(tickets.chain(pull_requests).collect()),
+        parts.authors.into_iter().collect::<Vec<_>>().join(" "),
+        parts.approvers.into_iter().collect::<Vec<_>>().join(" "),
+        time(approved),
+        deployment
+            .actor
+            .as_ref()
+            .map(|actor| actor.value.id.clone())
+            .unwrap_or_default(),
+        deployment.start_at().to_string(),
+        time(deployment.finished_at()),
+        time(
+            deployment
+                .end()
+                .or(deployment.statements.last())
+                .map(|said| said.recorded_at),
+        ),
+        plan.and_then(|plan| plan.reference.clone().or_else(|| plan.target_version.clone()))
+            .unwrap_or_default(),
+        deployment
+            .reason
+            .as_ref()
+            .map(|reason| reason.value.clone())
+            .unwrap_or_default(),
+        deployment
+            .run_url
+            .as_ref()
+            .map(|url| url.value.clone())
+            .unwrap_or_default(),
+    ]
+}

@@ -1,0 +1,95 @@
+//! Who did what: people by the parts that they had in the deployments of a period, and where one person had two that should be apart.
+//! It counts what is recorded; it compares nobody's work.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use crate::domain::deployment::Deployment;
+use crate::domain::evidence::Answer;
+use crate::domain::extension::ActorKind;
+use crate::domain::facts::Facts;
+
+/// The parts that a person had, as numbers of deployments.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DutyRow {
+    /// The person, by the name that was recorded.
+    pub person: String,
+    /// Wrote commits or proposed changes in it.
+    pub author: usize,
+    /// Approved it.
+    pub approver: usize,
+    /// Deployed it by hand.
+    pub deployer: usize,
+    /// Had more than one of these parts in the same deployment, approving among them.
+    pub conflicts: usize,
+    /// First entries of the deployments with a conflict.
+    pub indexes: Vec<u64>,
+}
+
+/// The matrix, by name.
+pub(super) fn matrix(population: &[&Deployment], facts: &Facts) -> Vec<DutyRow> {
+    let mut rows: BTreeMap<String, DutyRow> = BTreeMap::new();
+    for deployment in population {
+        let parts = Parts::of(deployment, facts);
+        let people = parts.authors.iter().chain(&parts.approvers).chain(&parts.deployer);
+        for person in people.collect::<BTreeSet<_>>() {
+            let (author, approver) = (parts.authors.contains(person), parts.approvers.contains(person));
+            let deployer = parts.deployer.as_ref() == Some(person);
+            let row = rows.entry(person.clone()).or_insert_with(|| DutyRow::of(person));
+            row.author += usize::from(author);
+            row.approver += usize::from(approver);
+            row.deployer += usize::from(deployer);
+            if approver && (author || deployer) {
+                row.conflicts += 1;
+                row.indexes.push(deployment.index);
+            }
+        }
+    }
+    rows.into_values().collect()
+}
+
+impl DutyRow {
+    fn of(person: &str) -> Self {
+        Self {
+            person: person.to_owned(),
+            author: 0,
+            approver: 0,
+            deployer: 0,
+            conflicts: 0,
+            indexes: Vec::new(),
+        }
+    }
+}
+
+/// Who had which part in a deployment.
+pub(super) struct Parts {
+    pub(super) authors: BTreeSet<String>,
+    pub(super) approvers: BTreeSet<String>,
+    pub(super) deployer: Option<String>,
+}
+
+impl Parts {
+    pub(super) fn of(deployment: &Deployment, facts: &Facts) -> Self {
+        let authors = deployment
+            .commits
+            .iter()
+            .filter_map(|commit| commit.value.author.clone());
+        let proposers = deployment
+            .pull_requests
+            .iter()
+            .filter_map(|request| request.value.author.clone());
+        let approvals = facts.evidence.approvals_of(deployment).into_iter();
+        let actor = deployment.actor.as_ref().map(|actor| &actor.value);
+        Self {
+            authors: authors.chain(proposers).collect(),
+            approvers: approvals
+                .filter(|(approval, _)| approval.answer == Answer::Approved)
+                .filter_map(|(approval, _)| approval.person.clone())
+                .collect(),
+            deployer: actor
+                .filter(|actor| actor.kind != Some(ActorKind::Pipeline))
+                .map(|actor| actor.id.clone()),
+        }
+    }
+}

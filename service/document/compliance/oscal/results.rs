@@ -1,0 +1,154 @@
+//! assessment-results: one result for each framework, a finding for each requirement, an observation for each check and each failure.
+
+use serde_json::{Value, json};
+
+use super::super::requirements::{Conclusion, FrameworkResult, RequirementRow};
+use super::super::tested::{Counts, ExceptionRow};
+use super::Writer;
+use crate::document::assurance::CheckRow;
+
+/// Most deployments whose failures are written one by one; all are in the table of the population.
+const MOST_DEPLOYMENTS: usize = 500;
+
+pub(super) fn content(writer: &Writer<'_>) -> Value {
+    let report = writer.report;
+    let (plan, plan_resource) = writer.resource(
+        "plan",
+        "Assessment plan",
+        "The form oscal-assessment-plan of the same report.",
+    );
+    let (table, table_resource) = writer.resource(
+        "csv",
+        "Population",
+        &format!(
+            "The form csv of the same report, SHA-256 {}: every deployment with the result of every check.",
+            report.population.csv_sha256
+        ),
+    );
+    let frameworks = report.frameworks.iter().map(Some);
+    let results: Vec<Value> = if report.frameworks.is_empty() {
+        vec![result(writer, None, &table)]
+    } else {
+        frameworks.map(|framework| result(writer, framework, &table)).collect()
+    };
+    json!({
+        "uuid": writer.uuid("assessment-results"),
+        "metadata": writer.metadata(&report.title),
+        "import-ap": { "href": plan },
+        "results": results,
+        "back-matter": { "resources": [plan_resource, table_resource] },
+    })
+}
+
+fn result(writer: &Writer<'_>, framework: Option<&FrameworkResult>, table: &str) -> Value {
+    let report = writer.report;
+    let of = framework.map_or("checks", |framework| framework.id.as_str());
+    let title = framework.map_or_else(
+        || "Checks".to_owned(),
+        |framework| format!("{} {}", framework.title, framework.version),
+    );
+    let exceptions = &report.exceptions[..report.exceptions.len().min(MOST_DEPLOYMENTS)];
+    let items = exceptions.iter().map(|row| {
+        json!({
+            "uuid": writer.uuid(&format!("deployment {of} {}", row.deployment.index)),
+            "description": writer.prose(&format!(
+                "Deployment {} of {} to {}, entry {}",
+                row.deployment.label, row.deployment.service, row.deployment.environment, row.deployment.index
+            )),
+        })
+    });
+    let checks = report.results.iter().map(|row| {
+        json!({
+            "uuid": writer.uuid(&format!("check {of} {}", row.id)),
+            "title": format!("{}: {}", row.id, row.title),
+            "description": format!("Of {} deployments: {}.", report.population.count, row.conclusion),
+            "props": counts(writer, &row.counts),
+            "methods": ["TEST"],
+            "relevant-evidence": [{ "href": table, "description": "The result for every deployment." }],
+            "collected": report.integrity.recorded_until,
+        })
+    });
+    let failures = exceptions
+        .iter()
+        .flat_map(|row| row.failures.iter().map(move |failure| (row, failure)));
+    let failures = failures.map(|(row, failure)| observation(writer, of, row, failure));
+    let findings = framework.iter().flat_map(|framework| &framework.requirements);
+    let findings = findings.filter_map(|row| finding(writer, of, row));
+    json!({
+        "uuid": writer.uuid(&format!("result {of}")),
+        "title": title,
+        "description": report.population.rule,
+        "start": report.period.from,
+        "end": report.period.to,
+        "props": writer.props(&[
+            ("population", &report.population.count),
+            ("ids-sha256", &report.population.ids_sha256),
+            ("csv-sha256", &report.population.csv_sha256),
+            ("deployments-with-failures", &report.exceptions.len()),
+        ]),
+        "local-definitions": (!exceptions.is_empty()).then(|| json!({ "inventory-items": items.collect::<Vec<_>>() })),
+        "reviewed-controls": writer.controls(framework),
+        "observations": checks.chain(failures).collect::<Vec<_>>(),
+        "findings": findings.collect::<Vec<_>>(),
+    })
+}
+
+fn observation(writer: &Writer<'_>, of: &str, row: &ExceptionRow, failure: &CheckRow) -> Value {
+    let evidence = failure.evidence.iter().map(|index| {
+        json!({ "href": format!("/v1/events/{index}"), "description": format!("Entry {index} of the ledger.") })
+    });
+    json!({
+        "uuid": writer.uuid(&format!("failure {of} {} {}", row.deployment.index, failure.id)),
+        "title": format!("{} failed for entry {}", failure.id, row.deployment.index),
+        "description": writer.prose(&format!("Expected: {}. Found: {}.", failure.expected, failure.found)),
+        "methods": ["TEST"],
+        "types": ["finding"],
+        "subjects": [{
+            "subject-uuid": writer.uuid(&format!("deployment {of} {}", row.deployment.index)),
+            "type": "inventory-item",
+        }],
+        "relevant-evidence": evidence.collect::<Vec<_>>(),
+        "collected": writer.report.integrity.recorded_until,
+    })
+}
+
+/// What was concluded for a requirement. One that concerned nothing, or that only people can attest, has no finding.
+fn finding(writer: &Writer<'_>, of: &str, row: &RequirementRow) -> Option<Value> {
+    let (state, reason) = match row.conclusion {
+        Conclusion::Shown => ("satisfied", "pass"),
+        Conclusion::NotShown => ("not-satisfied", "fail"),
+        Conclusion::Insufficient => ("not-satisfied", "other"),
+        Conclusion::NotApplicable | Conclusion::Manual => return None,
+    };
+    let observations = row
+        .checks
+        .iter()
+        .map(|id| json!({ "observation-uuid": writer.uuid(&format!("check {of} {id}")) }));
+    Some(json!({
+        "uuid": writer.uuid(&format!("finding {of} {}", row.id)),
+        "title": format!("{}: {}", row.id, row.title),
+        "description": format!("{}. Coverage of the requirement: {}.", row.says, row.coverage.as_str()),
+        "props": counts(writer, &row.counts),
+        "target": {
+            "type": "statement-id",
+            "target-id": format!("{}_smt", row.control),
+            "status": {
+                "state": state,
+                "reason": reason,
+                "remarks": "What the ledger shows within the tolerance of the mapping; whether that satisfies the requirement is for the assessor to judge.",
+            },
+        },
+        "related-observations": observations.collect::<Vec<_>>(),
+    }))
+}
+
+fn counts(writer: &Writer<'_>, counts: &Counts) -> Value {
+    writer.props(&[
+        ("tested", &counts.tested),
+        ("pass", &counts.pass),
+        ("fail", &counts.fail),
+        ("excepted", &counts.excepted),
+        ("not-applicable", &counts.not_applicable),
+        ("not-evaluable", &counts.not_evaluable),
+    ])
+}

@@ -1,0 +1,174 @@
+//! Results by requirement: the checks that a framework's requirements are supported by, taken together for each deployment and then over
+//! those that the framework concerns.
+
+use serde::Serialize;
+
+use super::sentences;
+use super::tested::{Counts, Results, Tested};
+use crate::catalogue::Catalogue;
+use crate::catalogue::framework::{Coverage, Framework, Manual, Requirement, Support};
+use crate::catalogue::scope::Scope;
+use crate::check::CheckResult;
+
+/// What the ledger shows for a framework.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct FrameworkResult {
+    /// Its id.
+    pub id: String,
+    /// The edition that was mapped.
+    pub version: String,
+    /// Its name.
+    pub title: String,
+    /// Who publishes it.
+    pub publisher: String,
+    /// Where its controls can be had as an OSCAL catalogue.
+    pub control_source: Option<String>,
+    /// What it concerns, as the organisation declared; empty where it concerns everything.
+    pub scopes: Vec<Scope>,
+    /// How many deployments of the population it concerns.
+    pub in_scope: usize,
+    /// How many it does not.
+    pub out_of_scope: usize,
+    /// Its requirements.
+    pub requirements: Vec<RequirementRow>,
+}
+
+/// What the ledger shows for a requirement.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RequirementRow {
+    /// Its number in the framework.
+    pub id: String,
+    /// A paraphrase.
+    pub title: String,
+    /// Its id as a token of OSCAL.
+    pub control: String,
+    /// Which checks support it, in words.
+    pub supported_by: Option<String>,
+    /// Their ids.
+    pub checks: Vec<&'static str>,
+    /// How far they reach.
+    pub coverage: Coverage,
+    /// How often they came out how, taken together.
+    #[serde(flatten)]
+    pub counts: Counts,
+    /// What that comes to.
+    pub conclusion: Conclusion,
+    /// The same in words.
+    pub says: String,
+    /// What people must attest beside it.
+    pub manual: Vec<Manual>,
+    /// What the checks leave open.
+    pub note: Option<String>,
+}
+
+/// What the results come to for a requirement, within its tolerance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Conclusion {
+    /// The ledger shows evidence for it.
+    Shown,
+    /// The ledger shows that more failed than is tolerated.
+    NotShown,
+    /// The ledger holds too little to tell.
+    Insufficient,
+    /// It concerned no deployment.
+    NotApplicable,
+    /// No check speaks to it, only people can.
+    Manual,
+}
+
+/// What the ledger shows for these frameworks.
+pub(super) fn results(frameworks: &[&Framework], catalogue: &Catalogue, tested: &Tested<'_>) -> Vec<FrameworkResult> {
+    let rows = frameworks.iter().map(|framework| {
+        let scopes: Vec<Scope> = catalogue.scopes_of(&framework.id).cloned().collect();
+        let concerns =
+            |results: &&Results<'_>| scopes.is_empty() || scopes.iter().any(|scope| scope.covers(results.deployment));
+        let here: Vec<&Results<'_>> = tested.results.iter().filter(concerns).collect();
+        FrameworkResult {
+            id: framework.id.clone(),
+            version: framework.version.clone(),
+            title: framework.title.clone(),
+            publisher: framework.publisher.clone(),
+            control_source: framework.control_source.clone(),
+            in_scope: here.len(),
+            out_of_scope: tested.results.len() - here.len(),
+            requirements: framework
+                .requirements
+                .iter()
+                .map(|requirement| RequirementRow::of(requirement, &here))
+                .collect(),
+            scopes,
+        }
+    });
+    rows.collect()
+}
+
+impl RequirementRow {
+    fn of(requirement: &Requirement, here: &[&Results<'_>]) -> Self {
+        let mut counts = Counts::default();
+        if let Some(support) = &requirement.supported_by {
+            for results in here {
+                counts.add(together(support, results));
+            }
+        }
+        let conclusion = conclude(requirement, &counts);
+        Self {
+            id: requirement.id.clone(),
+            title: requirement.title.clone(),
+            control: requirement.control.clone(),
+            supported_by: requirement.supported_by.as_ref().map(Support::words),
+            checks: requirement
+                .supported_by
+                .as_ref()
+                .map(|support| support.checks().to_vec())
+                .unwrap_or_default(),
+            coverage: requirement.coverage,
+            counts,
+            conclusion,
+            says: sentences::requirement(conclusion, &counts),
+            manual: requirement.manual.clone(),
+            note: requirement.note.clone(),
+        }
+    }
+}
+
+/// The results of several checks of one deployment, as one.
+fn together(support: &Support, results: &Results<'_>) -> CheckResult {
+    let checks = support.checks();
+    let count = |wanted| checks.iter().filter(|id| results.of(id) == Some(wanted)).count();
+    let (pass, excepted) = (count(CheckResult::Pass), count(CheckResult::Excepted));
+    let not_applicable = count(CheckResult::NotApplicable);
+    let not_evaluable = count(CheckResult::NotEvaluable);
+    let needed = match support {
+        Support::All(_) => checks.len() - not_applicable,
+        Support::Any(_) => 1,
+        Support::NOf { n, .. } => *n,
+    };
+    if not_applicable == checks.len() {
+        CheckResult::NotApplicable
+    } else if pass >= needed {
+        CheckResult::Pass
+    } else if pass + excepted >= needed {
+        CheckResult::Excepted
+    } else if pass + excepted + not_evaluable >= needed {
+        CheckResult::NotEvaluable
+    } else {
+        CheckResult::Fail
+    }
+}
+
+fn conclude(requirement: &Requirement, counts: &Counts) -> Conclusion {
+    let share = |part: usize, whole: usize| part as f64 / whole as f64;
+    let applicable = counts.tested + counts.not_evaluable;
+    if requirement.supported_by.is_none() {
+        Conclusion::Manual
+    } else if applicable == 0 {
+        Conclusion::NotApplicable
+    } else if counts.tested > 0 && share(counts.fail, counts.tested) > requirement.tolerance.max_fail_rate {
+        Conclusion::NotShown
+    } else if share(counts.tested, applicable) < requirement.tolerance.min_evaluable || counts.tested == 0 {
+        Conclusion::Insufficient
+    } else {
+        Conclusion::Shown
+    }
+}

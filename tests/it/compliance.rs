@@ -1,0 +1,180 @@
+//! The compliance report by requirement, as a table and in OSCAL.
+
+use std::fs;
+use std::process::Command;
+
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use crate::documents::{history, text};
+use crate::support::events::{at, deployed};
+use crate::support::{Backend, TestApp};
+
+const REPORT: &str = "/v1/reports/compliance?environment=production&period=2026-Q1";
+
+#[rstest]
+fn results_are_told_by_requirement(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+    let Some(app) = TestApp::start(backend) else { return };
+    history(&app);
+    let asked = format!("{REPORT}&framework=pci-dss&framework=soc2&format=json");
+    let report = app.client.get(&asked).expect(200).json();
+    let ids: Vec<&str> = frameworks(&report).iter().map(|f| f["id"].as_str().unwrap()).collect();
+    assert_eq!(ids, ["pci-dss", "soc2"]);
+    let requirement = |id: &str| {
+        let rows = frameworks(&report)[0]["requirements"].as_array().unwrap();
+        rows.iter().find(|row| row["id"] == id).unwrap()
+    };
+    let separation = requirement("6.5.4");
+    assert_eq!(separation["conclusion"], "not_shown", "{separation}");
+    assert_eq!(separation["coverage"], "partial");
+    assert_eq!(requirement("6.5.5")["conclusion"], "manual");
+    let total = report["population"]["count"].as_u64().unwrap();
+    let counted = ["tested", "not_applicable", "not_evaluable"].map(|member| separation[member].as_u64().unwrap());
+    assert_eq!(counted.iter().sum::<u64>(), total);
+    let words = text(&app, &asked.replace("json", "md")).to_lowercase();
+    assert!(words.contains("the ledger does not show evidence") && !words.contains("compliant"));
+    let unknown = app.client.get(&format!("{REPORT}&framework=pci")).expect(404).json();
+    assert_eq!(unknown["pointer"], "framework", "{unknown}");
+}
+
+fn frameworks(report: &Value) -> &Vec<Value> {
+    report["frameworks"].as_array().unwrap()
+}
+
+/// The roots of the log before and after the period are proved to belong to one history.
+#[rstest]
+fn the_log_over_the_period_is_in_the_report(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+    let Some(app) = TestApp::start(backend) else { return };
+    history(&app);
+    let asked = "/v1/reports/compliance?environment=production&from=2026-03-12&to=2026-03-20&format=json";
+    let integrity = app.client.get(asked).expect(200).json()["integrity"].clone();
+    assert_eq!(integrity["consistent"], true);
+    let (before, after) = (&integrity["before"]["size"], &integrity["after"]["size"]);
+    assert!(
+        before.as_u64() > Some(0) && before.as_u64() < after.as_u64(),
+        "{integrity}"
+    );
+    let proof = app
+        .client
+        .get(&format!("/v1/log/proof/consistency?old={before}&new={after}"))
+        .expect(200)
+        .json();
+    assert_eq!(proof["hashes"], integrity["consistency"]);
+    let keys = integrity["keys"].as_array().unwrap();
+    assert!(
+        keys.iter()
+            .any(|key| key["name"] == "approver" && key["may_sign"] == "types approval"),
+        "{keys:?}"
+    );
+    let whole = app.client.get(&format!("{REPORT}&format=json")).expect(200).json();
+    assert_eq!(
+        whole["integrity"]["consistent"],
+        json!(null),
+        "nothing was recorded before the period"
+    );
+    assert!(
+        whole["integrity"]["acts"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|act| act["did"] == "registered the producer approver")
+    );
+}
+
+#[rstest]
+fn the_population_is_a_table_of_text(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+    let Some(app) = TestApp::start(backend) else { return };
+    history(&app);
+    let mut formula = at(deployed("evil", "checkout", "production", 9), "2026-03-25T10:00:00Z");
+    formula["customData"]["shipslog"]["version"] = "=HYPERLINK(\"https://evil.example\",\"1.0\")".into();
+    formula["customData"]["shipslog"]["reason"] = "+1, \"quoted\",\nand a second line".into();
+    app.record(&formula);
+    let table = text(&app, &format!("{REPORT}&format=csv"));
+    let report = app.client.get(&format!("{REPORT}&format=json")).expect(200).json();
+    assert_eq!(
+        report["population"]["csv_sha256"],
+        ledger::sha256(table.as_bytes()).to_string()
+    );
+    let mut reader = csv::Reader::from_reader(table.as_bytes());
+    let names = reader.headers().unwrap().clone();
+    let rows: Vec<csv::StringRecord> = reader.records().collect::<Result<_, _>>().unwrap();
+    assert_eq!(rows.len() as u64, report["population"]["count"].as_u64().unwrap());
+    let column = |name: &str| names.iter().position(|column| column == name).unwrap();
+    let evil = rows
+        .iter()
+        .find(|row| &row[column("deployment_id")] == "evil")
+        .unwrap_or_else(|| panic!("{table}"));
+    assert_eq!(
+        &evil[column("version")],
+        "'=HYPERLINK(\"https://evil.example\",\"1.0\")"
+    );
+    assert_eq!(&evil[column("reason")], "'+1, \"quoted\",\nand a second line");
+    for row in &rows {
+        assert!(
+            row.iter()
+                .all(|cell| !cell.starts_with(['=', '+', '-', '@', '\t', '\r'])),
+            "{row:?}"
+        );
+    }
+}
+
+#[test]
+fn oscal_is_valid_by_the_schema_and_by_trestle() {
+    let Some(app) = TestApp::start(Backend::Sqlite) else {
+        return;
+    };
+    history(&app);
+    let mut evil = at(deployed("evil", "checkout", "production", 9), "2026-03-25T10:00:00Z");
+    evil["customData"]["shipslog"]["version"] = "<script>*1*</script>".into();
+    app.record(&evil);
+    let folder = tempfile::tempdir().unwrap();
+    let workspace = tempfile::tempdir().unwrap();
+    let mut files = Vec::new();
+    for frameworks in ["", "&framework=all"] {
+        for model in ["assessment-results", "assessment-plan", "component-definition"] {
+            let asked = format!("{REPORT}{frameworks}&format=oscal-{model}");
+            let document = text(&app, &asked);
+            assert_eq!(document, text(&app, &asked), "the same bytes, uuids included");
+            assert!(!document.contains("<script>"), "{document}");
+            let file = folder.path().join(format!("{model}-{}.json", frameworks.len()));
+            fs::write(&file, document).unwrap();
+            files.push((model, file));
+        }
+    }
+    let Some(tools) = std::env::var_os("SHIPSLOG_TEST_OSCAL").map(std::path::PathBuf::from) else {
+        println!("skipped: the validators of OSCAL are not here");
+        return;
+    };
+    let schema = Command::new(tools.join("venv/bin/python"))
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/oscal/validate.py"))
+        .arg(tools.join("schema.json"))
+        .args(files.iter().map(|(_, file)| file))
+        .output()
+        .unwrap();
+    assert!(schema.status.success(), "{}", String::from_utf8_lossy(&schema.stdout));
+    let trestle = |arguments: &[&str]| {
+        let program = tools.join("venv/bin/trestle");
+        let output = Command::new(program)
+            .args(arguments)
+            .current_dir(workspace.path())
+            .output()
+            .unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        assert!(
+            output.status.success(),
+            "{arguments:?}: {}",
+            String::from_utf8_lossy(&said)
+        );
+    };
+    trestle(&["init"]);
+    for (number, (_, file)) in files.iter().enumerate() {
+        trestle(&[
+            "import",
+            "-f",
+            file.to_str().unwrap(),
+            "-o",
+            &format!("imported-{number}"),
+        ]);
+    }
+    trestle(&["validate", "-a"]);
+}
