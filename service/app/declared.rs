@@ -1,4 +1,4 @@
-//! The entries that declare something about services.
+//! The entries that declare something about services, about people, or about what checks may let pass.
 
 use std::collections::BTreeSet;
 
@@ -14,6 +14,15 @@ pub(super) fn declared_indexes(
 ) -> Result<BTreeSet<i64>, StoreError> {
     let found = tx.referring(service.as_str(), &[ReferenceKind::Declared.as_str()], tree_size)?;
     Ok(found.into_iter().collect())
+}
+
+/// The entries that declare whose names are whose, and the exceptions: checks of any deployment may rest on them.
+pub(super) fn control_indexes(tx: &mut ReadTx<'_>, tree_size: u64) -> Result<BTreeSet<i64>, StoreError> {
+    let mut found = BTreeSet::new();
+    for rare in [Rare::Alias, Rare::Exception] {
+        found.extend(tx.rare(rare, &[], tree_size, i64::MAX)?.iter().map(|row| row.idx));
+    }
+    Ok(found)
 }
 
 /// The entries that declare what services themselves are.

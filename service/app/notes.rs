@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::causes::{add_causes, called, names_of_deployment};
 use super::companions::companion_indexes;
-use super::declared::declared_indexes;
+use super::declared::{control_indexes, declared_indexes};
 use super::deployed::{Deployed, at};
 use super::deployments::evidence_indexes;
 use super::facts::environment_indexes;
@@ -87,6 +87,7 @@ pub(super) fn notes_facts(tx: &mut ReadTx<'_>, wanted: &Wanted<'_>, size: u64) -
     others.extend(environment_indexes(deployed.tx, size)?);
     others.extend(some_evidence(deployed.tx, service, size)?);
     others.extend(declared_indexes(deployed.tx, service, size)?);
+    others.extend(control_indexes(deployed.tx, size)?);
     let known = deployed.fold();
     others.extend(companion_indexes(deployed.tx, wanted, &known, size)?);
     let incidents = incidents(&mut deployed, &asked, &evidence)?;
