@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::Links;
-use crate::check::{self, CheckResult, Parameters, Subject};
+use crate::check::{self, Applied, CheckResult, Parameters, Subject};
 use crate::domain::deployment::Deployment;
 use crate::domain::evidence::Bond;
 use crate::domain::facts::Facts;
@@ -114,6 +114,9 @@ pub struct CheckRow {
     pub found: String,
     /// Indexes of the entries that it rests on.
     pub evidence: Vec<u64>,
+    /// The exception that allows what would fail.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exception: Option<Applied>,
 }
 
 /// A rollback plan.
@@ -225,6 +228,7 @@ pub(super) fn checks(
             expected: finding.verdict.expected,
             found: finding.verdict.found,
             evidence: finding.verdict.evidence,
+            exception: finding.verdict.exception,
         })
         .collect()
 }

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use super::assurance::{CheckRow, checks};
 use super::rows::DeploymentRow;
 use super::{Generated, Links, Request};
-use crate::check::{CATALOGUE, CheckResult, Parameters};
+use crate::check::{self, CATALOGUE, CheckResult, Parameters};
 use crate::domain::deployment::Deployment;
 use crate::domain::extension::DeploymentKind;
 use crate::domain::facts::Facts;
@@ -353,7 +353,7 @@ impl ServiceRow {
 }
 
 fn results(tested: &[Tested<'_>]) -> Vec<ResultRow> {
-    let rows = CATALOGUE.iter().map(|check| {
+    let rows = check::of_deployments().map(|check| {
         let verdicts = || tested.iter().flat_map(|t| &t.checks).filter(|row| row.id == check.id);
         let count = |result| verdicts().filter(|row| row.result == result).count();
         let (pass, fail, excepted) = (
@@ -395,7 +395,7 @@ fn exceptions(tested: &[Tested<'_>]) -> Vec<ExceptionRow> {
 
 fn gaps(tested: &[Tested<'_>]) -> Vec<GapRow> {
     let mut gaps: Vec<GapRow> = Vec::new();
-    for check in &CATALOGUE {
+    for check in check::of_deployments() {
         for t in tested {
             let row = t
                 .checks

@@ -141,7 +141,7 @@ fn a_way_back() {
     );
     let mut blind = ledger_with(no_plan(), nothing, nothing);
     for record in &mut blind.records[..2] {
-        let crate::domain::Body::Deployment { artifact, .. } = &mut record.event.body else {
+        let Body::Deployment { artifact, .. } = &mut record.event.body else {
             unreachable!()
         };
         artifact.digest = None;
@@ -163,7 +163,12 @@ fn a_way_back() {
 fn emergencies() {
     let kind = Some(DeploymentKind::Emergency);
     let with = |extension: Extension| ledger_with(extension, nothing, nothing);
-    expect(&with(good()), "DL-EMG-1", NotApplicable, "normal deployments are outside its scope");
+    expect(
+        &with(good()),
+        "DL-EMG-1",
+        NotApplicable,
+        "normal deployments are outside its scope",
+    );
     expect(&with(Extension { kind, ..good() }), "DL-EMG-1", Pass, "ticket PAY-1");
     expect(
         &with(Extension {
