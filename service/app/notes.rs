@@ -109,7 +109,7 @@ pub(super) fn notes_facts(tx: &mut ReadTx<'_>, wanted: &Wanted<'_>, size: u64) -
 }
 
 /// Adds the deployment of a place that is the newest by ledger order.
-fn add_newest(deployed: &mut Deployed<'_, '_>, place: Place<'_>) -> Result<(), StoreError> {
+pub(super) fn add_newest(deployed: &mut Deployed<'_, '_>, place: Place<'_>) -> Result<(), StoreError> {
     let mut limit = NEWEST;
     loop {
         let size = deployed.size;
@@ -176,7 +176,7 @@ fn order_of(
 
 /// Adds where else the same content ran, and the newest that was deployed to the other environments, so that it is known which of
 /// them the service uses.
-fn add_same_content(
+pub(super) fn add_same_content(
     deployed: &mut Deployed<'_, '_>,
     asked: &[Deployment],
     service: &ServiceName,
@@ -219,7 +219,11 @@ fn add_same_content(
 }
 
 /// Some approvals and test results of a service, if it has any: so that it means something where they are absent.
-fn some_evidence(tx: &mut ReadTx<'_>, service: &ServiceName, size: u64) -> Result<BTreeSet<i64>, StoreError> {
+pub(super) fn some_evidence(
+    tx: &mut ReadTx<'_>,
+    service: &ServiceName,
+    size: u64,
+) -> Result<BTreeSet<i64>, StoreError> {
     let mut indexes = BTreeSet::new();
     for environment in tx
         .environments(size)?

@@ -28,6 +28,17 @@ impl CheckResult {
         Self::NotEvaluable,
     ];
 
+    /// The word used in JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::Excepted => "excepted",
+            Self::NotApplicable => "not_applicable",
+            Self::NotEvaluable => "not_evaluable",
+        }
+    }
+
     /// The result in words.
     pub const fn words(self) -> &'static str {
         match self {

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::artifact::Artifact;
 use super::event::{Body, Phase, Recorded};
-use super::id::{EnvironmentName, ServiceName};
+use super::id::{DeploymentId, EnvironmentName, ServiceName};
 use super::instant::Instant;
 
 /// Type of the events that ask.
@@ -106,6 +106,10 @@ pub struct Decided {
 /// The deployment that a question asks about, as if it started with it. Nothing if the record is no question.
 pub fn attempt(question: &Recorded) -> Option<Recorded> {
     let mut record = question.clone();
+    // Any text may be the subject of an event, but not the id of a deployment.
+    if record.event.subject_id.parse::<DeploymentId>().is_err() {
+        record.event.subject_id = format!("gate-{}", record.index);
+    }
     let extension = &mut record.event.extension;
     extension.gate_question.take()?;
     record.event.body = Body::Deployment {
