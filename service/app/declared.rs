@@ -1,10 +1,45 @@
-//! The entries that declare something about services.
+//! The entries that declare something about services, about people, or about what checks may let pass.
 
 use std::collections::BTreeSet;
 
-use crate::domain::ServiceName;
+use super::App;
+use super::read::{Page, ReadError, tree_size};
+use crate::domain::alias::{Aliases, Declared};
+use crate::domain::exception::{self, Exception};
 use crate::domain::reference::ReferenceKind;
+use crate::domain::{Recorded, ServiceName};
 use crate::store::{Rare, ReadTx, StoreError};
+
+impl App {
+    /// All that was declared about people.
+    pub fn aliases(&self, asked: Option<u64>) -> Result<Page<Declared>, ReadError> {
+        self.declared(Rare::Alias, asked, |records| {
+            Aliases::fold(records).all().cloned().collect()
+        })
+    }
+
+    /// All exceptions that were granted.
+    pub fn exceptions(&self, asked: Option<u64>) -> Result<Page<Exception>, ReadError> {
+        self.declared(Rare::Exception, asked, exception::fold)
+    }
+
+    fn declared<T>(
+        &self,
+        rare: Rare,
+        asked: Option<u64>,
+        fold: impl FnOnce(&[Recorded]) -> Vec<T>,
+    ) -> Result<Page<T>, ReadError> {
+        self.database.read(|tx| {
+            let tree_size = tree_size(tx, asked)?;
+            let rows = tx.rare(rare, &[], tree_size, i64::MAX)?;
+            Ok(Page {
+                tree_size,
+                items: fold(&tx.recorded_rows(&rows)?),
+                next: None,
+            })
+        })
+    }
+}
 
 /// The entries that declare what a service itself is: its team, where its tickets live.
 pub(super) fn declared_indexes(
@@ -14,6 +49,15 @@ pub(super) fn declared_indexes(
 ) -> Result<BTreeSet<i64>, StoreError> {
     let found = tx.referring(service.as_str(), &[ReferenceKind::Declared.as_str()], tree_size)?;
     Ok(found.into_iter().collect())
+}
+
+/// The entries that declare whose names are whose, and the exceptions: checks of any deployment may rest on them.
+pub(super) fn control_indexes(tx: &mut ReadTx<'_>, tree_size: u64) -> Result<BTreeSet<i64>, StoreError> {
+    let mut found = BTreeSet::new();
+    for rare in [Rare::Alias, Rare::Exception] {
+        found.extend(tx.rare(rare, &[], tree_size, i64::MAX)?.iter().map(|row| row.idx));
+    }
+    Ok(found)
 }
 
 /// The entries that declare what services themselves are.

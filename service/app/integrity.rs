@@ -2,11 +2,13 @@
 
 use ledger::{Hash, ProofPlan};
 
+use super::declared::control_indexes;
 use super::log::{LogError, assemble, root};
+use crate::check::Kept;
 use crate::document::compliance::LogPeriod;
 use crate::domain::keyring::Keyring;
 use crate::domain::{Instant, Period, Recorded};
-use crate::store::{ReadTx, StoreError};
+use crate::store::{EventRow, ReadTx, StoreError};
 
 /// What was read of a log over a period.
 pub(super) struct LogReading {
@@ -14,6 +16,9 @@ pub(super) struct LogReading {
     before: (u64, Hash),
     after: (u64, Hash),
     consistency: Vec<Hash>,
+    held: u64,
+    oldest: Option<Kept>,
+    erased: Vec<Kept>,
     administrative: Vec<Recorded>,
     keyring: Keyring,
 }
@@ -27,8 +32,9 @@ impl LogReading {
             Some(plan) => assemble(tx, &plan)?,
             None => Vec::new(),
         };
-        let administrative = tx.administrative(0)?.into_iter().filter(|index| (*index as u64) < size);
-        let administrative = tx.recorded(&administrative.collect())?;
+        let mut administrative = control_indexes(tx, size)?;
+        administrative.extend(tx.administrative(0)?.into_iter().filter(|index| (*index as u64) < size));
+        let administrative = tx.recorded(&administrative)?;
         let mut keyring = Keyring::default();
         for record in &administrative {
             if let Some(decided) = &record.event.extension.administration {
@@ -37,8 +43,12 @@ impl LogReading {
             }
         }
         let newest = tx.event_range(size.saturating_sub(1), 1)?;
+        let erased = tx.erasures(0, size)?.into_iter().map(|row| row.idx).collect();
         Ok(Self {
             recorded_until: Instant::from_millis(newest.first().map_or(0, |row| row.recorded_ms)),
+            held: tx.count_between(old, new)?,
+            oldest: tx.event_range(0, 1.min(size))?.first().map(kept),
+            erased: tx.events_of(&erased)?.iter().map(kept).collect(),
             before: (old, root(tx, old)?),
             after: (new, root(tx, new)?),
             consistency,
@@ -53,9 +63,19 @@ impl LogReading {
             before: self.before,
             after: self.after,
             consistency: self.consistency.clone(),
+            held: self.held,
+            oldest: self.oldest,
+            erased: &self.erased,
             administrative: &self.administrative,
             keyring: &self.keyring,
         }
+    }
+}
+
+fn kept(row: &EventRow) -> Kept {
+    Kept {
+        index: row.idx as u64,
+        recorded_at: Instant::from_millis(row.recorded_ms),
     }
 }
 

@@ -220,7 +220,7 @@ impl App {
     }
 }
 
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, DecisionError> + Send + 'static,
 ) -> Result<T, DecisionError> {
     let done = tokio::task::spawn_blocking(work).await;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::causes::{add_causes, called, names_of_deployment};
 use super::companions::companion_indexes;
-use super::declared::declared_indexes;
+use super::declared::{control_indexes, declared_indexes};
 use super::deployed::{Deployed, at};
 use super::deployments::evidence_indexes;
 use super::facts::environment_indexes;
@@ -87,6 +87,7 @@ pub(super) fn notes_facts(tx: &mut ReadTx<'_>, wanted: &Wanted<'_>, size: u64) -
     others.extend(environment_indexes(deployed.tx, size)?);
     others.extend(some_evidence(deployed.tx, service, size)?);
     others.extend(declared_indexes(deployed.tx, service, size)?);
+    others.extend(control_indexes(deployed.tx, size)?);
     let known = deployed.fold();
     others.extend(companion_indexes(deployed.tx, wanted, &known, size)?);
     let incidents = incidents(&mut deployed, &asked, &evidence)?;
@@ -108,7 +109,7 @@ pub(super) fn notes_facts(tx: &mut ReadTx<'_>, wanted: &Wanted<'_>, size: u64) -
 }
 
 /// Adds the deployment of a place that is the newest by ledger order.
-fn add_newest(deployed: &mut Deployed<'_, '_>, place: Place<'_>) -> Result<(), StoreError> {
+pub(super) fn add_newest(deployed: &mut Deployed<'_, '_>, place: Place<'_>) -> Result<(), StoreError> {
     let mut limit = NEWEST;
     loop {
         let size = deployed.size;
@@ -175,7 +176,7 @@ fn order_of(
 
 /// Adds where else the same content ran, and the newest that was deployed to the other environments, so that it is known which of
 /// them the service uses.
-fn add_same_content(
+pub(super) fn add_same_content(
     deployed: &mut Deployed<'_, '_>,
     asked: &[Deployment],
     service: &ServiceName,
@@ -218,7 +219,11 @@ fn add_same_content(
 }
 
 /// Some approvals and test results of a service, if it has any: so that it means something where they are absent.
-fn some_evidence(tx: &mut ReadTx<'_>, service: &ServiceName, size: u64) -> Result<BTreeSet<i64>, StoreError> {
+pub(super) fn some_evidence(
+    tx: &mut ReadTx<'_>,
+    service: &ServiceName,
+    size: u64,
+) -> Result<BTreeSet<i64>, StoreError> {
     let mut indexes = BTreeSet::new();
     for environment in tx
         .environments(size)?

@@ -4,11 +4,12 @@ use ledger::{Envelope, EnvelopeError, Hash, ProofError, Receipt, SignedNote, Tlo
 use tokio::sync::oneshot;
 
 use super::erasure::tombstone;
+use super::intake::knows_checks;
 use super::log::{LogError, inclusion};
 use super::{App, Tombstone};
 use crate::domain::Event;
 use crate::domain::keyring::PermissionError;
-use crate::domain::parse::{self, EventError};
+use crate::domain::parse::{self, EventError, EventErrorKind};
 use crate::entropy::EntropyError;
 use crate::sequencer::batch::{event_row, reference_rows};
 use crate::sequencer::{Record, Sequenced, SubmitError};
@@ -71,9 +72,29 @@ impl App {
     pub async fn record(&self, envelope: Vec<u8>) -> Result<Accepted, RecordError> {
         let _under_way = self.sequencer.begin()?;
         match self.prepare(envelope)? {
-            Prepared::Fit(record) => self.accept(self.sequencer.submit(record).await?).await,
+            Prepared::Fit(record) => self.submit(record).await,
             Prepared::Unfit(earlier) => self.recorded_before(*earlier).await,
         }
+    }
+
+    /// Takes in one envelope that must hold an event of this type, and that its key may sign now.
+    pub(super) async fn record_of(&self, event_type: &str, envelope: Vec<u8>) -> Result<Accepted, RecordError> {
+        let _under_way = self.sequencer.begin()?;
+        match self.prepare(envelope)? {
+            Prepared::Fit(record) if record.event.event_type.text == event_type => self.submit(record).await,
+            Prepared::Fit(_) => Err(RecordError::Event(EventError {
+                pointer: "/context/type".to_owned(),
+                message: format!("must be {event_type}"),
+                kind: EventErrorKind::Invalid,
+            })),
+            Prepared::Unfit(earlier) => Err(earlier.refusal.into()),
+        }
+    }
+
+    async fn submit(&self, record: Box<Record>) -> Result<Accepted, RecordError> {
+        self.contradicts_nothing(&record.event, record.producer.as_str())
+            .await?;
+        self.accept(self.sequencer.submit(record).await?).await
     }
 
     /// Takes in several, each for itself. They are queued together, so that they share commits.
@@ -82,10 +103,11 @@ impl App {
         for group in envelopes.chunks(GROUP) {
             let mut waiting = Vec::with_capacity(group.len());
             for envelope in group {
-                waiting.push(self.prepare(envelope.to_vec()).and_then(|prepared| match prepared {
-                    Prepared::Fit(record) => Ok(Waiting::Queued(self.sequencer.enqueue(record)?)),
-                    Prepared::Unfit(earlier) => Ok(Waiting::Unfit(earlier)),
-                }));
+                waiting.push(match self.prepare(envelope.to_vec()) {
+                    Ok(Prepared::Fit(record)) => self.enqueue(record).await,
+                    Ok(Prepared::Unfit(earlier)) => Ok(Waiting::Unfit(earlier)),
+                    Err(error) => Err(error),
+                });
                 // Verifying many takes long; others on this thread must not wait for all of it.
                 tokio::task::yield_now().await;
             }
@@ -101,6 +123,12 @@ impl App {
             }
         }
         results
+    }
+
+    async fn enqueue(&self, record: Box<Record>) -> Result<Waiting, RecordError> {
+        self.contradicts_nothing(&record.event, record.producer.as_str())
+            .await?;
+        Ok(Waiting::Queued(self.sequencer.enqueue(record)?))
     }
 
     /// Signs a payload with the service's own key and takes it in.
@@ -119,6 +147,7 @@ impl App {
             false => keyring.candidates(keyid),
         })?;
         let event = parse::parse(verified.payload_type(), verified.payload())?;
+        knows_checks(&event)?;
         let producer = match keyring.admit(verified.signers(), &event, self.clock.now()) {
             Ok(producer) => producer.name.clone(),
             Err(_) if beginning => self.service.name.clone(),

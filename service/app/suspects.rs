@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::metrics::recorded_until;
 use crate::correlate::Correlator;
 use crate::domain::deployment::Deployment;
 use crate::domain::event::{Body, Recorded};
@@ -18,16 +19,18 @@ pub(super) fn facts_with_tests(
     mut records: Vec<Recorded>,
     tree_size: u64,
 ) -> Result<Facts, StoreError> {
-    let facts = Facts::fold(&records);
+    let mut facts = Facts::fold(&records);
     let suspects = Correlator::new(&facts).suspects();
     let known = records.iter().map(|record| record.index as i64).collect();
     let tests = tests(tx, &suspects, &known, tree_size)?;
-    if tests.is_empty() {
-        return Ok(facts);
+    if !tests.is_empty() {
+        records.extend(tests);
+        records.sort_unstable_by_key(|record| record.index);
+        facts = Facts::fold(&records);
     }
-    records.extend(tests);
-    records.sort_unstable_by_key(|record| record.index);
-    Ok(Facts::fold(&records))
+    // Not every entry was read.
+    facts.recorded_until = recorded_until(tx, tree_size)?;
+    Ok(facts)
 }
 
 /// The test runs of what deployments put in place, but those that are known.

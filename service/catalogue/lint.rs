@@ -182,7 +182,7 @@ fn checks(
     }
     let mut found: Vec<&'static str> = Vec::new();
     for id in given {
-        match check::find(id.get_ref()) {
+        match check::known(id.get_ref()) {
             None => mistakes.push(file.mistake(id, format!("there is no check `{}`", id.get_ref()))),
             Some(check) if found.contains(&check.id) => {
                 mistakes.push(file.mistake(id, format!("check `{}` is there twice", check.id)));
@@ -195,7 +195,7 @@ fn checks(
 
 /// A deployment cannot pass one of two checks of which the other is about the whole period.
 fn of_one_unit(file: &Parsed<'_>, table: &RequirementTable, ids: &[&str], mistakes: &mut Vec<Mistake>) {
-    let mut units = ids.iter().filter_map(|id| check::find(id)).map(Check::unit);
+    let mut units = ids.iter().filter_map(|id| check::known(id)).map(Check::unit);
     let first = units.next();
     if units.any(|unit| Some(unit) != first) {
         let message = "checks of deployments and checks of something else cannot stand in for each other";

@@ -1,20 +1,24 @@
 //! Checks of approvals: given, given before, given to what was deployed.
 
-use super::{Check, Rule, Scope, Severity, Subject, Verdict, fail, not_evaluable, pass};
+use super::person::{Likeness, compare};
+use super::verdict::{fail, not_evaluable, pass};
+use super::{Check, Rule, Scope, Severity, Subject, Verdict};
+use crate::domain::Instant;
 use crate::domain::evidence::{Answer, Approval, Bond};
 use crate::domain::extension::DeploymentKind;
-use crate::domain::words::when;
+use crate::domain::words::{span, when};
 
 pub(super) const APPROVED: Check = Check {
     id: "DL-AUTH-1",
-    version: 1,
+    version: 2,
     title: "The deployment was approved",
     severity: Severity::High,
     scope: Scope::All,
     definition: "At least one person approved it (its artifact, its commit, the deployment itself or a change that it \
                  names), and did not take that back before the start.",
     limits: "Does not apply to what never started or is a recorded baseline. Not evaluable when the ledger holds no \
-             approval for the service at all, or only approvals that name nobody.",
+             approval for the service at all, or only approvals that name nobody; or when there are enough only if two names \
+             that look alike are two people, and no alias tells.",
     rule: Rule::Deployment(approved),
 };
 
@@ -33,11 +37,13 @@ pub(super) const BEFORE: Check = Check {
 
 pub(super) const BOUND: Check = Check {
     id: "DL-AUTH-3",
-    version: 1,
+    version: 2,
     title: "The approval covers the artifact that was deployed",
     severity: Severity::High,
     scope: Scope::All,
-    definition: "The approvals that DL-AUTH-1 asks for name the digest of the deployed artifact, or the deployed commit.",
+    definition: "The approvals that DL-AUTH-1 asks for name the digest of the deployed artifact, or the deployed commit, and \
+                 are not older than 30 days at the start. A commit that was made after an approval of the change as such, or \
+                 of the deployment, voids that.",
     limits: "Does not apply to what never started or is a recorded baseline. Not evaluable without an approval, or when \
              an approval or the deployment names neither artifact nor commit.",
     rule: Rule::Deployment(bound),
@@ -88,7 +94,7 @@ impl<'a> Approvals<'a> {
         match self
             .counted
             .iter_mut()
-            .find(|(known, _)| known.person == approval.person)
+            .find(|(known, _)| matches!(likeness(subject, known, approval), Likeness::Same(_)))
         {
             Some(known) if rank(approval, bond) < rank(known.0, known.1) => *known = (approval, bond),
             Some(_) => {}
@@ -96,9 +102,23 @@ impl<'a> Approvals<'a> {
         }
     }
 
+    /// How many of them are certainly different people.
+    fn certain(&self, subject: &Subject<'_>) -> usize {
+        let apart = |at: usize| {
+            let mut earlier = self.counted[..at].iter();
+            earlier.all(|(known, _)| matches!(likeness(subject, known, self.counted[at].0), Likeness::Different(_)))
+        };
+        (0..self.counted.len()).filter(|at| apart(*at)).count()
+    }
+
     fn indexes(&self) -> Vec<u64> {
         self.counted.iter().map(|(approval, _)| approval.origin.index).collect()
     }
+}
+
+fn likeness(subject: &Subject<'_>, one: &Approval, other: &Approval) -> Likeness {
+    let at = subject.deployment.start_at();
+    compare(&subject.facts.aliases, person(one), person(other), at)
 }
 
 /// Whether the ledger holds any approval for the service, so that the absence of one means something.
@@ -125,6 +145,14 @@ fn approved(subject: &Subject<'_>) -> Verdict {
     let least = subject.parameters.min_approvers;
     let expected = format!("approved by at least {}", people(least));
     let approvals = Approvals::of(subject);
+    if approvals.counted.len() >= least && approvals.certain(subject) < least {
+        let names: Vec<&str> = approvals.counted.iter().map(|(approval, _)| person(approval)).collect();
+        let found = format!(
+            "approved by {}, who may be one person; no alias is recorded",
+            names.join(", ")
+        );
+        return not_evaluable(expected, found, approvals.indexes());
+    }
     if approvals.counted.len() >= least {
         let names: Vec<String> = approvals
             .counted
@@ -227,10 +255,14 @@ fn bound(subject: &Subject<'_>) -> Verdict {
     }
     let mut evidence = approvals.indexes();
     evidence.push(subject.start_entry());
-    let content = |bond: Bond| matches!(bond, Bond::Artifact | Bond::Commit);
-    let bound: Vec<_> = approvals.counted.iter().filter(|(_, bond)| content(*bond)).collect();
-    if bound.len() >= subject.parameters.min_approvers {
-        let (approval, bond) = bound[0];
+    let young = |approval: &Approval| {
+        let age = deployment.start_at().millis_since(approval.origin.occurred_at);
+        age <= subject.parameters.approval_max_age_ms
+    };
+    let bound: Vec<_> = approvals.counted.iter().filter(|(_, bond)| bond.is_content()).collect();
+    let fresh: Vec<_> = bound.iter().filter(|(approval, _)| young(approval)).collect();
+    if fresh.len() >= subject.parameters.min_approvers {
+        let (approval, bond) = fresh[0];
         let what = if *bond == Bond::Artifact {
             "this artifact"
         } else {
@@ -238,18 +270,39 @@ fn bound(subject: &Subject<'_>) -> Verdict {
         };
         return pass(expected, format!("{} approved {what}", person(approval)), evidence);
     }
+    if let Some((approval, _)) = bound.iter().find(|(approval, _)| !young(approval)) {
+        let age = span(deployment.start_at().millis_since(approval.origin.occurred_at));
+        let found = format!("{} approved {age} before the start", person(approval));
+        return fail(expected, found, evidence);
+    }
     let other = approvals.counted.iter().find_map(|(approval, _)| {
         let artifact = approval.binding.same_artifact(deployment) == Some(false);
         let commit = approval.binding.same_commit(deployment) == Some(false);
         (artifact || commit).then_some((approval, if artifact { "artifact" } else { "commit" }))
     });
-    match other {
-        Some((approval, what)) => fail(
+    let voided = approvals
+        .counted
+        .iter()
+        .filter(|(_, bond)| !bond.is_content())
+        .find_map(|(approval, _)| {
+            let after = |at: Instant| at > approval.origin.occurred_at;
+            let mut commits = deployment.commits.iter();
+            let commit = commits.find(|commit| commit.value.committed_at.is_some_and(after))?;
+            Some((approval, commit))
+        });
+    match (other, voided) {
+        (Some((approval, what)), _) => fail(
             expected,
             format!("{} approved another {what}", person(approval)),
             evidence,
         ),
-        None => not_evaluable(
+        (None, Some((approval, commit))) => {
+            evidence.push(commit.index);
+            let short: String = commit.value.id.chars().take(12).collect();
+            let found = format!("the commit {short} was made after {} approved", person(approval));
+            fail(expected, found, evidence)
+        }
+        (None, None) => not_evaluable(
             expected,
             "the approval and the deployment name nothing that can be compared",
             evidence,

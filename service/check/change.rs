@@ -1,14 +1,18 @@
 //! Checks of what the deployment says about the change.
 
-use super::{Check, Rule, Scope, Severity, Subject, Verdict, fail, not_applicable, pass};
+use super::verdict::{fail, not_applicable, pass};
+use super::{Check, Rule, Scope, Severity, Subject, Verdict};
+use crate::domain::Instant;
+use crate::domain::words::when;
 
 pub(super) const REFERENCE: Check = Check {
     id: "DL-CHG-1",
-    version: 1,
+    version: 2,
     title: "The deployment refers to a change record",
     severity: Severity::Medium,
     scope: Scope::All,
-    definition: "The record names at least one ticket, pull request, or incident or deployment that it repairs.",
+    definition: "The record names at least one pull request, incident or deployment that it repairs, or ticket; and not only \
+                 tickets that deployments of the service to the environment had named more than 31 days before.",
     limits: "Does not apply to a recorded baseline. Whether the reference is the right one is outside the ledger.",
     rule: Rule::Deployment(reference),
 };
@@ -25,6 +29,18 @@ pub(super) const DESCRIBED: Check = Check {
     rule: Rule::Deployment(described),
 };
 
+pub(super) const ASSESSED: Check = Check {
+    id: "DL-CHG-3",
+    version: 1,
+    title: "The effect of the change was assessed before",
+    severity: Severity::Medium,
+    scope: Scope::All,
+    definition: "The record tells the expected effect on users, with the start or before.",
+    limits: "Does not apply to what never started or is a recorded baseline. Not evaluable when no effect is recorded, unless \
+             the organisation requires one. Whether the assessment is right is for people to judge.",
+    rule: Rule::Deployment(assessed),
+};
+
 fn reference(subject: &Subject<'_>) -> Verdict {
     if subject.is_baseline() {
         return not_applicable(
@@ -34,7 +50,18 @@ fn reference(subject: &Subject<'_>) -> Verdict {
     }
     let expected = "a ticket, a pull request, or what it repairs";
     let deployment = subject.deployment;
-    let tickets = deployment.tickets.iter().map(|t| (t.value.id.clone(), t.index));
+    let first_used: Vec<Option<(u64, Instant)>> = deployment
+        .tickets
+        .iter()
+        .map(|ticket| first_use(subject, &ticket.value.id))
+        .collect();
+    let oldest = subject.parameters.ticket_max_age_ms;
+    let is_fresh =
+        |first: &Option<(u64, Instant)>| first.is_none_or(|(_, at)| deployment.start_at().millis_since(at) <= oldest);
+    let tickets = deployment.tickets.iter().zip(&first_used);
+    let tickets = tickets
+        .filter(|(_, first)| is_fresh(first))
+        .map(|(t, _)| (t.value.id.clone(), t.index));
     let requests = deployment
         .pull_requests
         .iter()
@@ -43,18 +70,67 @@ fn reference(subject: &Subject<'_>) -> Verdict {
         .remediates
         .iter()
         .map(|r| (format!("repairs {}", r.value), r.index));
-    let (names, evidence): (Vec<String>, Vec<u64>) = tickets.chain(requests).chain(repairs).unzip();
-    if names.is_empty() {
-        return fail(expected, "no reference is recorded", deployment.indexes());
+    let (names, mut evidence): (Vec<String>, Vec<u64>) = tickets.chain(requests).chain(repairs).unzip();
+    let worn = deployment
+        .tickets
+        .iter()
+        .zip(&first_used)
+        .find_map(|(ticket, first)| Some((ticket, (*first)?)));
+    match (names.as_slice(), worn) {
+        ([], None) => fail(expected, "no reference is recorded", deployment.indexes()),
+        ([], Some((ticket, (index, at)))) => {
+            evidence.extend([ticket.index, index]);
+            let id = &ticket.value.id;
+            fail(
+                expected,
+                format!("only {id}, which deployments have named since {}", when(at)),
+                evidence,
+            )
+        }
+        (names, _) => {
+            let shown = names.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
+            let more = names.len().saturating_sub(5);
+            let found = if more > 0 {
+                format!("{shown} and {more} more")
+            } else {
+                shown
+            };
+            pass(expected, found, evidence)
+        }
     }
-    let shown = names.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
-    let more = names.len().saturating_sub(5);
-    let found = if more > 0 {
-        format!("{shown} and {more} more")
-    } else {
-        shown
-    };
-    pass(expected, found, evidence)
+}
+
+/// The first deployment before this one to the same place that named a ticket.
+fn first_use(subject: &Subject<'_>, ticket: &str) -> Option<(u64, Instant)> {
+    let deployment = subject.deployment;
+    let here = subject.facts.deployments.iter().filter(|earlier| {
+        let place = earlier.service == deployment.service && earlier.environment == deployment.environment;
+        place && earlier.index != deployment.index && earlier.start_at() < deployment.start_at()
+    });
+    let uses = here.filter_map(|earlier| {
+        let said = earlier.tickets.iter().find(|known| known.value.id == ticket)?;
+        Some((said.index, earlier.start_at()))
+    });
+    uses.min_by_key(|(_, at)| *at)
+}
+
+fn assessed(subject: &Subject<'_>) -> Verdict {
+    if let Some(verdict) = subject.never_started() {
+        return verdict;
+    }
+    let expected = "the expected effect on users, told by the start";
+    match &subject.deployment.impact {
+        Some(impact) if impact.index > subject.start_entry() => {
+            let evidence = vec![impact.index, subject.start_entry()];
+            fail(expected, "the effect was told only after the start", evidence)
+        }
+        Some(impact) if impact.value.trim().is_empty() => subject.absent(ASSESSED.id, expected, "an empty text"),
+        Some(impact) => {
+            let length = impact.value.trim().chars().count();
+            pass(expected, format!("told in {length} characters"), vec![impact.index])
+        }
+        None => subject.absent(ASSESSED.id, expected, "no expected effect is recorded"),
+    }
 }
 
 fn described(subject: &Subject<'_>) -> Verdict {

@@ -1,23 +1,24 @@
 //! Checks of the separation of duties.
 
-use std::collections::BTreeSet;
-
 use super::approval::Approvals;
-use super::{Check, Rule, Scope, Severity, Subject, Verdict, fail, not_applicable, not_evaluable, pass};
+use super::person::{Likeness, compare};
+use super::verdict::{fail, not_applicable, not_evaluable, pass};
+use super::{Check, Rule, Scope, Severity, Subject, Verdict};
 use crate::domain::deployment::Deployment;
 use crate::domain::extension::{ActorKind, DeploymentKind};
 
 pub(super) const INDEPENDENT: Check = Check {
     id: "DL-SOD-1",
-    version: 1,
+    version: 2,
     title: "Somebody approved who neither wrote, requested nor deployed the change",
     severity: Severity::High,
     scope: Scope::All,
     definition: "At least one approver is not an author of the commits or pull requests, not the person who deployed, \
-                 and not the person who asked for the approval.",
+                 and not the person who asked for the approval, under no name that the recorded aliases say is theirs at \
+                 the start.",
     limits: "Does not apply to what never started or is a recorded baseline. Not evaluable without an approval, when an \
-             author is not recorded, or when two names may be one person (the same account name in different systems): \
-             the ledger holds no aliases yet.",
+             author is not recorded, when two names may be one person (the same account name in different systems) and \
+             no alias tells, or when aliases contradict each other.",
     rule: Rule::Deployment(independent),
 };
 
@@ -48,36 +49,20 @@ fn independent(subject: &Subject<'_>) -> Verdict {
     if approvals.counted.is_empty() {
         return not_evaluable(expected, "no approval to compare (see DL-AUTH-1)", evidence);
     }
-    let involved = involved(deployment);
-    let mut doubts = Vec::new();
-    let mut dependent = Vec::new();
+    let (mut doubts, mut dependent) = (Vec::new(), Vec::new());
     for (approval, _) in &approvals.counted {
         let person = approval.person.as_deref().unwrap_or_default();
-        let requested = approval
-            .requested_by
-            .iter()
-            .map(|who| (who.as_str(), "asked for the approval"));
-        let others = || {
-            involved
-                .iter()
-                .map(|(who, what)| (who.as_str(), *what))
-                .chain(requested.clone())
-        };
-        let same = others().find(|(who, _)| who.eq_ignore_ascii_case(person));
-        let alike = others().find(|(who, _)| alike(who, person));
-        match (same, alike) {
-            (Some((_, what)), _) => dependent.push(format!("{person}, who approved, also {what}")),
-            (None, Some((who, what))) => {
-                doubts.push(format!(
-                    "{person}, who approved, may be {who}, who {what}; no alias is recorded"
-                ));
-            }
-            (None, None) if unknown_authors(deployment) => {
+        let stand = Stand::of(subject, person, approval.requested_by.as_deref());
+        evidence.extend(stand.entries());
+        match stand {
+            Stand::Took { part, .. } => dependent.push(format!("{person}, who approved, also {part}")),
+            Stand::Unclear { why, .. } => doubts.push(format!("{person}, who approved, {why}")),
+            Stand::Apart { .. } if unknown_authors(deployment) => {
                 doubts.push(format!(
                     "{person} approved, but not every author of the change set is recorded"
                 ));
             }
-            (None, None) => {
+            Stand::Apart { .. } => {
                 return pass(
                     expected,
                     format!("{person} approved and had no other part in it"),
@@ -89,6 +74,55 @@ fn independent(subject: &Subject<'_>) -> Verdict {
     match doubts.pop() {
         Some(doubt) => not_evaluable(expected, doubt, evidence),
         None => fail(expected, dependent.join("; "), evidence),
+    }
+}
+
+/// How a person stands to a deployment, by the names that are recorded and the aliases that are declared. Each with the entries
+/// that tell.
+pub(super) enum Stand {
+    /// Had no part in it.
+    Apart { entries: Vec<u64> },
+    /// Had this part in it.
+    Took { part: String, entries: Vec<u64> },
+    /// Nobody can tell, for this reason.
+    Unclear { why: String, entries: Vec<u64> },
+}
+
+impl Stand {
+    /// As of the deployment's start. `requester` is whoever asked for what the person did.
+    pub(super) fn of(subject: &Subject<'_>, person: &str, requester: Option<&str>) -> Self {
+        let requested = requester.map(|who| (who.to_owned(), "asked for it"));
+        let at = subject.deployment.start_at();
+        let (mut apart, mut unclear) = (Vec::new(), None);
+        for (who, part) in involved(subject.deployment).into_iter().chain(requested) {
+            match compare(&subject.facts.aliases, person, &who, at) {
+                Likeness::Same(entries) => {
+                    let part = match who.eq_ignore_ascii_case(person) {
+                        true => part.to_owned(),
+                        false => format!("{part} as {who}"),
+                    };
+                    return Self::Took { part, entries };
+                }
+                Likeness::Different(entries) => apart.extend(entries),
+                Likeness::Alike => {
+                    let why = format!("may be {who}, who {part}; no alias is recorded");
+                    unclear.get_or_insert((why, Vec::new()));
+                }
+                Likeness::Contradicted(entries) => {
+                    let why = format!("may be {who}, who {part}; the recorded aliases contradict each other");
+                    unclear = Some((why, entries));
+                }
+            }
+        }
+        match unclear {
+            Some((why, entries)) => Self::Unclear { why, entries },
+            None => Self::Apart { entries: apart },
+        }
+    }
+
+    fn entries(&self) -> Vec<u64> {
+        let (Self::Apart { entries } | Self::Took { entries, .. } | Self::Unclear { entries, .. }) = self;
+        entries.clone()
     }
 }
 
@@ -116,31 +150,6 @@ fn unknown_authors(deployment: &Deployment) -> bool {
         || deployment.actor.is_none()
         || deployment.commits.iter().any(|c| c.value.author.is_none())
         || (deployment.commits.is_empty() && deployment.pull_requests.iter().any(|p| p.value.author.is_none()))
-}
-
-/// The account name in an id: without a scheme such as `urn:github:user:`, a mail domain, or a display name's address.
-pub(super) fn short_name(id: &str) -> String {
-    let address = id
-        .rsplit_once('<')
-        .map_or(id, |(_, address)| address.trim_end_matches('>'));
-    let local = address.split_once('@').map_or(address, |(local, _)| local);
-    let name = local.rsplit([':', '/', '\\']).next().unwrap_or(local);
-    name.trim().to_lowercase()
-}
-
-/// Whether two ids may be one person in different spellings: all words of one are in the other, as in `alice`,
-/// `urn:github:user:alice` and `Alice Example <alice@example.com>`.
-fn alike(one: &str, other: &str) -> bool {
-    fn words(id: &str) -> BTreeSet<String> {
-        let display = id.split_once('<').map_or("", |(display, _)| display).to_lowercase();
-        let all = format!("{display} {}", short_name(id));
-        all.split(|c: char| !c.is_alphanumeric())
-            .filter(|word| !word.is_empty())
-            .map(str::to_owned)
-            .collect()
-    }
-    let (one, other) = (words(one), words(other));
-    !one.is_empty() && !other.is_empty() && (one.is_subset(&other) || other.is_subset(&one))
 }
 
 fn pipeline(subject: &Subject<'_>) -> Verdict {

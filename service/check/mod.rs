@@ -1,65 +1,42 @@
-//! Checks: versioned rules over the facts of a deployment, with five results.
+//! Checks: versioned rules over the facts of the ledger, with five results.
 //!
 //! Pure and computed when read, never stored. A check reads no clock: what it says is a function of the facts below a
 //! tree size. Missing data never passes: it fails where the rule asks for it to be there, and is not evaluable where
 //! the ledger cannot tell.
 
 mod approval;
+mod artifact;
+mod calendar;
 mod change;
 mod duty;
+mod emergency;
+mod exception;
+mod gate;
 mod parameters;
+mod period;
+mod person;
 mod record;
 mod recovery;
+mod review;
+mod role;
+mod scan;
+mod subject;
 mod test_run;
+mod verdict;
+mod window;
 
 use serde::Serialize;
 
-use crate::domain::deployment::{Deployment, Status};
 use crate::domain::extension::DeploymentKind;
-use crate::domain::facts::Facts;
-use crate::domain::incident::Incident;
-use crate::domain::words::{span, when};
-use crate::domain::{Instant, Outcome};
 
+pub use calendar::Calendar;
+pub use gate::{Demands, decide};
 pub use parameters::{ParameterError, Parameters, Row as ParameterValue};
+pub use period::{Continuity, Kept, PeriodSubject, evaluate_period};
+pub use subject::Subject;
+pub use verdict::{Applied, CheckResult, Verdict};
 
-/// The result of a check on one deployment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CheckResult {
-    /// The ledger shows what the check asks for.
-    Pass,
-    /// The ledger shows that it is not so.
-    Fail,
-    /// It is not so, and a recorded exception allows it. Nothing records exceptions yet.
-    Excepted,
-    /// The check does not concern this deployment.
-    NotApplicable,
-    /// The ledger does not hold enough to tell.
-    NotEvaluable,
-}
-
-impl CheckResult {
-    /// All five, in the order of reports.
-    pub const ALL: [Self; 5] = [
-        Self::Pass,
-        Self::Fail,
-        Self::Excepted,
-        Self::NotApplicable,
-        Self::NotEvaluable,
-    ];
-
-    /// The result in words.
-    pub const fn words(self) -> &'static str {
-        match self {
-            Self::Pass => "pass",
-            Self::Fail => "fail",
-            Self::Excepted => "excepted",
-            Self::NotApplicable => "not applicable",
-            Self::NotEvaluable => "not evaluable",
-        }
-    }
-}
+use verdict::not_applicable;
 
 /// A rule.
 #[derive(Debug, Clone, Copy)]
@@ -111,6 +88,8 @@ pub enum Scope {
 pub enum Unit {
     /// A deployment attempt.
     Deployment,
+    /// The ledger in a period.
+    Period,
 }
 
 /// The logic of a check, over what it is run on.
@@ -118,32 +97,10 @@ pub enum Unit {
 enum Rule {
     /// Over a deployment.
     Deployment(fn(&Subject<'_>) -> Verdict),
-}
-
-/// What a check looks at: one deployment attempt among the facts of the reading.
-#[derive(Debug, Clone, Copy)]
-pub struct Subject<'a> {
-    /// The deployment.
-    pub deployment: &'a Deployment,
-    /// All facts: the same service elsewhere, evidence, incidents.
-    pub facts: &'a Facts,
-    /// Incidents that an event explicitly links to the deployment.
-    pub incidents: &'a [&'a Incident],
-    /// Numbers.
-    pub parameters: &'a Parameters,
-}
-
-/// What a check says about a deployment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Verdict {
-    /// The result.
-    pub result: CheckResult,
-    /// What the check asks for.
-    pub expected: String,
-    /// What the ledger shows.
-    pub found: String,
-    /// Indexes of the entries that it rests on, ascending.
-    pub evidence: Vec<u64>,
+    /// Over a deployment and what the checks before this one say about it.
+    Findings(fn(&Subject<'_>, &[Finding]) -> Verdict),
+    /// Over the ledger in a period.
+    Period(fn(&PeriodSubject<'_>) -> Verdict),
 }
 
 /// The verdict of one check.
@@ -156,62 +113,80 @@ pub struct Finding {
 }
 
 /// All checks, in the order of reports.
-pub static CATALOGUE: [Check; 16] = [
+pub static CATALOGUE: [Check; 28] = [
+    period::CONTINUOUS,
     record::TIMELY,
     record::AUTHENTIC,
     record::ACTOR,
     change::REFERENCE,
     change::DESCRIBED,
+    change::ASSESSED,
     approval::APPROVED,
     approval::BEFORE,
     approval::BOUND,
+    role::AUTHORISED,
     duty::INDEPENDENT,
     duty::PIPELINE,
+    review::REVIEWED,
     test_run::PASSED,
     test_run::PROMOTED,
+    scan::FRESH,
+    artifact::SAME,
+    artifact::PROVENANCE,
     recovery::BACK_OUT,
-    recovery::EMERGENCY,
+    emergency::JUSTIFIED,
+    emergency::REVIEWED,
+    window::IN_WINDOW,
     test_run::VERIFIED,
     recovery::HANDLED,
+    period::ADMINISTERED,
+    exception::VALID,
+    period::RETAINED,
 ];
 
-/// A check by its id.
-pub fn find(id: &str) -> Option<&'static Check> {
+/// The check with this id.
+pub fn known(id: &str) -> Option<&'static Check> {
     CATALOGUE.iter().find(|check| check.id == id)
 }
 
-/// Runs all checks on a deployment.
+/// The checks that are run on deployments, in the order of [`evaluate`].
+pub fn of_deployments() -> impl Iterator<Item = &'static Check> {
+    CATALOGUE.iter().filter(|check| check.unit() == Unit::Deployment)
+}
+
+/// Runs all checks of deployments on one.
 pub fn evaluate(subject: &Subject<'_>) -> Vec<Finding> {
-    CATALOGUE
-        .iter()
-        .map(|check| Finding {
-            check,
-            verdict: check.run(subject),
-        })
-        .collect()
+    let mut findings = Vec::with_capacity(CATALOGUE.len());
+    for check in &CATALOGUE {
+        let verdict = match check.rule {
+            Rule::Deployment(_) | Rule::Findings(_) if !check.scope.includes(subject.kind()) => {
+                let found = format!("{} deployments are outside its scope", subject.kind().as_str());
+                not_applicable(found, subject.deployment.indexes())
+            }
+            Rule::Deployment(rule) => exception::apply(subject, check.id, rule(subject)),
+            Rule::Findings(rule) => rule(subject, &findings),
+            Rule::Period(_) => continue,
+        };
+        findings.push(Finding::of(check, verdict));
+    }
+    findings
+}
+
+impl Finding {
+    fn of(check: &'static Check, mut verdict: Verdict) -> Self {
+        verdict.evidence.sort_unstable();
+        verdict.evidence.dedup();
+        Self { check, verdict }
+    }
 }
 
 impl Check {
     /// What it is run on.
     pub const fn unit(&self) -> Unit {
         match self.rule {
-            Rule::Deployment(_) => Unit::Deployment,
+            Rule::Deployment(_) | Rule::Findings(_) => Unit::Deployment,
+            Rule::Period(_) => Unit::Period,
         }
-    }
-
-    /// Runs it on a deployment.
-    pub fn run(&self, subject: &Subject<'_>) -> Verdict {
-        let Rule::Deployment(rule) = self.rule;
-        let kind = subject.deployment.kind;
-        let mut verdict = if self.scope.includes(kind.kind) {
-            rule(subject)
-        } else {
-            let found = format!("{} deployments are outside its scope", kind.kind.as_str());
-            not_applicable(found, subject.deployment.indexes())
-        };
-        verdict.evidence.sort_unstable();
-        verdict.evidence.dedup();
-        verdict
     }
 }
 
@@ -223,93 +198,6 @@ impl Scope {
             Self::Only(kinds) => kinds.contains(&kind),
             Self::Except(kinds) => !kinds.contains(&kind),
         }
-    }
-}
-
-impl Subject<'_> {
-    /// "Before the deployment" means by claim *and* by ledger order.
-    fn before(&self, index: u64, occurred_at: Instant) -> bool {
-        self.deployment.starts_after(index, occurred_at)
-    }
-
-    /// Why something did not come before, in words.
-    fn not_before(&self, index: u64, occurred_at: Instant) -> String {
-        let start = self.deployment.start_at();
-        let late = occurred_at.millis_since(start);
-        match (late >= 0, index > self.deployment.start_index()) {
-            (true, _) => format!("at {}, {} after the start", when(occurred_at), span(late)),
-            (false, true) => {
-                format!(
-                    "for {}, but it was recorded only after the start was",
-                    when(occurred_at)
-                )
-            }
-            (false, false) => format!("at {}, together with the start", when(occurred_at)),
-        }
-    }
-
-    /// Whether it is told to be the first record of what already ran, and nothing in the ledger ran there before.
-    fn is_baseline(&self) -> bool {
-        let kind = self.deployment.kind;
-        kind.said_at.is_some() && kind.kind == DeploymentKind::Baseline && self.deployment.lineage.replaces.is_none()
-    }
-
-    /// Checks of what must come before a start do not concern what never started, or ran before the ledger began.
-    fn never_started(&self) -> Option<Verdict> {
-        let deployment = self.deployment;
-        let not_begun = deployment.started().is_none()
-            && (deployment.status() == Status::Queued || deployment.outcome() == Some(Outcome::Cancel));
-        if not_begun {
-            Some(not_applicable("the deployment never started", deployment.indexes()))
-        } else if self.is_baseline() {
-            Some(not_applicable(
-                "recorded as what ran before the ledger began",
-                deployment.indexes(),
-            ))
-        } else {
-            None
-        }
-    }
-
-    /// Entry of the start, or the first about the deployment.
-    fn start_entry(&self) -> u64 {
-        self.deployment.start_index()
-    }
-}
-
-fn pass(expected: impl Into<String>, found: impl Into<String>, evidence: Vec<u64>) -> Verdict {
-    Verdict {
-        result: CheckResult::Pass,
-        expected: expected.into(),
-        found: found.into(),
-        evidence,
-    }
-}
-
-fn fail(expected: impl Into<String>, found: impl Into<String>, evidence: Vec<u64>) -> Verdict {
-    Verdict {
-        result: CheckResult::Fail,
-        expected: expected.into(),
-        found: found.into(),
-        evidence,
-    }
-}
-
-fn not_evaluable(expected: impl Into<String>, found: impl Into<String>, evidence: Vec<u64>) -> Verdict {
-    Verdict {
-        result: CheckResult::NotEvaluable,
-        expected: expected.into(),
-        found: found.into(),
-        evidence,
-    }
-}
-
-fn not_applicable(found: impl Into<String>, evidence: Vec<u64>) -> Verdict {
-    Verdict {
-        result: CheckResult::NotApplicable,
-        expected: String::new(),
-        found: found.into(),
-        evidence,
     }
 }
 

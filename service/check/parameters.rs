@@ -2,88 +2,153 @@
 //!
 //! An organisation sets its own, by name; a report prints all of them. Whatever is set has been checked against the table.
 
+mod kind;
+
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::domain::words::{count, span};
+use self::kind::{Kind, SpanUnit};
+use super::calendar::Calendar;
 
 /// What checks use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parameters {
+    /// Checks whose evidence the organisation asks for: where it is absent they fail, instead of being not evaluable.
+    pub required: Vec<String>,
     /// DL-POP-4: a deployment recorded later than this after its end is late.
     pub late_after_ms: i64,
     /// DL-POP-4: later than this, it was filled in afterwards.
     pub backfilled_after_ms: i64,
     /// How far clocks may run ahead of the ledger's.
     pub skew_ms: i64,
-    /// DL-AUTH-1 to 3: how many different people must approve.
-    pub min_approvers: usize,
+    /// DL-CHG-1: a ticket that deployments named longer ago than this is no reference any more.
+    pub ticket_max_age_ms: i64,
     /// DL-CHG-2: the shortest reason.
     pub min_reason_chars: usize,
+    /// DL-AUTH-1 to 3: how many different people must approve.
+    pub min_approvers: usize,
+    /// DL-AUTH-3: an approval older than this covers nothing.
+    pub approval_max_age_ms: i64,
+    /// DL-AUTH-4: the roles that may approve; any that is declared if empty.
+    pub approver_roles: Vec<String>,
+    /// DL-TST-1: the kinds of tests that must have passed; any if empty.
+    pub test_kinds: Vec<String>,
+    /// DL-TST-3: the kinds of tests that are security scans.
+    pub scan_kinds: Vec<String>,
+    /// DL-TST-3: how old a scan may be.
+    pub scan_max_age_ms: i64,
+    /// DL-TST-3: a scan that found something of this severity or a higher one fails.
+    pub scan_threshold: Threshold,
+    /// DL-ART-2: the builders that are trusted.
+    pub trusted_builders: Vec<String>,
+    /// DL-EMG-2: working days within which an emergency change must be reviewed.
+    pub review_days: usize,
+    /// DL-WIN-1, and the working days of DL-EMG-2.
+    pub calendar: Option<Calendar>,
     /// DL-VER-1: how soon after the end it must be verified.
     pub verified_within_ms: i64,
+    /// DL-EXC-1: for how long after it ran out an exception still counts as relied upon.
+    pub exception_grace_ms: i64,
+    /// DL-RET-1: for how long entries must be kept.
+    pub retention_ms: i64,
+    /// The gate: checks that an environment of users demands, and one whose tier is not known.
+    pub gate_production: Vec<String>,
+    /// The gate: checks that a staging environment demands.
+    pub gate_staging: Vec<String>,
+    /// The gate: checks that a testing environment demands.
+    pub gate_testing: Vec<String>,
+    /// The gate: checks that a development environment demands.
+    pub gate_development: Vec<String>,
+}
+
+/// How bad a finding of a scan must be to count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Threshold {
+    /// Every finding counts.
+    Low,
+    /// From medium on.
+    Medium,
+    /// From high on.
+    High,
+    /// Critical ones only.
+    Critical,
+}
+
+impl Threshold {
+    const ALL: [Self; 4] = [Self::Low, Self::Medium, Self::High, Self::Critical];
+
+    /// The word of CDEvents.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+
+    /// Reads the word of CDEvents.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|known| known.as_str() == word)
+    }
 }
 
 impl Default for Parameters {
     fn default() -> Self {
+        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
         Self {
-            late_after_ms: 15 * MINUTE,
-            backfilled_after_ms: 24 * HOUR,
-            skew_ms: 5 * MINUTE,
-            min_approvers: 1,
+            required: Vec::new(),
+            late_after_ms: 15 * SpanUnit::Minutes.millis(),
+            backfilled_after_ms: 24 * SpanUnit::Hours.millis(),
+            skew_ms: 5 * SpanUnit::Minutes.millis(),
+            ticket_max_age_ms: 31 * SpanUnit::Days.millis(),
             min_reason_chars: 20,
-            verified_within_ms: 60 * MINUTE,
+            min_approvers: 1,
+            approval_max_age_ms: 30 * SpanUnit::Days.millis(),
+            approver_roles: Vec::new(),
+            test_kinds: Vec::new(),
+            scan_kinds: words(&["security", "scan", "sast", "dast", "sca", "vulnerability"]),
+            scan_max_age_ms: 30 * SpanUnit::Days.millis(),
+            scan_threshold: Threshold::High,
+            trusted_builders: Vec::new(),
+            review_days: 2,
+            calendar: None,
+            verified_within_ms: 60 * SpanUnit::Minutes.millis(),
+            exception_grace_ms: 30 * SpanUnit::Days.millis(),
+            retention_ms: 365 * SpanUnit::Days.millis(),
+            gate_production: words(&[
+                "DL-CHG-1",
+                "DL-AUTH-1",
+                "DL-AUTH-2",
+                "DL-AUTH-3",
+                "DL-SOD-1",
+                "DL-TST-1",
+                "DL-TST-2",
+            ]),
+            gate_staging: words(&["DL-TST-1"]),
+            gate_testing: Vec::new(),
+            gate_development: Vec::new(),
         }
     }
 }
-
-const MINUTE: i64 = 60_000;
-const HOUR: i64 = 60 * MINUTE;
 
 /// A parameter: what it is called and what it may be.
 struct Parameter {
     /// Its name in the files of an organisation.
     name: &'static str,
-    /// The checks that use it.
-    checks: &'static str,
+    /// What uses it.
+    used_by: &'static str,
     /// What it sets, in words.
     title: &'static str,
     /// What it may be.
     kind: Kind,
 }
 
-/// What a parameter may be, and where it stands.
-enum Kind {
-    /// A length of time, told as a whole number of a unit.
-    Span {
-        unit: SpanUnit,
-        min: i64,
-        max: i64,
-        get: fn(&Parameters) -> i64,
-        place: fn(&mut Parameters) -> &mut i64,
-    },
-    /// A number of something.
-    Count {
-        of: &'static str,
-        min: usize,
-        max: usize,
-        get: fn(&Parameters) -> usize,
-        place: fn(&mut Parameters) -> &mut usize,
-    },
-}
-
-/// What lengths of time are told in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum SpanUnit {
-    Minutes,
-    Hours,
-}
-
 /// A parameter with its value, for a report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Row {
-    /// The checks that use it.
-    pub checks: &'static str,
+    /// What uses it: ids of checks, or the gate.
+    pub used_by: &'static str,
     /// Its name.
     pub name: &'static str,
     /// What it sets, in words.
@@ -106,166 +171,245 @@ pub enum ParameterError {
         name: String,
     },
     /// It cannot be that.
-    #[error("the parameter `{name}` must be {allowed}")]
+    #[error("the parameter `{name}` {why}")]
     Unfit {
         /// Its name.
         name: &'static str,
-        /// What it may be, in words.
-        allowed: String,
+        /// What is wrong with the value.
+        why: String,
     },
 }
 
+const fn row(name: &'static str, used_by: &'static str, title: &'static str, kind: Kind) -> Parameter {
+    Parameter {
+        name,
+        used_by,
+        title,
+        kind,
+    }
+}
+
 /// All parameters, in the order of reports.
-static TABLE: [Parameter; 6] = [
-    Parameter {
-        name: "late_after",
-        checks: "DL-POP-4",
-        title: "late after",
-        kind: Kind::Span {
-            unit: SpanUnit::Minutes,
-            min: 1,
-            max: 1440,
-            get: |p| p.late_after_ms,
-            place: |p| &mut p.late_after_ms,
+static TABLE: [Parameter; 23] = [
+    row(
+        "late_after",
+        "DL-POP-4",
+        "late after",
+        Kind::span(
+            SpanUnit::Minutes,
+            1,
+            1440,
+            |p| p.late_after_ms,
+            |p| &mut p.late_after_ms,
+        ),
+    ),
+    row(
+        "backfilled_after",
+        "DL-POP-4",
+        "filled in afterwards after",
+        Kind::span(
+            SpanUnit::Hours,
+            1,
+            720,
+            |p| p.backfilled_after_ms,
+            |p| &mut p.backfilled_after_ms,
+        ),
+    ),
+    row(
+        "clock_skew",
+        "DL-POP-4",
+        "clocks may run ahead by",
+        Kind::span(SpanUnit::Minutes, 0, 60, |p| p.skew_ms, |p| &mut p.skew_ms),
+    ),
+    row(
+        "ticket_max_age",
+        "DL-CHG-1",
+        "a ticket refers to changes for",
+        Kind::span(
+            SpanUnit::Days,
+            1,
+            3650,
+            |p| p.ticket_max_age_ms,
+            |p| &mut p.ticket_max_age_ms,
+        ),
+    ),
+    row(
+        "min_reason",
+        "DL-CHG-2",
+        "shortest reason",
+        Kind::count(
+            "character",
+            1,
+            1000,
+            |p| p.min_reason_chars,
+            |p| &mut p.min_reason_chars,
+        ),
+    ),
+    row(
+        "min_approvers",
+        "DL-AUTH-1, DL-AUTH-2, DL-AUTH-3",
+        "at least",
+        Kind::count("approver", 1, 5, |p| p.min_approvers, |p| &mut p.min_approvers),
+    ),
+    row(
+        "approval_max_age",
+        "DL-AUTH-3",
+        "an approval holds for",
+        Kind::span(
+            SpanUnit::Days,
+            1,
+            3650,
+            |p| p.approval_max_age_ms,
+            |p| &mut p.approval_max_age_ms,
+        ),
+    ),
+    row(
+        "approver_roles",
+        "DL-AUTH-4",
+        "roles that may approve",
+        Kind::words("any that is declared", |p| &p.approver_roles, |p| &mut p.approver_roles),
+    ),
+    row(
+        "test_kinds",
+        "DL-TST-1",
+        "kinds of tests that must pass",
+        Kind::words("any", |p| &p.test_kinds, |p| &mut p.test_kinds),
+    ),
+    row(
+        "scan_kinds",
+        "DL-TST-3",
+        "kinds of tests that are scans",
+        Kind::words("none", |p| &p.scan_kinds, |p| &mut p.scan_kinds),
+    ),
+    row(
+        "scan_max_age",
+        "DL-TST-3",
+        "a scan is fresh for",
+        Kind::span(
+            SpanUnit::Days,
+            1,
+            3650,
+            |p| p.scan_max_age_ms,
+            |p| &mut p.scan_max_age_ms,
+        ),
+    ),
+    row(
+        "scan_threshold",
+        "DL-TST-3",
+        "findings count from",
+        Kind::Severity {
+            get: |p| p.scan_threshold,
+            place: |p| &mut p.scan_threshold,
         },
-    },
-    Parameter {
-        name: "backfilled_after",
-        checks: "DL-POP-4",
-        title: "filled in afterwards after",
-        kind: Kind::Span {
-            unit: SpanUnit::Hours,
-            min: 1,
-            max: 720,
-            get: |p| p.backfilled_after_ms,
-            place: |p| &mut p.backfilled_after_ms,
+    ),
+    row(
+        "trusted_builders",
+        "DL-ART-2",
+        "builders that are trusted",
+        Kind::words("none named", |p| &p.trusted_builders, |p| &mut p.trusted_builders),
+    ),
+    row(
+        "review_days",
+        "DL-EMG-2",
+        "reviewed within",
+        Kind::count("working day", 1, 60, |p| p.review_days, |p| &mut p.review_days),
+    ),
+    row(
+        "calendar",
+        "DL-WIN-1, DL-EMG-2",
+        "windows, freezes and holidays",
+        Kind::Calendar {
+            get: |p| p.calendar.as_ref(),
+            place: |p| &mut p.calendar,
         },
-    },
-    Parameter {
-        name: "clock_skew",
-        checks: "DL-POP-4",
-        title: "clocks may run ahead by",
-        kind: Kind::Span {
-            unit: SpanUnit::Minutes,
-            min: 0,
-            max: 60,
-            get: |p| p.skew_ms,
-            place: |p| &mut p.skew_ms,
-        },
-    },
-    Parameter {
-        name: "min_approvers",
-        checks: "DL-AUTH-1, DL-AUTH-2, DL-AUTH-3",
-        title: "at least",
-        kind: Kind::Count {
-            of: "approver",
-            min: 1,
-            max: 5,
-            get: |p| p.min_approvers,
-            place: |p| &mut p.min_approvers,
-        },
-    },
-    Parameter {
-        name: "min_reason",
-        checks: "DL-CHG-2",
-        title: "shortest reason",
-        kind: Kind::Count {
-            of: "character",
-            min: 1,
-            max: 1000,
-            get: |p| p.min_reason_chars,
-            place: |p| &mut p.min_reason_chars,
-        },
-    },
-    Parameter {
-        name: "verified_within",
-        checks: "DL-VER-1",
-        title: "verified within",
-        kind: Kind::Span {
-            unit: SpanUnit::Minutes,
-            min: 1,
-            max: 10_080,
-            get: |p| p.verified_within_ms,
-            place: |p| &mut p.verified_within_ms,
-        },
-    },
+    ),
+    row(
+        "verified_within",
+        "DL-VER-1",
+        "verified within",
+        Kind::span(
+            SpanUnit::Minutes,
+            1,
+            10_080,
+            |p| p.verified_within_ms,
+            |p| &mut p.verified_within_ms,
+        ),
+    ),
+    row(
+        "exception_grace",
+        "DL-EXC-1",
+        "an exception that ran out is looked at for",
+        Kind::span(
+            SpanUnit::Days,
+            1,
+            3650,
+            |p| p.exception_grace_ms,
+            |p| &mut p.exception_grace_ms,
+        ),
+    ),
+    row(
+        "retention",
+        "DL-RET-1",
+        "entries are kept for",
+        Kind::span(SpanUnit::Days, 1, 36_500, |p| p.retention_ms, |p| &mut p.retention_ms),
+    ),
+    row(
+        "required",
+        "all",
+        "fail where their evidence is absent",
+        Kind::checks(|p| &p.required, |p| &mut p.required),
+    ),
+    row(
+        "gate_production",
+        "gate",
+        "demanded in production, and where no tier is known",
+        Kind::checks(|p| &p.gate_production, |p| &mut p.gate_production),
+    ),
+    row(
+        "gate_staging",
+        "gate",
+        "demanded in staging",
+        Kind::checks(|p| &p.gate_staging, |p| &mut p.gate_staging),
+    ),
+    row(
+        "gate_testing",
+        "gate",
+        "demanded in testing",
+        Kind::checks(|p| &p.gate_testing, |p| &mut p.gate_testing),
+    ),
+    row(
+        "gate_development",
+        "gate",
+        "demanded in development",
+        Kind::checks(|p| &p.gate_development, |p| &mut p.gate_development),
+    ),
 ];
 
 impl Parameters {
-    /// Sets a parameter by its name.
+    /// Sets a parameter by its name: a number of its unit, a word, a list of words, or a calendar.
     pub fn set(&mut self, name: &str, value: &Value) -> Result<(), ParameterError> {
         let parameter = TABLE.iter().find(|parameter| parameter.name == name);
         let parameter = parameter.ok_or_else(|| ParameterError::Unknown { name: name.to_owned() })?;
-        parameter.kind.set(self, value).ok_or_else(|| ParameterError::Unfit {
-            name: parameter.name,
-            allowed: parameter.kind.allowed(),
-        })
+        let name = parameter.name;
+        let set = parameter.kind.set(self, value);
+        set.map_err(|why| ParameterError::Unfit { name, why })
     }
 
     /// All parameters with their values, in the order of reports.
     pub fn rows(&self) -> Vec<Row> {
         let standard = Self::default();
         let rows = TABLE.iter().map(|parameter| {
-            let value = parameter.kind.words(self);
+            let value = parameter.kind.value(self);
             Row {
-                checks: parameter.checks,
+                used_by: parameter.used_by,
                 name: parameter.name,
                 title: parameter.title,
-                default: value == parameter.kind.words(&standard),
+                default: value == parameter.kind.value(&standard),
                 value,
                 allowed: parameter.kind.allowed(),
             }
         });
         rows.collect()
-    }
-}
-
-impl Kind {
-    /// Nothing if the value does not fit.
-    fn set(&self, parameters: &mut Parameters, value: &Value) -> Option<()> {
-        match self {
-            Self::Span {
-                unit, min, max, place, ..
-            } => {
-                let number = value.as_i64().filter(|number| (min..=max).contains(&number))?;
-                *place(parameters) = number * unit.millis();
-            }
-            Self::Count { min, max, place, .. } => {
-                let number = usize::try_from(value.as_u64()?).ok()?;
-                *place(parameters) = (min..=max).contains(&&number).then_some(number)?;
-            }
-        }
-        Some(())
-    }
-
-    fn words(&self, parameters: &Parameters) -> String {
-        match self {
-            Self::Span { get, .. } => span(get(parameters)),
-            Self::Count { of, get, .. } => count(get(parameters), of),
-        }
-    }
-
-    fn allowed(&self) -> String {
-        match self {
-            Self::Span { unit, min, max, .. } => format!("a whole number of {} from {min} to {max}", unit.as_str()),
-            Self::Count { of, min, max, .. } => format!("a whole number of {of}s from {min} to {max}"),
-        }
-    }
-}
-
-impl SpanUnit {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Minutes => "minutes",
-            Self::Hours => "hours",
-        }
-    }
-
-    const fn millis(self) -> i64 {
-        match self {
-            Self::Minutes => MINUTE,
-            Self::Hours => HOUR,
-        }
     }
 }
 
@@ -275,64 +419,4 @@ fn names() -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn a_parameter_is_set_by_its_name_in_its_unit() {
-        let mut parameters = Parameters::default();
-        assert!(parameters.rows().iter().all(|row| row.default));
-        parameters.set("late_after", &json!(30)).unwrap();
-        parameters.set("min_approvers", &json!(2)).unwrap();
-        assert_eq!((parameters.late_after_ms, parameters.min_approvers), (30 * MINUTE, 2));
-        let set: Vec<(&str, String)> = parameters
-            .rows()
-            .into_iter()
-            .filter(|row| !row.default)
-            .map(|row| (row.name, row.value))
-            .collect();
-        let expected = [("late_after", "30 min"), ("min_approvers", "2 approvers")];
-        assert_eq!(set, expected.map(|(name, value)| (name, value.to_owned())));
-    }
-
-    #[test]
-    fn what_does_not_fit_is_refused_by_name_and_changes_nothing() {
-        let mut parameters = Parameters::default();
-        for (name, value, message) in [
-            ("late", json!(1), "there is no parameter `late`; there are late_after, "),
-            (
-                "min_approvers",
-                json!(0),
-                "the parameter `min_approvers` must be a whole number of approvers from 1 to 5",
-            ),
-            ("min_approvers", json!("2"), "must be a whole number"),
-            ("late_after", json!(1.5), "minutes from 1 to 1440"),
-            ("late_after", json!(-5), "minutes from 1 to 1440"),
-        ] {
-            let error = parameters.set(name, &value).unwrap_err().to_string();
-            assert!(error.contains(message), "{error}");
-        }
-        assert_eq!(parameters, Parameters::default());
-    }
-
-    #[test]
-    fn every_default_is_one_that_could_be_set() {
-        for parameter in &TABLE {
-            let standard = Parameters::default();
-            match parameter.kind {
-                Kind::Span {
-                    unit, min, max, get, ..
-                } => {
-                    let number = get(&standard) / unit.millis();
-                    assert_eq!(number * unit.millis(), get(&standard), "{}", parameter.name);
-                    assert!((min..=max).contains(&number), "{}", parameter.name);
-                }
-                Kind::Count { min, max, get, .. } => {
-                    assert!((min..=max).contains(&get(&standard)), "{}", parameter.name);
-                }
-            }
-        }
-    }
-}
+mod tests;

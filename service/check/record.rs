@@ -1,6 +1,7 @@
 //! Checks of the record itself: in time, under a signature, with a name.
 
-use super::{Check, Rule, Scope, Severity, Subject, Verdict, fail, not_evaluable, pass};
+use super::verdict::{fail, not_evaluable, pass};
+use super::{Check, Rule, Scope, Severity, Subject, Verdict};
 use crate::domain::extension::ActorKind;
 use crate::domain::words::{span, when};
 
@@ -123,7 +124,7 @@ fn actor(subject: &Subject<'_>) -> Verdict {
     };
     let actor = &said.value;
     let evidence = vec![said.index];
-    let name = super::duty::short_name(&actor.id);
+    let name = super::person::short_name(&actor.id);
     if SHARED_NAMES.contains(&name.as_str()) {
         return fail(
             expected,

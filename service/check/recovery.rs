@@ -1,7 +1,7 @@
-//! Checks of the way back, of emergencies, and of what was done about a failure.
+//! Checks of the way back, and of what was done about a failure.
 
-use super::approval::Approvals;
-use super::{Check, Rule, Scope, Severity, Subject, Verdict, fail, not_applicable, not_evaluable, pass};
+use super::verdict::{fail, not_applicable, not_evaluable, pass};
+use super::{Check, Rule, Scope, Severity, Subject, Verdict};
 use crate::domain::Outcome;
 use crate::domain::deployment::{Deployment, Effect};
 use crate::domain::extension::DeploymentKind;
@@ -18,18 +18,6 @@ pub(super) const BACK_OUT: Check = Check {
     limits: "Does not apply to what never started, a recorded baseline, a removal, or a rollback. Not evaluable when nothing \
              ran there before and no plan is recorded.",
     rule: Rule::Deployment(back_out),
-};
-
-pub(super) const EMERGENCY: Check = Check {
-    id: "DL-EMG-1",
-    version: 1,
-    title: "An emergency change is justified",
-    severity: Severity::High,
-    scope: Scope::Only(&[DeploymentKind::Emergency]),
-    definition: "The deployment is recorded as an emergency, and with its start or before there is a reason, and either \
-                 the incident (or deployment) that it repairs, a ticket, or an approval.",
-    limits: "Applies to emergency changes only.",
-    rule: Rule::Deployment(emergency),
 };
 
 pub(super) const HANDLED: Check = Check {
@@ -91,50 +79,6 @@ fn back_out(subject: &Subject<'_>) -> Verdict {
             expected,
             "no plan, and nothing is known to have run there before",
             vec![start],
-        ),
-    }
-}
-
-fn emergency(subject: &Subject<'_>) -> Verdict {
-    let deployment = subject.deployment;
-    let start = subject.start_entry();
-    let expected = "a reason, and an incident, ticket or approval, by the start";
-    let reason = deployment
-        .reason
-        .as_ref()
-        .filter(|r| r.index <= start && !r.value.trim().is_empty());
-    let Some(reason) = reason else {
-        return fail(expected, "no reason was recorded by the start", vec![start]);
-    };
-    let repairs = deployment.remediates.as_ref().filter(|r| r.index <= start);
-    let repairs = repairs.map(|r| (format!("repairs {}", r.value), r.index));
-    let ticket = deployment
-        .tickets
-        .iter()
-        .find(|t| t.index <= start)
-        .map(|t| (format!("ticket {}", t.value.id), t.index));
-    let approvals = Approvals::of(subject);
-    let approval = approvals.counted.iter().map(|(a, _)| *a);
-    let approval = approval
-        .clone()
-        .find(|a| subject.before(a.origin.index, a.origin.occurred_at))
-        .map(|a| {
-            let person = a.person.as_deref().unwrap_or("nobody named");
-            (
-                format!("approved by {person} on {}", when(a.origin.occurred_at)),
-                a.origin.index,
-            )
-        });
-    match repairs.or(ticket).or(approval) {
-        Some((words, index)) => pass(
-            expected,
-            format!("a reason, and {words}"),
-            vec![reason.index, index, start],
-        ),
-        None => fail(
-            expected,
-            "a reason, but no incident, ticket or approval by the start",
-            vec![reason.index, start],
         ),
     }
 }

@@ -1,20 +1,22 @@
 //! Checks of tests: passed before, promoted through a lower environment, verified after.
 
-use super::{Check, Rule, Scope, Severity, Subject, Verdict, fail, not_applicable, not_evaluable, pass};
+use super::verdict::{fail, not_applicable, not_evaluable, pass};
+use super::{Check, Rule, Scope, Severity, Subject, Verdict};
 use crate::domain::Outcome;
 use crate::domain::deployment::{Deployment, Effect};
-use crate::domain::evidence::{Bond, TestResult, last_runs};
+use crate::domain::evidence::{TestResult, last_runs};
 use crate::domain::extension::Tier;
 use crate::domain::words::{span, when};
 
 pub(super) const PASSED: Check = Check {
     id: "DL-TST-1",
-    version: 1,
+    version: 2,
     title: "Tests passed on this artifact before the start",
     severity: Severity::High,
     scope: Scope::All,
     definition: "At least one test run names the deployed artifact's digest or the deployed commit and ended before the \
-                 start, by claim and by ledger order; and the last run of each such test was a success.",
+                 start, by claim and by ledger order; and the last run of each such test was a success. \
+                 Where the organisation names kinds of tests, each of them is among these.",
     limits: "Does not apply to what never started, to a removal, or to a recorded baseline. Not evaluable when the ledger \
              holds no test results for the service, or the deployment names neither artifact nor commit.",
     rule: Rule::Deployment(passed),
@@ -47,10 +49,6 @@ pub(super) const VERIFIED: Check = Check {
     rule: Rule::Deployment(verified),
 };
 
-fn name(test: &TestResult) -> &str {
-    test.name.as_deref().unwrap_or(&test.id)
-}
-
 fn passed(subject: &Subject<'_>) -> Verdict {
     if let Some(verdict) = subject.never_started() {
         return verdict;
@@ -64,9 +62,7 @@ fn passed(subject: &Subject<'_>) -> Verdict {
         when(deployment.start_at())
     );
     let tests = subject.facts.evidence.tests_of(deployment);
-    let (bound, loose): (Vec<_>, Vec<_>) = tests
-        .into_iter()
-        .partition(|(_, bond)| matches!(bond, Bond::Artifact | Bond::Commit));
+    let (bound, loose): (Vec<_>, Vec<_>) = tests.into_iter().partition(|(_, bond)| bond.is_content());
     let (early, late): (Vec<&TestResult>, Vec<&TestResult>) = bound
         .iter()
         .map(|(test, _)| *test)
@@ -76,21 +72,40 @@ fn passed(subject: &Subject<'_>) -> Verdict {
     evidence.push(subject.start_entry());
     if let Some(bad) = last_runs.iter().find(|test| test.outcome != Some(Outcome::Success)) {
         let outcome = bad.outcome.map_or("without a result", Outcome::as_str);
-        let found = format!("{} ended in {outcome} at {}", name(bad), when(bad.origin.occurred_at));
+        let found = format!("{} ended in {outcome} at {}", bad.label(), when(bad.origin.occurred_at));
         return if bad.outcome.is_some() {
             fail(expected, found, evidence)
         } else {
             not_evaluable(expected, found, evidence)
         };
     }
+    let ran = |kind: &String| {
+        last_runs
+            .iter()
+            .any(|test| test.kind.as_ref().is_some_and(|k| k.eq_ignore_ascii_case(kind)))
+    };
+    let missing: Vec<&str> = subject
+        .parameters
+        .test_kinds
+        .iter()
+        .filter(|kind| !ran(kind))
+        .map(String::as_str)
+        .collect();
+    if !last_runs.is_empty() && !missing.is_empty() {
+        return fail(
+            expected,
+            format!("no {} test of this artifact is recorded", missing.join(", ")),
+            evidence,
+        );
+    }
     if !last_runs.is_empty() {
-        let names: Vec<&str> = last_runs.iter().map(|test| name(test)).take(5).collect();
+        let names: Vec<&str> = last_runs.iter().map(|test| test.label()).take(5).collect();
         return pass(expected, format!("passed: {}", names.join(", ")), evidence);
     }
     if let Some(test) = late.first() {
         evidence.push(test.origin.index);
         let how = subject.not_before(test.origin.index, test.origin.occurred_at);
-        return fail(expected, format!("{} ended {how}", name(test)), evidence);
+        return fail(expected, format!("{} ended {how}", test.label()), evidence);
     }
     if let Some(test) = loose
         .iter()
@@ -100,7 +115,7 @@ fn passed(subject: &Subject<'_>) -> Verdict {
         evidence.push(test.origin.index);
         return fail(
             expected,
-            format!("{} tested something else than what was deployed", name(test)),
+            format!("{} tested something else than what was deployed", test.label()),
             evidence,
         );
     }
@@ -211,7 +226,7 @@ fn verified(subject: &Subject<'_>) -> Verdict {
     };
     let evidence = vec![end.index, last.origin.index];
     let outcome = last.outcome.map_or("without a result", Outcome::as_str);
-    let found = format!("{}: {outcome} at {}", name(last), when(last.origin.occurred_at));
+    let found = format!("{}: {outcome} at {}", last.label(), when(last.origin.occurred_at));
     if delay(last) > within {
         fail(
             expected,

@@ -208,6 +208,20 @@ impl Client {
             .map_err(|error| self.lost(&error))
     }
 
+    /// Asks by a body, and tells apart that the service refuses, which is an error, and that it is away.
+    pub async fn ask(&self, path: &str, media: &'static str, bytes: Vec<u8>) -> Result<Asked, Failure> {
+        let body = Body { media, bytes };
+        match self.request(Method::POST, path, Some(&body)).await {
+            Ok(response) if response.status().is_server_error() => match self.checked(path, response).await {
+                Ok(response) => Ok(Asked::Answered(json(response).await?)),
+                Err(failure) => Ok(Asked::Away(failure)),
+            },
+            Ok(response) => Ok(Asked::Answered(json(self.checked(path, response).await?).await?)),
+            Err(error) if error.is_builder() => Err(self.lost(&error)),
+            Err(error) => Ok(Asked::Away(self.lost(&error))),
+        }
+    }
+
     async fn accepted(&self, method: Method, path: &str, body: Option<&Body>) -> Result<Response, Failure> {
         let response = self
             .request(method, path, body)
@@ -272,6 +286,14 @@ impl Client {
             chain(error)
         ))
     }
+}
+
+/// What became of a question.
+pub enum Asked {
+    /// The answer.
+    Answered(Value),
+    /// Nobody answers, or whoever does cannot now: why.
+    Away(Failure),
 }
 
 struct Body {

@@ -14,6 +14,7 @@ mod erase;
 mod event;
 mod export;
 mod fsck;
+mod gate;
 mod git;
 mod guard;
 mod keys;
@@ -80,6 +81,8 @@ enum Command {
     /// Issue, list and revoke tokens for people who read or administer
     #[command(subcommand)]
     Token(token::Command),
+    /// Ask whether a deployment would pass the checks that its environment demands
+    Gate(Box<gate::Gate>),
     /// Build an event, sign it, post it and print the receipt
     #[command(subcommand)]
     Record(record::Command),
@@ -201,6 +204,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Keygen(keygen) => keygen.run(),
         Command::Producer(command) => command.run(&context),
         Command::Token(command) => command.run(&context),
+        Command::Gate(gate) => gate.run(&context),
         Command::Record(command) => command.run(&context),
         Command::Receipt(command) => command.run(&context),
         Command::Send(send) => send.run(&context),

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::Links;
-use crate::check::{self, CheckResult, Parameters, Subject};
+use crate::check::{self, Applied, CheckResult, Finding, Parameters, Subject};
 use crate::domain::deployment::Deployment;
 use crate::domain::evidence::Bond;
 use crate::domain::facts::Facts;
@@ -114,6 +114,9 @@ pub struct CheckRow {
     pub found: String,
     /// Indexes of the entries that it rests on.
     pub evidence: Vec<u64>,
+    /// The exception that allows what would fail.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exception: Option<Applied>,
 }
 
 /// A rollback plan.
@@ -214,19 +217,24 @@ pub(super) fn checks(
         incidents: &incidents,
         parameters,
     };
-    let findings = check::evaluate(&subject).into_iter();
-    findings
-        .map(|finding| CheckRow {
-            id: finding.check.id,
-            version: finding.check.version,
-            title: finding.check.title,
-            result: finding.verdict.result,
-            result_words: finding.verdict.result.words(),
-            expected: finding.verdict.expected,
-            found: finding.verdict.found,
-            evidence: finding.verdict.evidence,
-        })
-        .collect()
+    check::evaluate(&subject).into_iter().map(CheckRow::of).collect()
+}
+
+impl CheckRow {
+    pub(super) fn of(finding: Finding) -> Self {
+        let (check, verdict) = (finding.check, finding.verdict);
+        Self {
+            id: check.id,
+            version: check.version,
+            title: check.title,
+            result: verdict.result,
+            result_words: verdict.result.words(),
+            expected: verdict.expected,
+            found: verdict.found,
+            evidence: verdict.evidence,
+            exception: verdict.exception,
+        }
+    }
 }
 
 const fn bound_to(bond: Bond) -> &'static str {

@@ -22,6 +22,7 @@ pub use self::requirements::{Conclusion, FrameworkResult, RequirementRow};
 pub use self::tested::{EmergencyRow, ExceptionRow, GapRow, LateRow, ResultRow};
 
 use self::tested::Tested;
+use super::assurance::CheckRow;
 use super::{DocumentError, Generated, Request};
 use crate::catalogue::Catalogue;
 use crate::catalogue::framework::Framework;
@@ -79,6 +80,8 @@ pub struct ComplianceReport {
     pub frameworks: Vec<FrameworkResult>,
     /// One row a check.
     pub results: Vec<ResultRow>,
+    /// The verdicts of the checks of the ledger in the period.
+    pub period_checks: Vec<CheckRow>,
     /// Deployments that failed a check, each with all its failures.
     pub exceptions: Vec<ExceptionRow>,
     /// What could not be evaluated, by check and reason.
@@ -130,7 +133,10 @@ pub fn compose(input: &ComplianceInput<'_>) -> Result<ComplianceReport, Document
     deployments.sort_by_key(|d| (d.start_at(), d.index));
     let tested = Tested::of(&deployments, input.facts, &input.catalogue.parameters);
     let results = tested.rows();
-    let frameworks = requirements::results(input.frameworks, input.catalogue, &tested);
+    let parameters = &input.catalogue.parameters;
+    let period_checks = input.log.checks(input.facts, parameters).into_iter();
+    let period_checks: Vec<CheckRow> = period_checks.map(CheckRow::of).collect();
+    let frameworks = requirements::results(input.frameworks, input.catalogue, &tested, &period_checks);
     let csv = csv::table(&tested.results, input.facts)?;
     let population = Population::of(&deployments, sha256(csv.as_bytes()).to_string(), input);
     let subject = input
@@ -149,6 +155,7 @@ pub fn compose(input: &ComplianceInput<'_>) -> Result<ComplianceReport, Document
         population,
         frameworks,
         results,
+        period_checks,
         exceptions: tested.exceptions,
         not_evaluable: tested.gaps,
         emergencies: tested.emergencies,
@@ -165,7 +172,7 @@ pub fn compose(input: &ComplianceInput<'_>) -> Result<ComplianceReport, Document
                 limits: check.limits,
             })
             .collect(),
-        parameters: input.catalogue.parameters.rows(),
+        parameters: parameters.rows(),
         csv,
     })
 }

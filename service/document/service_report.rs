@@ -17,7 +17,7 @@ use serde::Serialize;
 use super::assurance::checks;
 use super::rows::DeploymentRow;
 use super::{Generated, Links, Request};
-use crate::check::{CATALOGUE, CheckResult, Parameters};
+use crate::check::{self, CheckResult, Parameters};
 use crate::domain::deployment::{Deployment, Status};
 use crate::domain::extension::DeploymentKind;
 use crate::domain::facts::Facts;
@@ -270,8 +270,7 @@ fn measured(
 }
 
 fn control(attempts: &[&Deployment], input: &ServiceReportInput<'_>, links: &Links<'_>) -> Control {
-    let mut results: Vec<ControlRow> = CATALOGUE
-        .iter()
+    let mut results: Vec<ControlRow> = check::of_deployments()
         .map(|check| ControlRow {
             id: check.id,
             title: check.title,

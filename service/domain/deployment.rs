@@ -56,6 +56,8 @@ pub struct Deployment {
     pub remediates: Option<Said<String>>,
     /// Human text for the top of the release notes.
     pub highlights: Option<Said<String>>,
+    /// Ids of the exceptions that it says it relies on, each once.
+    pub exceptions: Vec<Said<String>>,
     /// Commits that it brought in, each once.
     pub commits: Vec<Said<Commit>>,
     /// Pull requests that it brought in, each once.

@@ -12,11 +12,15 @@ use serde::Serialize;
 pub use binding::{Binding, Bond};
 
 use self::binding::Places;
+use super::artifact::Artifact;
 use super::deployment::Deployment;
-use super::event::{Approval as ApprovalBody, ApprovalStep, Body, ChangeStep, Decision, Outcome, Recorded, RunPhase};
+use super::event::{
+    Approval as ApprovalBody, ApprovalStep, ArtifactStep, Body, ChangeStep, Decision, Outcome, Recorded, RunPhase,
+};
 use super::extension::{Extension, ReviewVerdict, TestDetail};
 use super::id::ProducerName;
 use super::instant::Instant;
+use super::provenance::Provenance;
 
 /// Where a fact comes from.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -48,6 +52,8 @@ pub struct Approval {
     pub role: Option<String>,
     /// Who asked, where that is recorded.
     pub requested_by: Option<String>,
+    /// What the answer says beside that.
+    pub note: Option<String>,
     /// Where to read about it.
     pub details: Option<String>,
     /// What it covers; what the answer does not name is taken from the request.
@@ -121,6 +127,8 @@ pub struct TestResult {
     pub kind: Option<String>,
     /// The result, where it was told.
     pub outcome: Option<Outcome>,
+    /// How bad a failure is, where it was told: low, medium, high or critical.
+    pub severity: Option<String>,
     /// How much of it passed.
     pub detail: Option<TestDetail>,
     /// Why it failed.
@@ -128,6 +136,24 @@ pub struct TestResult {
     /// Where to read about it.
     pub uri: Option<String>,
     /// What was tested.
+    pub binding: Binding,
+}
+
+impl TestResult {
+    /// What to call it.
+    pub fn label(&self) -> &str {
+        self.name.as_deref().unwrap_or(&self.id)
+    }
+}
+
+/// What is told about an artifact: that it was built, packaged, signed or published, and where it comes from.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Made {
+    /// The entry.
+    pub origin: Origin,
+    /// Its provenance, as it was verified.
+    pub provenance: Option<Provenance>,
+    /// The artifact, and the commit that it was made from.
     pub binding: Binding,
 }
 
@@ -155,6 +181,8 @@ pub struct Evidence {
     pub tests: Vec<TestResult>,
     /// Reviews.
     pub reviews: Vec<Review>,
+    /// What is told about artifacts.
+    pub artifacts: Vec<Made>,
     #[serde(skip)]
     lookup: Lookup,
 }
@@ -165,6 +193,7 @@ struct Lookup {
     approvals: Places,
     tests: Places,
     reviews: Places,
+    artifacts: Places,
 }
 
 impl Evidence {
@@ -199,6 +228,19 @@ impl Evidence {
             .map(|at| &self.reviews[at]);
         found
             .filter_map(|review| Some((review, review.binding.wide_bond(deployment)?)))
+            .collect()
+    }
+
+    /// What is told about the artifact of a deployment, or about what else was made from its commit.
+    pub fn artifacts_of(&self, deployment: &Deployment) -> Vec<(&Made, Bond)> {
+        let found = self
+            .lookup
+            .artifacts
+            .find(deployment)
+            .into_iter()
+            .map(|at| &self.artifacts[at]);
+        found
+            .filter_map(|made| Some((made, made.binding.content_bond(deployment)?)))
             .collect()
     }
 
@@ -251,6 +293,7 @@ pub fn fold(records: &[Recorded]) -> Evidence {
                     name: run.name.clone(),
                     kind: run.kind.clone().or_else(|| event.extension.test.as_ref()?.kind.clone()),
                     outcome,
+                    severity: run.severity.clone(),
                     detail: event.extension.test.clone(),
                     reason: run.reason.clone(),
                     uri: run.uri.clone().or_else(|| event.extension.test.as_ref()?.url.clone()),
@@ -271,11 +314,19 @@ pub fn fold(records: &[Recorded]) -> Evidence {
                     binding,
                 });
             }
+            Body::Artifact {
+                step: ArtifactStep::Packaged | ArtifactStep::Signed | ArtifactStep::Published,
+                artifact,
+                ..
+            } => evidence.artifacts.push(made(record, artifact)),
+            Body::Build {
+                phase: RunPhase::Finished(_),
+                artifact: Some(artifact),
+            } => evidence.artifacts.push(made(record, artifact)),
+            Body::Artifact { .. } | Body::Build { .. } => {}
             Body::Deployment { .. }
             | Body::Service { .. }
             | Body::Change { .. }
-            | Body::Artifact { .. }
-            | Body::Build { .. }
             | Body::PipelineRun { .. }
             | Body::Incident { .. }
             | Body::Ticket(_)
@@ -287,6 +338,7 @@ pub fn fold(records: &[Recorded]) -> Evidence {
         approvals: Places::of(evidence.approvals.iter().map(|a| &a.binding)),
         tests: Places::of(evidence.tests.iter().map(|t| &t.binding)),
         reviews: Places::of(evidence.reviews.iter().map(|r| &r.binding)),
+        artifacts: Places::of(evidence.artifacts.iter().map(|a| &a.binding)),
     };
     evidence
 }
@@ -326,6 +378,7 @@ impl Request {
             answer: Answer::of(body)?,
             role: record.event.extension.role.clone(),
             requested_by: self.requested_by.clone(),
+            note: record.event.extension.reason.clone(),
             details: body.details.clone(),
             binding,
         })
@@ -340,6 +393,17 @@ fn person(record: &Recorded, body: &ApprovalBody) -> Option<String> {
         .as_deref()
         .map(|person| person.strip_prefix("mailto:").unwrap_or(person).to_owned());
     named.or_else(actor)
+}
+
+fn made(record: &Recorded, artifact: &Artifact) -> Made {
+    Made {
+        origin: origin(record),
+        provenance: record.event.extension.provenance.as_deref().cloned(),
+        binding: Binding {
+            artifact: Some(artifact.id.clone()),
+            ..bound(record)
+        },
+    }
 }
 
 fn bound(record: &Recorded) -> Binding {

@@ -6,12 +6,16 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::alias::AliasDeclaration;
+use super::exception::ExceptionGrant;
+use super::gate::{GateDecision, GateQuestion};
 use super::highlight::HighlightText;
 use super::id::{DeploymentId, EnvironmentName, ServiceName};
 use super::instant::Instant;
 use super::issued::IssuedDocument;
 use super::link::LinkDecision;
 use super::producer::Administration;
+use super::provenance::Provenance;
 use super::service::Declaration;
 
 /// The object at `customData.shipslog` of a CDEvent: what a deployment record needs and CDEvents has no place for.
@@ -138,9 +142,27 @@ pub struct Extension {
     /// On `dev.cdeventsx.shipslog-service.declared.0.1.0`: all that is declared about `service` from then on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub declaration: Option<Box<Declaration>>,
+    /// On `dev.cdeventsx.shipslog-alias.declared.0.1.0`: the names and roles of a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alias: Option<Box<AliasDeclaration>>,
+    /// On `dev.cdeventsx.shipslog-exception.granted.0.1.0`: a deviation that is accepted for some time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exception: Option<Box<ExceptionGrant>>,
+    /// On a deployment: ids of the exceptions that it relies on. Others that cover it count as well.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exceptions: Vec<String>,
+    /// On an event about an artifact: where it comes from, as it was verified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provenance: Option<Box<Provenance>>,
+    /// On `dev.cdeventsx.shipslog-gate.asked.0.1.0`: that this asks the gate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate_question: Option<Box<GateQuestion>>,
     /// On `dev.cdeventsx.shipslog-link.decided.0.1.0`: what somebody decided about an incident's cause.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<Box<LinkDecision>>,
+    /// Set by the service alone, on `dev.cdeventsx.shipslog-gate.decided.0.1.0`: what the gate answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate: Option<Box<GateDecision>>,
     /// Set by the service alone, on `dev.cdeventsx.shipslog-document.issued.0.1.0`: the document that was issued.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub document: Option<Box<IssuedDocument>>,

@@ -2,14 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::alias::Aliases;
 use super::dependency::Dependencies;
 use super::deployment::{self, Deployment};
 use super::event::{Body, Recorded};
 use super::evidence::{self, Evidence};
+use super::exception::{self, Exception};
 use super::extension::Tier;
+use super::gate;
 use super::highlight::{self, Highlight};
 use super::id::{EnvironmentName, ServiceName};
 use super::incident::{self, Incident};
+use super::instant::Instant;
 use super::link::{self, Decided};
 use super::service::Services;
 
@@ -30,6 +34,14 @@ pub struct Facts {
     pub dependencies: Dependencies,
     /// What services declare about themselves.
     pub services: Services,
+    /// Which names are one person, and in which roles people stand.
+    pub aliases: Aliases,
+    /// Accepted deviations, in ledger order.
+    pub exceptions: Vec<Exception>,
+    /// What the gate answered, in ledger order.
+    pub gates: Vec<gate::Decided>,
+    /// When the newest entry of the reading was recorded: how far the ledger can tell.
+    pub recorded_until: Option<Instant>,
     /// How close environments are to users: as recorded, else by the names that are common for it.
     pub tiers: BTreeMap<EnvironmentName, Tier>,
     /// Services with any approval in the ledger, so that the absence of one means something.
@@ -51,6 +63,10 @@ impl Facts {
             highlights: highlight::fold(records),
             dependencies: Dependencies::fold(records),
             services: Services::fold(records),
+            aliases: Aliases::fold(records),
+            exceptions: exception::fold(records),
+            gates: gate::fold(records),
+            recorded_until: records.last().map(|record| record.recorded_at),
             tiers: tiers(records),
             ..Self::default()
         };

@@ -1,10 +1,12 @@
 //! Events for tests, built directly. Only compiled for tests.
 
+use super::alias::{ALIAS_DECLARED, AliasDeclaration};
 use super::deployment::{self, Deployment};
 use super::event::{
-    Approval, ApprovalStep, Artifact, Body, Decision, Event, EventType, IncidentStep, Outcome, Phase, Recorded,
-    RunPhase, ServiceStep, TestRun,
+    Approval, ApprovalStep, Artifact, ArtifactStep, Body, Decision, Event, EventType, IncidentStep, Outcome, Phase,
+    Recorded, RunPhase, ServiceStep, TestRun,
 };
+use super::exception::{EXCEPTION_GRANTED, EXCEPTION_REVOKED, ExceptionGrant, ExceptionScope};
 use super::extension::{Actor, ActorKind, Commit, Extension, PullRequest, TicketRef};
 use super::instant::Instant;
 
@@ -61,6 +63,23 @@ pub fn commit(message: &str, author: &str) -> Commit {
         author: Some(author.to_owned()),
         committed_at: None,
         merge: None,
+    }
+}
+
+/// An exception for `payments` in production, from its event until minute 60, that somebody else approved.
+pub fn grant(checks: &[&str]) -> ExceptionGrant {
+    ExceptionGrant {
+        checks: checks.iter().map(|id| (*id).to_owned()).collect(),
+        scope: ExceptionScope {
+            services: vec!["payments".parse().unwrap()],
+            environments: vec!["production".parse().unwrap()],
+            ..ExceptionScope::default()
+        },
+        requested_by: "dev".to_owned(),
+        approved_by: "risk-officer".to_owned(),
+        compensating_control: "Watched by two people.".to_owned(),
+        valid_from: None,
+        expires_at: at(60),
     }
 }
 
@@ -208,6 +227,50 @@ impl Ledger {
         let record = self.add(at_minutes, "testsuiterun.finished", &id, body);
         record.event.environment = Some("staging".parse().unwrap());
         record.event.extension.artifact = Some(digest(version));
+        record
+    }
+
+    /// That the image of that version was packaged.
+    pub fn made(&mut self, at_minutes: i64, version: &str) -> &mut Recorded {
+        let artifact = image("payments", version);
+        let id = artifact.id.clone();
+        let body = Body::Artifact {
+            step: ArtifactStep::Packaged,
+            artifact,
+            change: None,
+            sbom: None,
+        };
+        let record = self.add(at_minutes, "artifact.packaged", &id, body);
+        record.event.environment = None;
+        record
+    }
+
+    /// What is declared about a person.
+    pub fn alias(&mut self, at_minutes: i64, said: AliasDeclaration) -> &mut Recorded {
+        let person = said.person.clone();
+        let record = self.ours(at_minutes, ALIAS_DECLARED, &person);
+        record.event.extension.alias = Some(Box::new(said));
+        record
+    }
+
+    /// An exception, signed with another key than deployments are.
+    pub fn except(&mut self, at_minutes: i64, id: &str, grant: ExceptionGrant) -> &mut Recorded {
+        let record = self.ours(at_minutes, EXCEPTION_GRANTED, id);
+        record.producer = "risk-desk".parse().unwrap();
+        record.event.extension.exception = Some(Box::new(grant));
+        record
+    }
+
+    /// The revocation of an exception.
+    pub fn revoke_exception(&mut self, at_minutes: i64, id: &str) -> &mut Recorded {
+        self.ours(at_minutes, EXCEPTION_REVOKED, id)
+    }
+
+    /// An event of a type of our own, of no service and no environment.
+    fn ours(&mut self, at_minutes: i64, event_type: &str, subject: &str) -> &mut Recorded {
+        let record = self.add(at_minutes, "shipslog.of", subject, Body::Other);
+        record.event.event_type.text = event_type.to_owned();
+        (record.event.service, record.event.environment) = (None, None);
         record
     }
 

@@ -97,7 +97,7 @@ pub enum PermissionError {
     /// Out of scope.
     #[error(transparent)]
     Scope(#[from] ScopeError),
-    /// `received`, `document` and `administration` are the service's alone.
+    /// `received`, `gate`, `document` and `administration` are the service's alone.
     #[error("only the service itself may set customData.shipslog.{0}")]
     Reserved(&'static str),
 }
@@ -331,6 +331,9 @@ impl Keyring {
         if producer.registered_at_index != 0 {
             if event.extension.received.is_some() {
                 return Err(PermissionError::Reserved("received"));
+            }
+            if event.extension.gate.is_some() {
+                return Err(PermissionError::Reserved("gate"));
             }
             if event.extension.document.is_some() {
                 return Err(PermissionError::Reserved("document"));

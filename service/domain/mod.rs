@@ -3,6 +3,8 @@
 //! Pure: no IO, no clock, no database, no HTTP. Everything here is made by parsing verified bytes or by folding
 //! facts that were, and says so in its type.
 
+pub mod administered;
+pub mod alias;
 pub mod artifact;
 pub mod catalogue;
 pub mod dependency;
@@ -10,10 +12,12 @@ pub mod deployment;
 pub mod erasure;
 pub mod event;
 pub mod evidence;
+pub mod exception;
 pub mod extension;
 pub mod facts;
 #[cfg(test)]
 pub mod fixture;
+pub mod gate;
 pub mod highlight;
 pub mod history;
 pub mod id;
@@ -28,6 +32,7 @@ pub mod period;
 pub mod pointer;
 pub mod predecessor;
 pub mod producer;
+pub mod provenance;
 pub mod reference;
 pub mod service;
 pub mod words;

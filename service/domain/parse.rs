@@ -200,6 +200,7 @@ fn assemble(context: Context, subject: Subject, extension: Extension, at: &Path<
     let about = About {
         event_type: &context.event_type.text,
         body: &content.body,
+        occurred_at: context.occurred_at,
         has_service: service.is_some(),
         has_environment: environment.is_some(),
     };

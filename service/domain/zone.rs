@@ -38,6 +38,11 @@ impl Zone {
         self.day_of(at.to_utc())
     }
 
+    /// The time of day of an instant.
+    pub fn time(self, at: Instant) -> NaiveTime {
+        at.to_utc().with_timezone(&self.0).time()
+    }
+
     /// The first instant of a day.
     pub fn start_of(self, date: NaiveDate) -> Instant {
         let midnight = date.and_time(NaiveTime::MIN);

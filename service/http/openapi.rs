@@ -20,6 +20,8 @@ use crate::domain::Extension;
     ),
     tags(
         (name = "events", description = "Taking signed events in, and showing them"),
+        (name = "controls", description = "Whose names are whose, and which deviations were accepted"),
+        (name = "gate", description = "Whether a deployment would pass"),
         (name = "hooks", description = "Deliveries of other systems over a shared secret"),
         (name = "producers", description = "Who may sign"),
         (name = "tokens", description = "Who may read and administer"),

@@ -22,8 +22,8 @@ const IS_SUCCESS: &str = "(event.about IS NOT NULL AND (event.outcome = 'success
 const IS_OF_DEPLOYMENT: &str =
     "(event.about IS NOT NULL AND event.subject IN ('deployment', 'shipslog-deployment', 'service'))";
 /// What there is little of, as the indexes over it have it.
-const IS_RARE: &str = "event.subject IN ('environment', 'incident', 'shipslog-dependencies', 'shipslog-link', \
-                       'shipslog-service')";
+const IS_RARE: &str = "event.subject IN ('environment', 'incident', 'shipslog-alias', 'shipslog-dependencies', \
+                       'shipslog-exception', 'shipslog-link', 'shipslog-service')";
 
 /// A subject of events that there are few of, for each of which there is an index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +38,10 @@ pub enum Rare {
     Link,
     /// What services declare about themselves.
     Declaration,
+    /// What is declared about people.
+    Alias,
+    /// Accepted deviations, and their revocations.
+    Exception,
 }
 
 /// A service in an environment.
@@ -347,6 +351,8 @@ impl Rare {
             Self::Dependencies => "event.subject = 'shipslog-dependencies'",
             Self::Link => "event.subject = 'shipslog-link'",
             Self::Declaration => "event.subject = 'shipslog-service'",
+            Self::Alias => "event.subject = 'shipslog-alias'",
+            Self::Exception => "event.subject = 'shipslog-exception'",
         }
     }
 }

@@ -50,6 +50,8 @@ fn calls(app: &TestApp) -> BTreeMap<(&'static str, &'static str), Answer> {
     let alertmanager = [("Content-Type", "application/json"), ("Authorization", bearer.as_str())];
     let event = sign(&deployed("e2", "checkout", "production", 2), &app.pipeline);
     let line = sign(&deployed("e3", "checkout", "production", 3), &app.pipeline);
+    let question = super::gate::question("q1", "production", json!({}));
+    let question = sign(&question, &app.pipeline);
     let producer = json!({ "name": "other", "public_key": key(30).public().to_pem() });
     let reason = json!({ "reason": "no longer used" });
     BTreeMap::from([
@@ -124,6 +126,9 @@ fn calls(app: &TestApp) -> BTreeMap<(&'static str, &'static str), Answer> {
         (("get", "/v1/incidents"), get("/v1/incidents?open=true")),
         (("get", "/v1/incidents/{id}"), get("/v1/incidents/INC-1")),
         (("get", "/v1/links"), get("/v1/links")),
+        (("get", "/v1/aliases"), get("/v1/aliases")),
+        (("get", "/v1/exceptions"), get("/v1/exceptions")),
+        (("post", "/v1/gate"), app.client.post("/v1/gate", ENVELOPE, &question)),
         (
             ("post", "/v1/links"),
             app.client.post_json(

@@ -141,7 +141,7 @@ fn a_way_back() {
     );
     let mut blind = ledger_with(no_plan(), nothing, nothing);
     for record in &mut blind.records[..2] {
-        let crate::domain::Body::Deployment { artifact, .. } = &mut record.event.body else {
+        let Body::Deployment { artifact, .. } = &mut record.event.body else {
             unreachable!()
         };
         artifact.digest = None;

@@ -2,11 +2,13 @@
 //!
 //! One file a noun says what the event holds; this one says how every one of them is sent.
 
+mod alias;
 mod approval;
 mod change;
 mod changes;
 mod dependencies;
 mod deployment;
+mod exception;
 mod highlight;
 mod incident;
 mod service;
@@ -25,6 +27,8 @@ use crate::clock::Clock;
 use crate::config::ClientSettings;
 use crate::domain::extension::{Actor, ActorKind, TicketRef};
 use crate::domain::{Extension, Instant, ServiceName};
+
+pub use changes::Changes;
 
 /// What can be recorded.
 #[derive(Debug, Subcommand)]
@@ -45,6 +49,10 @@ pub enum Command {
     Service(Box<service::Service>),
     /// Text for the top of the release notes of a deployment: a highlight, an action required or a known issue
     Highlight(Box<highlight::Highlight>),
+    /// Which names are one person, and in which roles the person stands
+    Alias(Box<alias::Alias>),
+    /// An exception: a deviation that is accepted for some time, or the end of one
+    Exception(Box<exception::Exception>),
 }
 
 /// What every kind of record can be told.
@@ -103,13 +111,15 @@ impl Command {
             Self::Dependencies(dependencies) => dependencies.run(context, &claims),
             Self::Service(service) => service.run(context, &claims),
             Self::Highlight(highlight) => highlight.run(context, &claims),
+            Self::Alias(alias) => alias.run(context, &claims),
+            Self::Exception(exception) => exception.run(context, &claims),
         }
     }
 }
 
 impl Common {
     /// The source of the event.
-    fn source(&self, claims: &Claims) -> String {
+    pub fn source(&self, claims: &Claims) -> String {
         self.source
             .clone()
             .or_else(|| claims.repository.clone())
@@ -117,7 +127,7 @@ impl Common {
     }
 
     /// What every record of a person or a pipeline may tell beside what it is about.
-    fn extension(&self, claims: &Claims) -> Extension {
+    pub fn extension(&self, claims: &Claims) -> Extension {
         Extension {
             actor: self.actor(claims),
             tickets: self.tickets.clone(),
@@ -148,8 +158,8 @@ impl Common {
         self.run_url.clone().or_else(|| claims.run_url.clone())
     }
 
-    /// Signs the event, posts it, and prints and keeps what the service answers.
-    fn send(self, draft: &Draft, context: &Context) -> Result<(), Failure> {
+    /// Signs the event, and keeps it where that is asked for.
+    pub fn envelope(&self, draft: &Draft, context: &Context) -> Result<String, Failure> {
         let key = keys::signing_key(self.key.as_deref(), context)?;
         let at = self.at.unwrap_or_else(|| Clock::system().now());
         let id = Uuid::now_v7().to_string();
@@ -161,10 +171,26 @@ impl Common {
         if let Some(path) = &self.envelope {
             keep(path, &envelope)?;
         }
+        Ok(envelope)
+    }
+
+    /// Whether nothing is to be sent.
+    pub fn is_dry_run(&self) -> bool {
+        self.dry_run
+    }
+
+    /// The service to speak to.
+    pub fn client(&self, context: &Context) -> Result<Client, Failure> {
+        Client::new(self.client.clone(), context)
+    }
+
+    /// Signs the event, posts it, and prints and keeps what the service answers.
+    fn send(self, draft: &Draft, context: &Context) -> Result<(), Failure> {
+        let envelope = self.envelope(draft, context)?;
         if self.dry_run {
             return output::print(&envelope);
         }
-        let client = Client::new(self.client, context)?;
+        let client = self.client(context)?;
         let receipt = block_on(client.post_again("/v1/events", ENVELOPE, envelope.into_bytes()))?;
         if let Some(path) = &self.receipt {
             keep(path, &receipt)?;
@@ -199,7 +225,7 @@ fn human(id: &str) -> Actor {
 }
 
 /// A service name given as a flag, else by `SHIPSLOG_SERVICE`.
-fn service(flag: Option<ServiceName>, context: &Context) -> Result<ServiceName, Failure> {
+pub fn service(flag: Option<ServiceName>, context: &Context) -> Result<ServiceName, Failure> {
     match (flag, context.environment.get("SHIPSLOG_SERVICE")) {
         (Some(name), _) => Ok(name),
         (None, Some(name)) => name
@@ -212,7 +238,7 @@ fn service(flag: Option<ServiceName>, context: &Context) -> Result<ServiceName, 
 }
 
 /// An environment name given as a flag, else by `SHIPSLOG_ENVIRONMENT`, else by the CI system.
-fn environment(
+pub fn environment(
     flag: Option<crate::domain::EnvironmentName>,
     context: &Context,
     claims: &Claims,

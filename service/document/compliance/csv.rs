@@ -3,7 +3,8 @@
 
 use super::super::DocumentError;
 use super::duties::Parts;
-use super::tested::{Results, of_deployments};
+use super::tested::Results;
+use crate::check::of_deployments;
 use crate::domain::deployment::Deployment;
 use crate::domain::facts::Facts;
 use crate::domain::{Instant, Outcome};

@@ -4,6 +4,9 @@
 use ledger::{Hash, verify_consistency};
 use serde::Serialize;
 
+use crate::check::{Continuity, Finding, Kept, Parameters, PeriodSubject, evaluate_period};
+use crate::domain::administered::{self, Administered};
+use crate::domain::facts::Facts;
 use crate::domain::keyring::Keyring;
 use crate::domain::producer::{Administration, Producer, Scope};
 use crate::domain::words::list;
@@ -84,15 +87,52 @@ pub struct LogPeriod<'a> {
     pub after: (u64, Hash),
     /// Proof that the one continues the other; empty where the first has no entry.
     pub consistency: Vec<Hash>,
-    /// The administrative entries below the tree size.
+    /// Entries that the database holds between the two.
+    pub held: u64,
+    /// The oldest entry.
+    pub oldest: Option<Kept>,
+    /// Entries whose content was destroyed.
+    pub erased: &'a [Kept],
+    /// The entries below the tree size that say who may do what.
     pub administrative: &'a [Recorded],
     /// What they come to.
     pub keyring: &'a Keyring,
 }
 
+impl LogPeriod<'_> {
+    /// Whether the later tree continues the earlier one; none where the earlier is empty.
+    fn consistent(&self) -> Option<bool> {
+        let ((old, old_root), (new, new_root)) = (self.before, self.after);
+        (old > 0).then(|| verify_consistency(old, new, &old_root, &new_root, &self.consistency).is_ok())
+    }
+
+    /// The verdicts of the checks of a period.
+    pub(super) fn checks(&self, facts: &Facts, parameters: &Parameters) -> Vec<Finding> {
+        let (before, after) = (self.before.0, self.after.0);
+        let administered: Vec<Administered> = administered::fold(self.administrative)
+            .into_iter()
+            .filter(|change| (before..after).contains(&change.index))
+            .collect();
+        evaluate_period(&PeriodSubject {
+            facts,
+            parameters,
+            continuity: Continuity {
+                before,
+                after,
+                held: self.held,
+                consistent: self.consistent().unwrap_or(true),
+            },
+            administered: &administered,
+            oldest: self.oldest,
+            recorded_until: Some(self.recorded_until),
+            erased: self.erased,
+        })
+    }
+}
+
 impl Integrity {
     pub(super) fn of(log: &LogPeriod<'_>, period: &Period) -> Self {
-        let ((old, old_root), (new, new_root)) = (log.before, log.after);
+        let (old, new) = (log.before.0, log.after.0);
         let tree = |(size, root): (u64, Hash)| TreeRow {
             size,
             root: root.to_base64(),
@@ -112,7 +152,7 @@ impl Integrity {
             recorded_until: log.recorded_until,
             before: tree(log.before),
             after: tree(log.after),
-            consistent: (old > 0).then(|| verify_consistency(old, new, &old_root, &new_root, &log.consistency).is_ok()),
+            consistent: log.consistent(),
             consistency: log.consistency.iter().map(Hash::to_base64).collect(),
             keys: log
                 .keyring

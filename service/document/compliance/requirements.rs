@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 
+use super::super::assurance::CheckRow;
 use super::sentences;
 use super::tested::{Counts, Results, Tested};
 use crate::catalogue::Catalogue;
@@ -48,7 +49,7 @@ pub struct RequirementRow {
     pub checks: Vec<&'static str>,
     /// How far they reach.
     pub coverage: Coverage,
-    /// How often they came out how, taken together.
+    /// How often they came out how, taken together; of a requirement that only checks of the period support, these.
     #[serde(flatten)]
     pub counts: Counts,
     /// What that comes to.
@@ -78,7 +79,12 @@ pub enum Conclusion {
 }
 
 /// What the ledger shows for these frameworks.
-pub(super) fn results(frameworks: &[&Framework], catalogue: &Catalogue, tested: &Tested<'_>) -> Vec<FrameworkResult> {
+pub(super) fn results(
+    frameworks: &[&Framework],
+    catalogue: &Catalogue,
+    tested: &Tested<'_>,
+    period: &[CheckRow],
+) -> Vec<FrameworkResult> {
     let rows = frameworks.iter().map(|framework| {
         let scopes: Vec<Scope> = catalogue.scopes_of(&framework.id).cloned().collect();
         let concerns =
@@ -95,7 +101,7 @@ pub(super) fn results(frameworks: &[&Framework], catalogue: &Catalogue, tested: 
             requirements: framework
                 .requirements
                 .iter()
-                .map(|requirement| RequirementRow::of(requirement, &here))
+                .map(|requirement| RequirementRow::of(requirement, &here, period))
                 .collect(),
             scopes,
         }
@@ -104,14 +110,27 @@ pub(super) fn results(frameworks: &[&Framework], catalogue: &Catalogue, tested: 
 }
 
 impl RequirementRow {
-    fn of(requirement: &Requirement, here: &[&Results<'_>]) -> Self {
+    fn of(requirement: &Requirement, here: &[&Results<'_>], period: &[CheckRow]) -> Self {
+        let checks = requirement
+            .supported_by
+            .as_ref()
+            .map(Support::checks)
+            .unwrap_or_default();
+        let is_of_period = |id: &&&str| period.iter().any(|row| row.id == **id);
+        let of_period: Vec<CheckResult> = period
+            .iter()
+            .filter(|row| checks.contains(&row.id))
+            .map(|row| row.result)
+            .collect();
         let mut counts = Counts::default();
-        if let Some(support) = &requirement.supported_by {
-            for results in here {
-                counts.add(together(support, results));
+        match &requirement.supported_by {
+            Some(_) if checks.iter().all(|id| is_of_period(&id)) => {
+                of_period.iter().for_each(|result| counts.add(*result))
             }
+            Some(support) => here.iter().for_each(|results| counts.add(together(support, results))),
+            None => {}
         }
-        let conclusion = conclude(requirement, &counts);
+        let conclusion = conclude(requirement, &counts, &of_period);
         Self {
             id: requirement.id.clone(),
             title: requirement.title.clone(),
@@ -134,7 +153,13 @@ impl RequirementRow {
 
 /// The results of several checks of one deployment, as one.
 fn together(support: &Support, results: &Results<'_>) -> CheckResult {
-    let checks = support.checks();
+    // Those of the period have no result for a deployment, and are looked at beside.
+    let checks: Vec<&str> = support
+        .checks()
+        .iter()
+        .copied()
+        .filter(|id| results.of(id).is_some())
+        .collect();
     let count = |wanted| checks.iter().filter(|id| results.of(id) == Some(wanted)).count();
     let (pass, excepted) = (count(CheckResult::Pass), count(CheckResult::Excepted));
     let not_applicable = count(CheckResult::NotApplicable);
@@ -157,16 +182,21 @@ fn together(support: &Support, results: &Results<'_>) -> CheckResult {
     }
 }
 
-fn conclude(requirement: &Requirement, counts: &Counts) -> Conclusion {
+fn conclude(requirement: &Requirement, counts: &Counts, of_period: &[CheckResult]) -> Conclusion {
     let share = |part: usize, whole: usize| part as f64 / whole as f64;
     let applicable = counts.tested + counts.not_evaluable;
     if requirement.supported_by.is_none() {
         Conclusion::Manual
     } else if applicable == 0 {
         Conclusion::NotApplicable
+    } else if of_period.contains(&CheckResult::Fail) {
+        Conclusion::NotShown
     } else if counts.tested > 0 && share(counts.fail, counts.tested) > requirement.tolerance.max_fail_rate {
         Conclusion::NotShown
-    } else if share(counts.tested, applicable) < requirement.tolerance.min_evaluable || counts.tested == 0 {
+    } else if share(counts.tested, applicable) < requirement.tolerance.min_evaluable
+        || counts.tested == 0
+        || of_period.contains(&CheckResult::NotEvaluable)
+    {
         Conclusion::Insufficient
     } else {
         Conclusion::Shown

@@ -112,10 +112,9 @@ pub(super) fn limits(population: &Population) -> Vec<String> {
         "Times are claims of the producers; the time and order of recording are the ledger's own. Where both matter, \
          checks ask for both."
             .to_owned(),
-        "People are compared by the names that producers recorded. The ledger holds no aliases yet; where two names may \
-         be one person, the result is not evaluable."
+        "People are compared by the names that producers recorded and by the aliases that are declared; where two names \
+         look alike and no alias tells, the result is not evaluable."
             .to_owned(),
-        "No exceptions (accepted deviations) can be recorded in this version; the count of excepted ones is therefore always 0.".to_owned(),
         "Whether these checks suffice for a framework or a law is a judgement that this report does not make.".to_owned(),
     ];
     if population.over_shared_secret > 0 {

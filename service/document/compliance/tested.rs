@@ -9,7 +9,7 @@ use super::super::Links;
 use super::super::assurance::{CheckRow, checks};
 use super::super::rows::DeploymentRow;
 use super::sentences;
-use crate::check::{CATALOGUE, Check, CheckResult, Parameters, Unit};
+use crate::check::{CheckResult, Parameters, of_deployments};
 use crate::domain::deployment::Deployment;
 use crate::domain::extension::DeploymentKind;
 use crate::domain::facts::Facts;
@@ -109,11 +109,6 @@ pub struct LateRow {
     pub deployment: DeploymentRow,
     /// What DL-POP-4 found.
     pub found: String,
-}
-
-/// The checks that are run on deployments, in the order of reports.
-pub(super) fn of_deployments() -> impl Iterator<Item = &'static Check> {
-    CATALOGUE.iter().filter(|check| check.unit() == Unit::Deployment)
 }
 
 /// A deployment with the bare results of all checks.

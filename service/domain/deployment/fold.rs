@@ -153,6 +153,7 @@ fn opened(record: &Recorded, service: ServiceName, environment: EnvironmentName)
         repository: None,
         remediates: None,
         highlights: None,
+        exceptions: Vec::new(),
         commits: Vec::new(),
         pull_requests: Vec::new(),
         dependency_changes: Vec::new(),
@@ -199,6 +200,7 @@ impl Deployment {
         said_first(&mut self.repository, index, extension.repository.as_ref());
         said_first(&mut self.remediates, index, extension.remediates.as_ref());
         said_first(&mut self.highlights, index, extension.highlights.as_ref());
+        said_once(&mut self.exceptions, index, &extension.exceptions, |a, b| a == b);
         said_once(&mut self.commits, index, &extension.commits, |a, b| a.id == b.id);
         said_once(&mut self.pull_requests, index, &extension.pull_requests, |a, b| {
             a.id == b.id && a.url == b.url

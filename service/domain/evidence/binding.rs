@@ -39,6 +39,13 @@ pub enum Bond {
     Change,
 }
 
+impl Bond {
+    /// Whether it is by the content that was deployed.
+    pub const fn is_content(self) -> bool {
+        matches!(self, Self::Artifact | Self::Commit)
+    }
+}
+
 impl Binding {
     /// How this is tied to a deployment, if it is. What names another service, environment or deployment is not.
     pub fn bond(&self, deployment: &Deployment) -> Option<Bond> {

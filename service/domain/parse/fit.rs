@@ -2,9 +2,13 @@
 
 use super::EventError;
 use super::path::Path;
+use crate::domain::Instant;
+use crate::domain::alias::ALIAS_DECLARED;
 use crate::domain::dependency::DEPENDENCIES_DECLARED;
 use crate::domain::event::Body;
+use crate::domain::exception::{EXCEPTION_GRANTED, EXCEPTION_REVOKED};
 use crate::domain::extension::{DependencyChange, Extension};
+use crate::domain::gate::{GATE_ASKED, GATE_DECIDED};
 use crate::domain::highlight::HIGHLIGHT_WRITTEN;
 use crate::domain::issued::DOCUMENT_ISSUED;
 use crate::domain::link::LINK_DECIDED;
@@ -14,6 +18,7 @@ use crate::domain::service::{Declaration, SERVICE_DECLARED};
 pub(super) struct About<'a> {
     pub(super) event_type: &'a str,
     pub(super) body: &'a Body,
+    pub(super) occurred_at: Instant,
     pub(super) has_service: bool,
     pub(super) has_environment: bool,
 }
@@ -26,6 +31,10 @@ pub(super) fn fits(about: &About<'_>, extension: &Extension, at: &Path<'_>) -> R
         ("depends_on", DEPENDENCIES_DECLARED, extension.depends_on.is_some()),
         ("declaration", SERVICE_DECLARED, extension.declaration.is_some()),
         ("highlight", HIGHLIGHT_WRITTEN, extension.highlight.is_some()),
+        ("alias", ALIAS_DECLARED, extension.alias.is_some()),
+        ("exception", EXCEPTION_GRANTED, extension.exception.is_some()),
+        ("gate_question", GATE_ASKED, extension.gate_question.is_some()),
+        ("gate", GATE_DECIDED, extension.gate.is_some()),
     ];
     for (name, of_type, given) in members {
         match (about.event_type == of_type, given) {
@@ -39,10 +48,17 @@ pub(super) fn fits(about: &About<'_>, extension: &Extension, at: &Path<'_>) -> R
     }
     let highlight = extension.highlight.is_some();
     let declares = extension.depends_on.is_some() || extension.declaration.is_some();
+    let gate = extension.gate_question.is_some() || extension.gate.is_some();
+    let excepts = matches!(about.event_type, EXCEPTION_GRANTED | EXCEPTION_REVOKED);
     let needed = [
-        ("service", (declares || highlight) && !about.has_service),
-        ("environment", highlight && !about.has_environment),
+        ("service", (declares || highlight || gate) && !about.has_service),
+        ("environment", (highlight || gate) && !about.has_environment),
         ("deployment_id", highlight && extension.deployment_id.is_none()),
+        ("artifact", gate && extension.artifact.is_none()),
+        (
+            "reason",
+            excepts && extension.reason.as_ref().is_none_or(|reason| reason.trim().is_empty()),
+        ),
     ];
     if let Some((name, _)) = needed.iter().find(|(_, missing)| *missing) {
         return Err(EventError::missing(&at.member(name)));
@@ -60,6 +76,22 @@ pub(super) fn fits(about: &About<'_>, extension: &Extension, at: &Path<'_>) -> R
     }
     if let Some(declaration) = &extension.declaration {
         declared(declaration, &at.member("declaration"))?;
+    }
+    if let Some(alias) = &extension.alias
+        && let Some((member, message)) = alias.fault()
+    {
+        return Err(EventError::invalid(&at.member("alias").member(member), message));
+    }
+    if let Some(exception) = &extension.exception
+        && let Some((member, message)) = exception.fault(about.occurred_at)
+    {
+        return Err(EventError::invalid(&at.member("exception").member(member), message));
+    }
+    if extension.provenance.is_some() && !matches!(about.body, Body::Artifact { .. }) {
+        return Err(EventError::invalid(
+            &at.member("provenance"),
+            "belongs to events about an artifact",
+        ));
     }
     dependency_changes(
         about.body,

@@ -1,10 +1,12 @@
 //! The JSON API, one noun a file.
 
 pub mod asked;
+pub mod controls;
 pub mod deployments;
 pub mod documents;
 pub mod erasure;
 pub mod events;
+pub mod gate;
 pub mod health;
 pub mod hooks;
 pub mod incidents;

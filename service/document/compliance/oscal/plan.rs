@@ -28,7 +28,7 @@ pub(super) fn content(writer: &Writer<'_>) -> Value {
     let parameters = report
         .parameters
         .iter()
-        .map(|row| format!("{} ({}): {}", row.title, row.checks, row.value));
+        .map(|row| format!("{} ({}): {}", row.title, row.used_by, row.value));
     let controls = report.frameworks.iter().flat_map(|framework| &framework.requirements);
     let controls: Vec<Value> = controls.map(|row| json!({ "control-id": row.control })).collect();
     let selection = if controls.is_empty() {

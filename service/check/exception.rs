@@ -1,0 +1,169 @@
+//! Exceptions: which of them a deployment may rely on, judged as of its start.
+//!
+//! One that does not hold excuses nothing, and is a finding of its own (DL-EXC-1).
+
+use std::collections::BTreeMap;
+
+use super::duty::Stand;
+use super::person::{Likeness, compare};
+use super::verdict::{Applied, CheckResult, fail, not_applicable, pass};
+use super::{Check, Finding, Rule, Scope, Severity, Subject, Verdict};
+use crate::domain::exception::Exception;
+use crate::domain::words::{list, span, when};
+
+pub(super) const VALID: Check = Check {
+    id: "DL-EXC-1",
+    version: 1,
+    title: "The exceptions that the deployment relies on hold",
+    severity: Severity::High,
+    scope: Scope::All,
+    definition: "Every exception that the deployment names, or that excuses a check which it fails, covers it; was recorded \
+                 and granted before its start, had begun and had not run out or been taken back by then; was approved by \
+                 somebody who neither asked for it nor wrote, requested or deployed the change; and is signed with another \
+                 key than the deployment's records are.",
+    limits: "Applies to deployments that name an exception, or that fail or are excepted from a check which one covers. An \
+             exception that nobody names counts as relied upon while it is in force and for 30 days after it ran out.",
+    rule: Rule::Findings(valid),
+};
+
+/// A failure that an exception allows is excepted.
+pub(super) fn apply(subject: &Subject<'_>, check: &str, verdict: Verdict) -> Verdict {
+    if verdict.result != CheckResult::Fail {
+        return verdict;
+    }
+    let mut holding = covering(subject, check).filter(|exception| flaw(subject, exception).is_none());
+    let Some(exception) = holding.next() else {
+        return verdict;
+    };
+    let mut evidence = verdict.evidence;
+    evidence.push(exception.index);
+    Verdict {
+        result: CheckResult::Excepted,
+        found: format!(
+            "{}; the exception {} allows it until {}",
+            verdict.found,
+            exception.id,
+            when(exception.grant.expires_at)
+        ),
+        evidence,
+        exception: Some(Applied {
+            id: exception.id.clone(),
+            index: exception.index,
+        }),
+        expected: verdict.expected,
+    }
+}
+
+fn valid(subject: &Subject<'_>, findings: &[Finding]) -> Verdict {
+    let mut relied: BTreeMap<u64, &Exception> = BTreeMap::new();
+    let mut flaws = Vec::new();
+    let mut evidence = vec![subject.start_entry()];
+    for finding in findings {
+        let check = finding.check.id;
+        match (&finding.verdict.exception, finding.verdict.result) {
+            (Some(applied), _) => {
+                let exceptions = subject.facts.exceptions.iter();
+                relied.extend(exceptions.filter(|e| e.index == applied.index).map(|e| (e.index, e)));
+            }
+            (None, CheckResult::Fail) => {
+                let near = covering(subject, check).filter(|exception| is_near(subject, exception));
+                relied.extend(near.map(|exception| (exception.index, exception)));
+            }
+            (None, _) => {}
+        }
+    }
+    for named in &subject.deployment.exceptions {
+        evidence.push(named.index);
+        let newest = subject.facts.exceptions.iter().rfind(|e| e.id == named.value);
+        match newest {
+            Some(exception) => {
+                relied.insert(exception.index, exception);
+            }
+            None => flaws.push(format!("no exception {} is recorded", named.value)),
+        }
+    }
+    if relied.is_empty() && flaws.is_empty() {
+        return not_applicable("it relies on no exception", subject.deployment.indexes());
+    }
+    let expected = "every exception that it relies on holds at its start";
+    for exception in relied.values() {
+        evidence.push(exception.index);
+        if let Some(flaw) = flaw(subject, exception) {
+            flaws.push(format!("the exception {} {flaw}", exception.id));
+        }
+    }
+    if flaws.is_empty() {
+        let names: Vec<String> = relied.values().map(|exception| exception.id.clone()).collect();
+        return pass(expected, format!("{} in force", list(&names)), evidence);
+    }
+    fail(expected, flaws.join("; "), evidence)
+}
+
+/// The exceptions that allow this check to be failed, by a deployment such as this.
+fn covering<'a>(subject: &Subject<'a>, check: &str) -> impl Iterator<Item = &'a Exception> {
+    let deployment = subject.deployment;
+    let exceptions = subject.facts.exceptions.iter();
+    exceptions.filter(move |exception| {
+        exception.grant.checks.iter().any(|id| id == check) && exception.grant.scope.covers(deployment)
+    })
+}
+
+/// Whether somebody may believe that it holds: it was meant to by the start, and did not run out long before.
+fn is_near(subject: &Subject<'_>, exception: &Exception) -> bool {
+    let start = subject.deployment.start_at();
+    let ended = start.millis_since(exception.grant.expires_at);
+    let named = exception.grant.scope.deployments.contains(&subject.deployment.id);
+    named || (exception.valid_from() <= start && ended <= subject.parameters.exception_grace_ms)
+}
+
+/// Why an exception does not hold for a deployment; nothing if it does.
+fn flaw(subject: &Subject<'_>, exception: &Exception) -> Option<String> {
+    let (deployment, grant) = (subject.deployment, &exception.grant);
+    let start = deployment.start_at();
+    let producers = || deployment.statements.iter().map(|statement| &statement.producer);
+    if !grant.scope.covers(deployment) {
+        return Some("does not cover it".to_owned());
+    }
+    if exception.valid_from() > start {
+        return Some(format!("begins only at {}", when(exception.valid_from())));
+    }
+    if grant.expires_at <= start {
+        let before = span(start.millis_since(grant.expires_at));
+        return Some(format!(
+            "ran out at {}, {before} before the start",
+            when(grant.expires_at)
+        ));
+    }
+    if !subject.before(exception.index, exception.granted_at) {
+        let how = subject.not_before(exception.index, exception.granted_at);
+        return Some(format!("was granted {how}"));
+    }
+    if let Some(revoked) = &exception.revoked
+        && revoked.at <= start
+        && revoked.index < deployment.start_index()
+    {
+        return Some(format!("was taken back at {}", when(revoked.at)));
+    }
+    if producers().any(|producer| *producer == exception.producer) {
+        return Some(format!(
+            "is signed by {}, which also recorded the deployment",
+            exception.producer
+        ));
+    }
+    let approver = &grant.approved_by;
+    match compare(&subject.facts.aliases, approver, &grant.requested_by, start) {
+        Likeness::Different(_) => {}
+        Likeness::Same(_) => return Some(format!("was approved by {approver}, who asked for it")),
+        Likeness::Alike | Likeness::Contradicted(_) => {
+            return Some(format!(
+                "was approved by {approver}, who may be {}, who asked for it",
+                grant.requested_by
+            ));
+        }
+    }
+    match Stand::of(subject, approver, None) {
+        Stand::Apart { .. } => None,
+        Stand::Took { part, .. } => Some(format!("was approved by {approver}, who {part}")),
+        Stand::Unclear { why, .. } => Some(format!("was approved by {approver}, who {why}")),
+    }
+}

@@ -1,0 +1,180 @@
+//! Check of the reviews of what a deployment brings in.
+
+use std::collections::BTreeMap;
+
+use super::person::{Likeness, compare};
+use super::verdict::{fail, not_applicable, not_evaluable, pass};
+use super::{Check, Rule, Scope, Severity, Subject, Verdict};
+use crate::domain::deployment::Said;
+use crate::domain::extension::{Commit, DeploymentKind, PullRequest, ReviewVerdict};
+use crate::domain::words::count;
+
+pub(super) const REVIEWED: Check = Check {
+    id: "DL-SOD-3",
+    version: 1,
+    title: "Somebody else reviewed every commit",
+    severity: Severity::High,
+    scope: Scope::Except(&[DeploymentKind::Rollback, DeploymentKind::Redeploy]),
+    definition: "Every commit that the deployment brings in, but merges, belongs to a pull request that somebody approved who \
+                 wrote neither the commit nor the request, as the request or a recorded review before the start tells; or \
+                 such a review names the commit itself.",
+    limits: "Does not apply to what never started, a recorded baseline, a rollback or a redeployment. Not evaluable when no \
+             commits are recorded, when a commit names no author, when no review of it is recorded (unless the organisation \
+             requires one), or when two names may be one person and no alias tells. A commit belongs to the request that it merges, that its message \
+             names by number, or that is the only one.",
+    rule: Rule::Deployment(reviewed),
+};
+
+/// What is known of the review of a commit.
+enum Looked {
+    /// Somebody else approved it, by these entries.
+    Reviewed(Vec<u64>),
+    /// Nobody else did.
+    Alone(String),
+    /// Nobody can tell.
+    Unclear(String),
+    /// No review of it is recorded.
+    Absent(String),
+}
+
+fn reviewed(subject: &Subject<'_>) -> Verdict {
+    if let Some(verdict) = subject.never_started() {
+        return verdict;
+    }
+    let deployment = subject.deployment;
+    let expected = "every commit approved by somebody who did not write it";
+    let mut evidence = vec![subject.start_entry()];
+    if deployment.commits.is_empty() {
+        return not_evaluable(expected, "no commits are recorded", evidence);
+    }
+    let commits: Vec<&Said<Commit>> = deployment
+        .commits
+        .iter()
+        .filter(|c| c.value.merge != Some(true))
+        .collect();
+    if commits.is_empty() {
+        return not_applicable("it brings in merges only", evidence);
+    }
+    let (mut alone, mut unclear, mut absent) = (Vec::new(), Vec::new(), Vec::new());
+    for said in &commits {
+        evidence.push(said.index);
+        match looked_at(subject, &said.value) {
+            Looked::Reviewed(entries) => evidence.extend(entries),
+            Looked::Alone(why) => alone.push(why),
+            Looked::Unclear(why) => unclear.push(why),
+            Looked::Absent(why) => absent.push(why),
+        }
+    }
+    let and_more = |list: &[String]| match list {
+        [one] => one.clone(),
+        list => format!("{}, and {} more", list[0], list.len() - 1),
+    };
+    match (alone.as_slice(), unclear.as_slice(), absent.as_slice()) {
+        ([], [], []) => pass(
+            expected,
+            format!("{} reviewed", count(commits.len(), "commit")),
+            evidence,
+        ),
+        ([], [], absent) => Verdict {
+            evidence,
+            ..subject.absent(REVIEWED.id, expected, &and_more(absent))
+        },
+        ([], unclear, _) => not_evaluable(expected, and_more(unclear), evidence),
+        (alone, _, _) => fail(expected, and_more(alone), evidence),
+    }
+}
+
+fn looked_at(subject: &Subject<'_>, commit: &Commit) -> Looked {
+    let short: String = commit.id.chars().take(12).collect();
+    let Some(author) = &commit.author else {
+        return Looked::Unclear(format!("{short} names no author"));
+    };
+    let requests = &subject.deployment.pull_requests;
+    let request = requests
+        .iter()
+        .find(|p| belongs(&p.value, commit))
+        .or(match requests.as_slice() {
+            [only] => Some(only),
+            _ => None,
+        });
+    let reviewers = reviewers(subject, commit, request.map(|said| &said.value));
+    if reviewers.is_empty() {
+        return Looked::Absent(match request {
+            Some(request) => format!(
+                "no review of {short} is recorded, nor of the pull request {}",
+                request.value.id
+            ),
+            None => format!("{short} can be tied to no pull request and no review"),
+        });
+    }
+    let proposer = request.and_then(|said| said.value.author.as_deref());
+    let at = subject.deployment.start_at();
+    let mut doubt = None;
+    for (reviewer, (_, index)) in reviewers.iter().filter(|(_, (approved, _))| *approved) {
+        let wrote = std::iter::once(author.as_str()).chain(proposer);
+        let likenesses: Vec<Likeness> = wrote
+            .map(|who| compare(&subject.facts.aliases, reviewer, who, at))
+            .collect();
+        if likenesses
+            .iter()
+            .all(|likeness| matches!(likeness, Likeness::Different(_)))
+        {
+            return Looked::Reviewed(index.iter().copied().collect());
+        }
+        if !likenesses.iter().any(|likeness| matches!(likeness, Likeness::Same(_))) {
+            doubt = Some(format!(
+                "{reviewer}, who reviewed {short}, may be its author; no alias tells"
+            ));
+        }
+    }
+    match doubt {
+        Some(doubt) => Looked::Unclear(doubt),
+        None => Looked::Alone(format!("nobody but its author approved {short}")),
+    }
+}
+
+fn belongs(request: &PullRequest, commit: &Commit) -> bool {
+    let merged = request
+        .merge_commit
+        .as_deref()
+        .is_some_and(|id| id.eq_ignore_ascii_case(&commit.id));
+    let numbers = commit
+        .message
+        .split(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '#' | '!'));
+    let named = numbers
+        .filter_map(|word| word.strip_prefix(['#', '!']))
+        .any(|number| number == request.id);
+    merged || named
+}
+
+/// Of each who reviewed a commit or its pull request before the start, whether the last verdict approves, and its entry.
+fn reviewers(
+    subject: &Subject<'_>,
+    commit: &Commit,
+    request: Option<&PullRequest>,
+) -> BTreeMap<String, (bool, Option<u64>)> {
+    let mut verdicts = BTreeMap::new();
+    for person in request.iter().flat_map(|request| &request.approved_by) {
+        verdicts.insert(person.clone(), (true, None));
+    }
+    for (review, _) in subject.facts.evidence.reviews_of(subject.deployment) {
+        let names = |name: &str| review.binding.changes.iter().any(|change| change == name);
+        let of_request = request.is_some_and(|p| names(&p.id) || p.url.as_deref().is_some_and(names));
+        let of_commit = review
+            .binding
+            .commit
+            .as_deref()
+            .is_some_and(|id| id.eq_ignore_ascii_case(&commit.id));
+        let early = subject.before(review.origin.index, review.origin.occurred_at);
+        let (Some(person), Some(verdict), true) = (&review.person, review.verdict, early && (of_request || of_commit))
+        else {
+            continue;
+        };
+        match verdict {
+            ReviewVerdict::Approved => verdicts.insert(person.clone(), (true, Some(review.origin.index))),
+            ReviewVerdict::ChangesRequested => verdicts.insert(person.clone(), (false, Some(review.origin.index))),
+            ReviewVerdict::Commented => None,
+        };
+    }
+    verdicts
+}
