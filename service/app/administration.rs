@@ -10,7 +10,7 @@ use super::{Accepted, App, RecordError, log};
 use crate::domain::extension::Actor;
 use crate::domain::keyring::Keyring;
 use crate::domain::parse::CDEVENT_JSON;
-use crate::domain::producer::{Administration, Producer, Scope};
+use crate::domain::producer::{Administration, Producer, Scope, Token};
 use crate::domain::{EnvironmentName, Instant, Predecessor, ProducerName, ServiceName};
 use crate::entropy::EntropyError;
 use crate::sequencer::SubmitError;
@@ -94,8 +94,12 @@ impl App {
         self.sequencer.keys().current()
     }
 
-    /// Registers a producer.
-    pub async fn register_producer(&self, new: NewProducer) -> Result<(Producer, Accepted), AdministrationError> {
+    /// Registers a producer. Nobody is named where it is the service itself that does it.
+    pub async fn register_producer(
+        &self,
+        new: NewProducer,
+        by: Option<&Token>,
+    ) -> Result<(Producer, Accepted), AdministrationError> {
         let key = PublicKey::from_pem(&new.public_key)?;
         let scope = Scope {
             services: new.services,
@@ -111,7 +115,7 @@ impl App {
                     valid_from: new.valid_from,
                     valid_until: new.valid_until,
                 },
-                None,
+                by.map(Token::actor).as_ref(),
             )
             .await?;
         let producer = self.keyring().producer(&key.id()).cloned();
@@ -124,6 +128,7 @@ impl App {
         &self,
         name: &str,
         reason: String,
+        by: &Token,
     ) -> Result<(Producer, Accepted), AdministrationError> {
         let producer = self
             .keyring()
@@ -139,7 +144,7 @@ impl App {
                     name: producer.name,
                     reason,
                 },
-                None,
+                Some(&by.actor()),
             )
             .await?;
         let producer = self

@@ -16,7 +16,6 @@ pub(super) struct LogReading {
     before: (u64, Hash),
     after: (u64, Hash),
     consistency: Vec<Hash>,
-    held: u64,
     oldest: Option<Kept>,
     erased: Vec<Kept>,
     administrative: Vec<Recorded>,
@@ -46,7 +45,6 @@ impl LogReading {
         let erased = tx.erasures(0, size)?.into_iter().map(|row| row.idx).collect();
         Ok(Self {
             recorded_until: Instant::from_millis(newest.first().map_or(0, |row| row.recorded_ms)),
-            held: tx.count_between(old, new)?,
             oldest: tx.event_range(0, 1.min(size))?.first().map(kept),
             erased: tx.events_of(&erased)?.iter().map(kept).collect(),
             before: (old, root(tx, old)?),
@@ -63,7 +61,6 @@ impl LogReading {
             before: self.before,
             after: self.after,
             consistency: self.consistency.clone(),
-            held: self.held,
             oldest: self.oldest,
             erased: &self.erased,
             administrative: &self.administrative,

@@ -69,12 +69,23 @@ impl App {
     }
 
     /// Issues a new token.
-    pub async fn issue_token(&self, name: &str, role: Role) -> Result<IssuedToken, AdministrationError> {
-        self.issue(self.new_token()?, name, role).await
+    pub async fn issue_token(
+        &self,
+        name: &str,
+        role: Role,
+        by: Option<&Token>,
+    ) -> Result<IssuedToken, AdministrationError> {
+        self.issue(self.new_token()?, name, role, by).await
     }
 
-    /// Issues a token that was made before.
-    pub async fn issue(&self, new: NewToken, name: &str, role: Role) -> Result<IssuedToken, AdministrationError> {
+    /// Issues a token that was made before. Nobody is named where it is the service itself that does it.
+    pub async fn issue(
+        &self,
+        new: NewToken,
+        name: &str,
+        role: Role,
+        by: Option<&Token>,
+    ) -> Result<IssuedToken, AdministrationError> {
         if name.trim().is_empty() {
             return Err(AdministrationError::Empty { pointer: "/name" });
         }
@@ -84,7 +95,7 @@ impl App {
             role,
             secret_sha256: new.secret_hash().to_string(),
         };
-        let accepted = self.administer(administration, None).await?;
+        let accepted = self.administer(administration, by.map(Token::actor).as_ref()).await?;
         Ok(IssuedToken {
             token: new.text(),
             id: new.id,
@@ -93,7 +104,12 @@ impl App {
     }
 
     /// Revokes a token.
-    pub async fn revoke_token(&self, id: &str, reason: String) -> Result<(Token, Accepted), AdministrationError> {
+    pub async fn revoke_token(
+        &self,
+        id: &str,
+        reason: String,
+        by: &Token,
+    ) -> Result<(Token, Accepted), AdministrationError> {
         if self.keyring().token(id).is_none() {
             return Err(AdministrationError::NotFound {
                 what: "token",
@@ -106,7 +122,7 @@ impl App {
                     id: id.to_owned(),
                     reason,
                 },
-                None,
+                Some(&by.actor()),
             )
             .await?;
         let token = self.keyring().token(id).cloned();

@@ -151,7 +151,6 @@ fn log(keyring: &Keyring) -> LogPeriod<'_> {
         before: (0, root),
         after: (0, root),
         consistency: Vec::new(),
-        held: 0,
         oldest: None,
         erased: &[],
         administrative: &[],

@@ -43,15 +43,6 @@ impl ReadTx<'_> {
         Ok(each!(self.connection, c => query.load(c))?)
     }
 
-    /// How many entries there are from `start` to before `end`.
-    pub fn count_between(&mut self, start: u64, end: u64) -> Result<u64, StoreError> {
-        let query = entry::table
-            .filter(entry::idx.ge(start as i64).and(entry::idx.lt(end as i64)))
-            .count();
-        let count: i64 = each!(self.connection, c => query.get_result(c))?;
-        Ok(count as u64)
-    }
-
     /// The greatest index of an entry.
     pub fn last_entry(&mut self) -> Result<Option<i64>, StoreError> {
         let query = entry::table.order(entry::idx.desc()).select(entry::idx);

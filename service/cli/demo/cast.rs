@@ -92,9 +92,9 @@ impl Signer {
     pub fn scope(self) -> Scope {
         let types: &[&str] = match self {
             Self::PaymentsCi | Self::ShopCi => &[],
-            Self::ReleaseDesk => &["approval", "shipslog-highlight"],
+            Self::ReleaseDesk => &["approval", "shipslog-exception", "shipslog-highlight"],
             Self::Monitoring => &["incident"],
-            Self::Platform => &["environment"],
+            Self::Platform => &["environment", "shipslog-alias"],
         };
         let services = SERVICES.iter().filter(|service| service.team.pipeline == self);
         Scope {

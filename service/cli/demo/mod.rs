@@ -146,7 +146,9 @@ async fn register(app: &App, signer: Signer, folder: &Path, entropy: &Entropy) -
         valid_from: None,
         valid_until: None,
     };
-    app.register_producer(producer).await.map_err(|error| failed(&error))?;
+    app.register_producer(producer, None)
+        .await
+        .map_err(|error| failed(&error))?;
     Ok(key)
 }
 

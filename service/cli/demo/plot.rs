@@ -4,6 +4,7 @@ use super::cast::{MANAGERS, Person, SERVICES, Service, Work};
 use super::facts::{Attempt, Release, Trouble};
 use super::scenario::{MINUTE, Story, format_version};
 use crate::domain::Instant;
+use crate::domain::exception::{ExceptionGrant, ExceptionScope};
 use crate::domain::extension::{CauseClass, DeploymentKind};
 use crate::domain::highlight::HighlightKind;
 
@@ -19,12 +20,34 @@ impl Story {
             90 => self.declare(accounts, day, "Team Identity"),
             100 => self.outage(day),
             120 => self.emergency(payments, day),
+            125 => self.excepted(notifications, day, "EX-1", "DL-SOD-1", 7),
             132 => self.self_approved(notifications, day),
+            139 => self.excepted(notifications, day, "EX-2", "DL-CHG-1", 7),
             142 => self.undocumented(notifications, day),
             152 => self.version_match(catalogue, day),
             167 => self.unexplained(day),
             _ => {}
         }
+    }
+
+    /// For some days a service may fail a check.
+    fn excepted(&mut self, service: &'static Service, day: i64, id: &str, check: &str, days: i64) {
+        let granted = ExceptionGrant {
+            checks: vec![check.to_owned()],
+            scope: ExceptionScope {
+                services: service.name.parse().into_iter().collect(),
+                environments: "production".parse().into_iter().collect(),
+                ..ExceptionScope::default()
+            },
+            requested_by: service.team.people[0].email.to_owned(),
+            approved_by: MANAGERS[1].email.to_owned(),
+            compensating_control: "The team looks at every deployment of the week together.".to_owned(),
+            valid_from: None,
+            expires_at: self.exactly(day + days, 0, 0),
+        };
+        let at = self.exactly(day, 11, 0);
+        self.scribe
+            .excepted(at, id, granted, "Half of the team is away.", MANAGERS[1]);
     }
 
     /// A version that reaches production by a way that the caller tells in detail.

@@ -32,6 +32,9 @@ pub fn story(end: Instant, seed: u64) -> Vec<Recording> {
         lines: BTreeMap::new(),
     };
     story.environments();
+    for manager in MANAGERS {
+        story.scribe.known_as(story.exactly(0, 8, 20), manager);
+    }
     for service in &SERVICES {
         story.declare(service, 0, service.team.name);
         story.first_release(service);

@@ -100,7 +100,6 @@ pub fn contexts() -> Result<BTreeMap<&'static str, Value>, Failure> {
             before: (0, Edge::empty().root()),
             after: (0, Edge::empty().root()),
             consistency: Vec::new(),
-            held: 0,
             oldest: None,
             erased: &[],
             administrative: &[],

@@ -87,8 +87,6 @@ pub struct LogPeriod<'a> {
     pub after: (u64, Hash),
     /// Proof that the one continues the other; empty where the first has no entry.
     pub consistency: Vec<Hash>,
-    /// Entries that the database holds between the two.
-    pub held: u64,
     /// The oldest entry.
     pub oldest: Option<Kept>,
     /// Entries whose content was destroyed.
@@ -119,7 +117,6 @@ impl LogPeriod<'_> {
             continuity: Continuity {
                 before,
                 after,
-                held: self.held,
                 consistent: self.consistent().unwrap_or(true),
             },
             administered: &administered,

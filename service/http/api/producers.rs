@@ -1,6 +1,6 @@
 //! `/v1/producers`: who may sign, for what, and until when.
 
-use actix_web::web::{Data, Json, Path, Payload};
+use actix_web::web::{Data, Json, Path, Payload, ReqData};
 use actix_web::{HttpRequest, HttpResponse, get, post};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -10,7 +10,7 @@ use super::super::problem::Problem;
 use super::events::ReceiptBody;
 use crate::app::{App, NewProducer};
 use crate::domain::Instant;
-use crate::domain::producer::Producer;
+use crate::domain::producer::{Producer, Token};
 
 /// A registered producer.
 #[derive(Debug, Serialize, ToSchema)]
@@ -100,10 +100,11 @@ pub async fn list_producers(app: Data<App>) -> Json<Vec<ProducerView>> {
 pub async fn register_producer(
     app: Data<App>,
     request: HttpRequest,
+    caller: ReqData<Token>,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
     let new: NewProducer = body::read_json(&request, payload).await?;
-    let (producer, accepted) = app.register_producer(new).await?;
+    let (producer, accepted) = app.register_producer(new, Some(&caller)).await?;
     Ok(HttpResponse::Created().json(with_receipt(
         "producer",
         &ProducerView::from(&producer),
@@ -127,11 +128,12 @@ pub async fn register_producer(
 pub async fn revoke_producer(
     app: Data<App>,
     request: HttpRequest,
+    caller: ReqData<Token>,
     name: Path<String>,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
     let revocation: Revocation = body::read_json(&request, payload).await?;
-    let (producer, accepted) = app.revoke_producer(&name, revocation.reason).await?;
+    let (producer, accepted) = app.revoke_producer(&name, revocation.reason, &caller).await?;
     Ok(HttpResponse::Ok().json(with_receipt(
         "producer",
         &ProducerView::from(&producer),

@@ -1,6 +1,6 @@
 //! `/v1/tokens`: bearer tokens for people who read and people who administer.
 
-use actix_web::web::{Data, Json, Path, Payload};
+use actix_web::web::{Data, Json, Path, Payload, ReqData};
 use actix_web::{HttpRequest, HttpResponse, get, post};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -92,9 +92,14 @@ pub async fn list_tokens(app: Data<App>) -> Json<Vec<TokenView>> {
     security(("token" = []))
 )]
 #[post("/v1/tokens")]
-pub async fn issue_token(app: Data<App>, request: HttpRequest, payload: Payload) -> Result<HttpResponse, Problem> {
+pub async fn issue_token(
+    app: Data<App>,
+    request: HttpRequest,
+    caller: ReqData<Token>,
+    payload: Payload,
+) -> Result<HttpResponse, Problem> {
     let TokenRequest { name, role } = body::read_json(&request, payload).await?;
-    let issued = app.issue_token(&name, role).await?;
+    let issued = app.issue_token(&name, role, Some(&caller)).await?;
     Ok(HttpResponse::Created().json(IssuedToken {
         id: issued.id,
         name,
@@ -119,10 +124,11 @@ pub async fn issue_token(app: Data<App>, request: HttpRequest, payload: Payload)
 pub async fn revoke_token(
     app: Data<App>,
     request: HttpRequest,
+    caller: ReqData<Token>,
     id: Path<String>,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
     let revocation: Revocation = body::read_json(&request, payload).await?;
-    let (token, accepted) = app.revoke_token(&id, revocation.reason).await?;
+    let (token, accepted) = app.revoke_token(&id, revocation.reason, &caller).await?;
     Ok(HttpResponse::Ok().json(with_receipt("token", &TokenView::from(&token), &accepted.receipt)?))
 }

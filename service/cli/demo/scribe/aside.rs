@@ -6,9 +6,15 @@ use super::super::cast::{Person, Service, Signer};
 use super::super::facts::Release;
 use super::{Scribe, draft, repository, shown};
 use crate::cli::event::Draft;
+use crate::domain::alias::{ALIAS_DECLARED, AliasDeclaration, RoleHeld};
+use crate::domain::exception::{EXCEPTION_GRANTED, ExceptionGrant};
+use crate::domain::extension::{Actor, ActorKind};
 use crate::domain::highlight::{HIGHLIGHT_WRITTEN, HighlightKind, HighlightText};
 use crate::domain::service::{Declaration, SERVICE_DECLARED};
 use crate::domain::{Extension, Instant};
+
+/// What tells about people.
+const PEOPLE: &str = "https://people.northwind.example";
 
 impl Scribe {
     /// The chance in it stays the same with and without.
@@ -35,6 +41,43 @@ impl Scribe {
             extension,
         );
         self.aside(service.team.pipeline, at, &event);
+    }
+
+    /// A manager, who has a login beside the mail address and may approve releases.
+    pub fn known_as(&mut self, at: Instant, manager: Person) {
+        let login = manager.email.split('@').next().unwrap_or(manager.email);
+        let said = AliasDeclaration {
+            person: manager.email.to_owned(),
+            names: vec![format!("urn:ldap:{login}")],
+            roles: vec![RoleHeld {
+                role: "release manager".to_owned(),
+                services: Vec::new(),
+            }],
+            ..AliasDeclaration::default()
+        };
+        let extension = Extension {
+            alias: Some(Box::new(said)),
+            actor: Some(Actor {
+                id: "people-desk".to_owned(),
+                kind: Some(ActorKind::Pipeline),
+                name: None,
+            }),
+            ..Extension::default()
+        };
+        let event = draft(ALIAS_DECLARED, PEOPLE, manager.email, json!({}), extension);
+        self.aside(Signer::Platform, at, &event);
+    }
+
+    /// A deviation that somebody accepts.
+    pub fn excepted(&mut self, at: Instant, id: &str, granted: ExceptionGrant, reason: &str, by: Person) {
+        let extension = Extension {
+            exception: Some(Box::new(granted)),
+            reason: Some(reason.to_owned()),
+            actor: Some(shown(by)),
+            ..Extension::default()
+        };
+        let event = draft(EXCEPTION_GRANTED, PEOPLE, id, json!({}), extension);
+        self.aside(Signer::ReleaseDesk, at, &event);
     }
 
     /// Somebody writes something for the top of the notes of a deployment to production.
