@@ -189,9 +189,9 @@ fn conclude(requirement: &Requirement, counts: &Counts, of_period: &[CheckResult
         Conclusion::Manual
     } else if applicable == 0 {
         Conclusion::NotApplicable
-    } else if of_period.contains(&CheckResult::Fail) {
-        Conclusion::NotShown
-    } else if counts.tested > 0 && share(counts.fail, counts.tested) > requirement.tolerance.max_fail_rate {
+    } else if of_period.contains(&CheckResult::Fail)
+        || counts.tested > 0 && share(counts.fail, counts.tested) > requirement.tolerance.max_fail_rate
+    {
         Conclusion::NotShown
     } else if share(counts.tested, applicable) < requirement.tolerance.min_evaluable
         || counts.tested == 0
