@@ -6,13 +6,14 @@ use tokio::sync::oneshot;
 use super::erasure::tombstone;
 use super::log::{LogError, inclusion};
 use super::{App, Tombstone};
-use crate::domain::Event;
 use crate::domain::keyring::PermissionError;
 use crate::domain::parse::{self, EventError};
+use crate::domain::snapshot::SNAPSHOT_TAKEN;
+use crate::domain::{EnvironmentName, Event};
 use crate::entropy::EntropyError;
 use crate::sequencer::batch::{event_row, reference_rows};
 use crate::sequencer::{Record, Sequenced, SubmitError};
-use crate::store::{EnvelopeRow, ReadTx, ReferenceRow, StoreError};
+use crate::store::{EnvelopeRow, EventRow, ReadTx, ReferenceRow, StoreError};
 
 /// Records of a batch that are queued together: fewer than the queue takes, so that a batch alone never fills it.
 const GROUP: usize = 512;
@@ -40,6 +41,12 @@ pub enum RecordError {
     /// The key may not sign such an event.
     #[error(transparent)]
     Permission(#[from] PermissionError),
+    /// It is no runtime snapshot, where one is asked for.
+    #[error("must be {SNAPSHOT_TAKEN}: only runtime snapshots are taken here, other events at /v1/events")]
+    NoSnapshot,
+    /// A runtime snapshot of an environment that nothing was ever deployed to.
+    #[error("names the environment {0}, which no deployment ever named")]
+    UnknownEnvironment(String),
     /// Another event has this id.
     #[error("entry {index} has the same producer, source and id, but other content; nothing was changed")]
     Conflict {
@@ -70,8 +77,31 @@ impl App {
     /// Takes in one DSSE envelope, as received.
     pub async fn record(&self, envelope: Vec<u8>) -> Result<Accepted, RecordError> {
         let _under_way = self.sequencer.begin()?;
-        match self.prepare(envelope)? {
-            Prepared::Fit(record) => self.accept(self.sequencer.submit(record).await?).await,
+        self.admitted(self.prepare(envelope)?).await
+    }
+
+    /// Takes in one that must hold a runtime snapshot; and the environment that it is of.
+    pub(super) async fn record_only_snapshot(
+        &self,
+        envelope: Vec<u8>,
+    ) -> Result<(Accepted, EnvironmentName), RecordError> {
+        let _under_way = self.sequencer.begin()?;
+        let prepared = self.prepare(envelope)?;
+        let event = match &prepared {
+            Prepared::Fit(record) => &record.event,
+            Prepared::Unfit(earlier) => &earlier.event,
+        };
+        let environment = event.environment.clone().filter(|_| event.extension.snapshot.is_some());
+        let environment = environment.ok_or(RecordError::NoSnapshot)?;
+        Ok((self.admitted(prepared).await?, environment))
+    }
+
+    async fn admitted(&self, prepared: Prepared) -> Result<Accepted, RecordError> {
+        match prepared {
+            Prepared::Fit(record) => {
+                self.placed(&record.row).await?;
+                self.accept(self.sequencer.submit(record).await?).await
+            }
             Prepared::Unfit(earlier) => self.recorded_before(*earlier).await,
         }
     }
@@ -82,10 +112,11 @@ impl App {
         for group in envelopes.chunks(GROUP) {
             let mut waiting = Vec::with_capacity(group.len());
             for envelope in group {
-                waiting.push(self.prepare(envelope.to_vec()).and_then(|prepared| match prepared {
-                    Prepared::Fit(record) => Ok(Waiting::Queued(self.sequencer.enqueue(record)?)),
-                    Prepared::Unfit(earlier) => Ok(Waiting::Unfit(earlier)),
-                }));
+                waiting.push(match self.prepare(envelope.to_vec()) {
+                    Ok(Prepared::Fit(record)) => self.queued(record).await,
+                    Ok(Prepared::Unfit(earlier)) => Ok(Waiting::Unfit(earlier)),
+                    Err(error) => Err(error),
+                });
                 // Verifying many takes long; others on this thread must not wait for all of it.
                 tokio::task::yield_now().await;
             }
@@ -107,6 +138,27 @@ impl App {
     pub(super) async fn assert(&self, payload_type: &str, payload: Vec<u8>) -> Result<Accepted, RecordError> {
         let envelope = Envelope::sign(payload_type, &payload, &[&self.service.key]);
         self.record(envelope.to_json().into_bytes()).await
+    }
+
+    async fn queued(&self, record: Box<Record>) -> Result<Waiting, RecordError> {
+        self.placed(&record.row).await?;
+        Ok(Waiting::Queued(self.sequencer.enqueue(record)?))
+    }
+
+    /// A runtime snapshot must be of an environment that something was deployed to: of another one, all that it shows would be
+    /// undocumented because of a misspelt name.
+    async fn placed(&self, row: &EventRow) -> Result<(), RecordError> {
+        let Some(environment) = row.environment.clone().filter(|_| row.event_type == SNAPSHOT_TAKEN) else {
+            return Ok(());
+        };
+        let database = self.database.clone();
+        let looking = tokio::task::spawn_blocking(move || {
+            database.read(|tx| match tx.is_deployed_to(&environment)? {
+                true => Ok(()),
+                false => Err(RecordError::UnknownEnvironment(environment)),
+            })
+        });
+        looking.await.map_err(|_| SubmitError::Stopped)?
     }
 
     /// Everything that can fail for one record alone.

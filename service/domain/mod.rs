@@ -29,7 +29,9 @@ pub mod pointer;
 pub mod predecessor;
 pub mod producer;
 pub mod reference;
+pub mod sequence;
 pub mod service;
+pub mod snapshot;
 pub mod words;
 pub mod zone;
 

@@ -200,7 +200,7 @@ fn assemble(context: Context, subject: Subject, extension: Extension, at: &Path<
     let about = About {
         event_type: &context.event_type.text,
         body: &content.body,
-        has_service: service.is_some(),
+        service: service.as_ref(),
         has_environment: environment.is_some(),
     };
     fit::fits(&about, &extension, &ours_at)?;

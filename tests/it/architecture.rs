@@ -24,6 +24,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("outbound", &[]),
     ("adapter", &["domain"]),
     ("correlate", &["domain"]),
+    ("reconcile", &["domain"]),
     ("check", &["domain"]),
     ("metrics", &["correlate", "domain"]),
     ("document", &["check", "correlate", "domain", "metrics"]),
@@ -46,6 +47,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "entropy",
             "guard",
             "metrics",
+            "reconcile",
             "render",
             "sequencer",
             "store",
@@ -61,6 +63,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "document",
             "domain",
             "metrics",
+            "reconcile",
             "sequencer",
             "store",
             "witness",
@@ -128,6 +131,7 @@ const PURE: &[&str] = &[
     "document",
     "domain",
     "metrics",
+    "reconcile",
 ];
 const IMPURE: &[&str] = &[
     "std::fs",

@@ -19,6 +19,7 @@ mod batch;
 mod cdevents;
 mod cli;
 mod cli_record;
+mod completeness;
 mod crash;
 mod databases;
 mod delivery_performance;

@@ -14,7 +14,7 @@ use crate::domain::Instant;
 use crate::store::EventFilter;
 
 /// Media type of a DSSE envelope.
-const ENVELOPE_TYPE: &str = "application/vnd.dsse.envelope.v1+json";
+pub(super) const ENVELOPE_TYPE: &str = "application/vnd.dsse.envelope.v1+json";
 
 /// A DSSE v1.0.2 envelope around a CDEvent.
 #[derive(ToSchema)]
