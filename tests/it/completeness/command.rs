@@ -190,7 +190,7 @@ fn what_cannot_be_read_or_must_not_be_recorded_is_refused() {
         ),
         (vec!["command", "--", "/nowhere/list"], 1, "/nowhere/list"),
         (vec!["file", &here, "--sequence", "run"], 2, "--sequence run"),
-        (vec!["file", &here, "--sequence", "-1"], 2, "--sequence"),
+        (vec!["file", &here, "--sequence", "seven"], 2, "--sequence"),
     ] {
         let output = site.snapshot(&arguments);
         assert_eq!(code(&output), expected, "{arguments:?}: {}", said(&output));
