@@ -20,7 +20,6 @@ use crate::domain::{EnvironmentName, Instant, Recorded, ServiceName};
 
 pub use coverage::{NotCovered, Uncovered};
 pub use finding::{Closed, Closing, Expected, Finding, FindingKind, Moment};
-pub use judgement::{SKEW_MS, Verdict, judge};
 pub use sequence::{Gap, Series};
 pub use silence::{Expectation, Silent};
 

@@ -2,17 +2,37 @@
 
 use std::collections::BTreeSet;
 
-use super::deployments::DEPLOYMENT_SUBJECTS;
+use super::deployed::Deployed;
 use super::metrics::recorded_until;
 use super::read::{ReadError, tree_size};
 use super::{Accepted, App, RecordError};
 use crate::domain::sequence::{Numbered, values_of};
 use crate::domain::{EnvironmentName, deployment, snapshot};
 use crate::reconcile::{Completeness, Finding, Input, Query, reconcile};
-use crate::store::{EventFilter, ReadTx, StoreError};
+use crate::store::{ReadTx, StoreError};
 
-/// Snapshots before a new one that tell whether what it shows is new.
-const BEFORE: i64 = 50;
+/// How much of an environment is read.
+struct Reach {
+    /// The newest snapshots.
+    snapshots: i64,
+    /// The newest statements about deployments.
+    statements: usize,
+    /// Whether numbers are.
+    numbers: bool,
+}
+
+/// All of it.
+const WHOLE: Reach = Reach {
+    snapshots: i64::MAX,
+    statements: usize::MAX,
+    numbers: true,
+};
+/// What tells whether a new snapshot shows something new: itself and fifty before it, with more than a thousand deployments.
+const NEWEST: Reach = Reach {
+    snapshots: 51,
+    statements: 4000,
+    numbers: false,
+};
 
 /// Why completeness cannot be told.
 #[derive(Debug, thiserror::Error)]
@@ -46,12 +66,12 @@ impl App {
             if !known.iter().any(|name| name == query.environment.as_str()) {
                 return Err(CompletenessError::Environment(query.environment.clone()));
             }
-            Ok(told(tx, query, tree_size, i64::MAX)?)
+            Ok(told(tx, query, tree_size, &WHOLE)?)
         })
     }
 
-    /// Takes in a runtime snapshot, as [`App::record`] would, and tells what it changes. A finding that was opened before the
-    /// fifty snapshots that came last counts as new.
+    /// Takes in a runtime snapshot, as [`App::record`] would, and tells what it changes, as far as the newest fifty snapshots
+    /// and four thousand statements about deployments can tell.
     pub async fn record_snapshot(&self, envelope: Vec<u8>) -> Result<(Accepted, SnapshotEffect), RecordError> {
         let (accepted, environment) = self.record_only_snapshot(envelope).await?;
         let (index, database) = (accepted.index, self.database.clone());
@@ -62,7 +82,7 @@ impl App {
                 from: None,
                 to: None,
             };
-            database.read(|tx| told(tx, &query, index + 1, BEFORE + 1))
+            database.read(|tx| told(tx, &query, index + 1, &NEWEST))
         });
         let told = looking.await.map_err(|_| crate::sequencer::SubmitError::Stopped)??;
         let (mut opened, mut closed) = (told.findings.clone(), told.findings);
@@ -72,26 +92,33 @@ impl App {
     }
 }
 
-/// The answer, of the newest snapshots.
-fn told(tx: &mut ReadTx<'_>, query: &Query, tree_size: u64, snapshots: i64) -> Result<Completeness, StoreError> {
-    let filter = EventFilter {
-        environment: Some(query.environment.as_str().to_owned()),
-        subjects: DEPLOYMENT_SUBJECTS,
-        ..EventFilter::default()
+/// The answer from so much of the environment.
+fn told(tx: &mut ReadTx<'_>, query: &Query, tree_size: u64, reach: &Reach) -> Result<Completeness, StoreError> {
+    let environment = query.environment.as_str();
+    let said = tx.said_before(None, Some(environment), tree_size, reach.statements)?;
+    let cut = said.len() == reach.statements;
+    let mut records = if cut {
+        // Of the oldest, something may be missing.
+        let mut deployed = Deployed::new(tx, tree_size);
+        deployed.add(said)?;
+        deployed.into_records()
+    } else {
+        tx.recorded_rows(&said)?
     };
-    let mut rows = tx.events(&filter, tree_size, i64::MAX)?;
-    rows.extend(tx.snapshots(query.environment.as_str(), tree_size, snapshots)?);
-    rows.sort_unstable_by_key(|row| row.idx);
-    let records = tx.recorded_rows(&rows)?;
-    let sources: BTreeSet<&str> = records.iter().map(|record| record.event.source.as_str()).collect();
+    let snapshots = tx.snapshots(environment, tree_size, reach.snapshots)?;
+    records.extend(tx.recorded_rows(&snapshots)?);
+    records.sort_unstable_by_key(|record| record.index);
     let mut numbered = Vec::new();
-    for source in sources {
-        let values = tx.numbered(&values_of(source), tree_size)?;
-        numbered.extend(
-            values
-                .iter()
-                .filter_map(|(value, index)| Numbered::parse(value, *index as u64)),
-        );
+    if reach.numbers {
+        let sources: BTreeSet<&str> = records.iter().map(|record| record.event.source.as_str()).collect();
+        for source in sources {
+            let values = tx.numbered(&values_of(source), tree_size)?;
+            numbered.extend(
+                values
+                    .iter()
+                    .filter_map(|(value, index)| Numbered::parse(value, *index as u64)),
+            );
+        }
     }
     let input = Input {
         tree_size,

@@ -146,7 +146,7 @@ impl<'a> History<'a> {
         };
         let known_by = snapshot.recorded_at.plus_millis(SKEW_MS);
         let mut still = BTreeSet::new();
-        for (content, verdict) in judge(snapshot, self.service, &self.deployments, Some(known_by)) {
+        for (content, verdict) in judge(snapshot, self.service, &self.deployments, known_by) {
             let (kind, expected) = match verdict {
                 Verdict::AsRecorded => continue,
                 Verdict::Incomparable => {

@@ -5,13 +5,13 @@ use crate::domain::snapshot::{Content, Snapshot};
 use crate::domain::{Instant, ServiceName};
 
 /// How far clocks may be apart, and how long a change may take to show: 5 minutes, in ms.
-pub const SKEW_MS: i64 = 5 * 60_000;
+pub(super) const SKEW_MS: i64 = 5 * 60_000;
 /// How long a deployment whose end was not recorded counts as under way: a day, in ms.
 const ROLLOUT_MS: i64 = 24 * 60 * 60_000;
 
 /// What a snapshot says about something that runs, or should.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Verdict<'a> {
+pub(super) enum Verdict<'a> {
     /// It is what should run, or what is just being changed.
     AsRecorded,
     /// No successful deployment ever put it there.
@@ -35,11 +35,11 @@ pub enum Verdict<'a> {
 
 /// What a snapshot says about a service: of each content that it saw, and of the service if it saw none. `deployments` are those
 /// of the service to the environment, in the order that they took effect; `known_by` tells which the ledger knew.
-pub fn judge<'a, 's>(
+pub(super) fn judge<'a, 's>(
     snapshot: &'s Snapshot,
     service: &ServiceName,
     deployments: &[&'a Deployment],
-    known_by: Option<Instant>,
+    known_by: Instant,
 ) -> Vec<(Option<&'s Content>, Verdict<'a>)> {
     let place = Place::at(snapshot.observed_at, deployments, known_by);
     let mut contents: Vec<&Content> = snapshot
@@ -68,6 +68,8 @@ struct Place<'a> {
     successes: Vec<&'a Deployment>,
     /// What should run; a removal counts.
     expected: Option<&'a Deployment>,
+    /// What ended last by its own word, which is another one where one was recorded late.
+    latest: Option<&'a Deployment>,
     /// What should have run a little earlier, and may be seen still.
     before: Option<&'a Deployment>,
     /// What was being deployed, however it ended, and may be seen in part.
@@ -75,9 +77,9 @@ struct Place<'a> {
 }
 
 impl<'a> Place<'a> {
-    fn at(time: Instant, deployments: &[&'a Deployment], known_by: Option<Instant>) -> Self {
+    fn at(time: Instant, deployments: &[&'a Deployment], known_by: Instant) -> Self {
         let (before, after) = (time.plus_millis(-SKEW_MS), time.plus_millis(SKEW_MS));
-        let is_known = |at: Instant| known_by.is_none_or(|known| at <= known);
+        let is_known = |at: Instant| at <= known_by;
         let known = || {
             let heard_of = |d: &Deployment| d.statements.first().is_some_and(|first| is_known(first.recorded_at));
             deployments.iter().copied().filter(move |d| heard_of(d))
@@ -94,8 +96,9 @@ impl<'a> Place<'a> {
         };
         Self {
             successes: successes(after).collect(),
-            expected: successes(time).last(),
-            before: successes(before).last(),
+            expected: successes(time).next_back(),
+            latest: successes(time).max_by_key(|d| ended(d)),
+            before: successes(before).next_back(),
             under_way: known().filter(is_under_way).collect(),
         }
     }
@@ -108,8 +111,9 @@ impl<'a> Place<'a> {
 
     fn of(&self, content: &Content) -> Verdict<'a> {
         let same = |d: &Deployment| (d.effect == Effect::Runs).then(|| content.is_of(d));
-        let current = self.expected.iter().chain(&self.before).chain(&self.under_way);
-        let current: Vec<Option<bool>> = current.filter_map(|d| same(d)).collect();
+        let current = [self.expected, self.latest, self.before].into_iter().flatten();
+        let current = current.chain(self.under_way.iter().copied());
+        let current: Vec<Option<bool>> = current.filter_map(same).collect();
         let earlier: Vec<Option<bool>> = self.successes.iter().filter_map(|d| same(d)).collect();
         let deployed = earlier.contains(&Some(true));
         if current.contains(&Some(true)) {

@@ -146,6 +146,19 @@ fn an_older_version_that_still_runs_is_drift_but_not_while_it_is_replaced() {
 }
 
 #[test]
+fn what_ended_last_is_no_drift_where_another_one_is_recorded_after_it() {
+    let mut ledger = Ledger::default();
+    ledger.deploy(0, "d1", "1", Extension::default());
+    ledger.deploy(100, "d3", "3", Extension::default());
+    ledger.finish(50, "d2", "2", Outcome::Success).recorded_at = at(120);
+    snapshot(&mut ledger, 130, &["3"]);
+    assert!(told(&ledger).is_empty());
+    // What the ledger takes for running may run as well.
+    snapshot(&mut ledger, 140, &["2"]);
+    assert!(told(&ledger).is_empty());
+}
+
+#[test]
 fn what_should_run_and_does_not_is_missing_only_in_a_complete_snapshot() {
     let mut ledger = Ledger::default();
     ledger.deploy(0, "d1", "1", Extension::default());

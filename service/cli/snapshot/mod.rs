@@ -42,7 +42,8 @@ pub enum Command {
     /// A file that lists what runs
     File(Box<listing::Listed>),
     /// What a command prints, in the form of such a file
-    Command(Box<listing::Printed>),
+    #[command(name = "command")]
+    Printed(Box<listing::Printed>),
 }
 
 /// Of what a snapshot is, and how it is sent.
@@ -99,7 +100,7 @@ impl Command {
             Self::Docker(docker) => docker.run(context),
             Self::Kubernetes(kubernetes) => kubernetes.run(context),
             Self::File(listed) => listed.run(context),
-            Self::Command(printed) => printed.run(context),
+            Self::Printed(printed) => printed.run(context),
         }
     }
 }
