@@ -8,7 +8,7 @@ use super::producer::items;
 use super::snapshot::finding_in_words;
 use super::{Context, Failure};
 use crate::config::ClientSettings;
-use crate::domain::words::span;
+use crate::domain::words::{count, span};
 use crate::domain::{EnvironmentName, Instant, ServiceName};
 
 /// Arguments of `completeness`.
@@ -63,12 +63,16 @@ impl CompletenessArguments {
 }
 
 fn text(answer: &Value) -> String {
+    let number = |member: &str, one: &str| {
+        let number = answer[member].as_u64().and_then(|number| usize::try_from(number).ok());
+        count(number.unwrap_or_default(), one)
+    };
     let mut text = format!(
-        "{}, tree size {}, {} runtime snapshots: {} open findings\n",
+        "{}, tree size {}, {}: {}\n",
         cell(answer, "environment"),
         cell(answer, "tree_size"),
-        cell(answer, "snapshots"),
-        cell(answer, "open")
+        number("snapshots", "runtime snapshot"),
+        number("open", "open finding")
     );
     let mut add = |title: &str, rows: comfy_table::Table| {
         if !rows.is_empty() {
