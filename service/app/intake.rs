@@ -1,4 +1,4 @@
-//! What an event must fit beside its own form: the checks that there are, and what is declared already.
+//! What an event must fit beside its own form: the checks that there are, what is declared already, what was deployed to.
 //!
 //! It is asked before an event is queued, so two that contradict each other may still both get in at once; whoever reads finds that.
 
@@ -9,8 +9,9 @@ use crate::check;
 use crate::domain::Event;
 use crate::domain::alias::Aliases;
 use crate::domain::parse::{EventError, EventErrorKind};
-use crate::sequencer::SubmitError;
-use crate::store::{Rare, StoreError};
+use crate::domain::snapshot::SNAPSHOT_TAKEN;
+use crate::sequencer::{Record, SubmitError};
+use crate::store::{EventRow, Rare, StoreError};
 
 /// Whether an exception is of checks that there are.
 pub(super) fn knows_checks(event: &Event) -> Result<(), EventError> {
@@ -32,9 +33,32 @@ pub(super) fn knows_checks(event: &Event) -> Result<(), EventError> {
 }
 
 impl App {
+    /// Whether a record fits what the ledger holds already.
+    pub(super) async fn fits_history(&self, record: &Record) -> Result<(), RecordError> {
+        self.contradicts_nothing(&record.event, record.producer.as_str())
+            .await?;
+        self.placed(&record.row).await
+    }
+
+    /// A runtime snapshot must be of an environment that something was deployed to: of another one, all that it shows would be
+    /// undocumented because of a misspelt name.
+    async fn placed(&self, row: &EventRow) -> Result<(), RecordError> {
+        let Some(environment) = row.environment.clone().filter(|_| row.event_type == SNAPSHOT_TAKEN) else {
+            return Ok(());
+        };
+        let database = self.database.clone();
+        let looking = tokio::task::spawn_blocking(move || {
+            database.read(|tx| match tx.is_deployed_to(&environment)? {
+                true => Ok(()),
+                false => Err(RecordError::UnknownEnvironment(environment)),
+            })
+        });
+        looking.await.map_err(|_| SubmitError::Stopped)?
+    }
+
     /// Whether what is declared about a person contradicts what is declared about others. An event that is there already is not
     /// asked again.
-    pub(super) async fn contradicts_nothing(&self, event: &Event, producer: &str) -> Result<(), RecordError> {
+    async fn contradicts_nothing(&self, event: &Event, producer: &str) -> Result<(), RecordError> {
         let Some(said) = event.extension.alias.as_deref().cloned() else {
             return Ok(());
         };

@@ -3,6 +3,7 @@
 mod administration;
 mod causes;
 mod companions;
+mod completeness;
 mod declared;
 mod deployed;
 mod deployments;
@@ -52,6 +53,7 @@ use sessions::Sessions;
 pub use crate::correlate::LinkState;
 pub use crate::render::Html;
 pub use administration::{AdministrationError, NewProducer};
+pub use completeness::{CompletenessError, SnapshotEffect};
 pub use deployments::{DeploymentDetail, DeploymentFilter, DeploymentView, RunningView, StateView};
 pub use documents::{
     ComplianceQuery, Document, DocumentQuery, DocumentsError, Format, Frameworks, NotesQuery, ServiceReportQuery,

@@ -7,9 +7,10 @@ use super::erasure::tombstone;
 use super::intake::knows_checks;
 use super::log::{LogError, inclusion};
 use super::{App, Tombstone};
-use crate::domain::Event;
 use crate::domain::keyring::PermissionError;
 use crate::domain::parse::{self, EventError, EventErrorKind};
+use crate::domain::snapshot::SNAPSHOT_TAKEN;
+use crate::domain::{EnvironmentName, Event};
 use crate::entropy::EntropyError;
 use crate::sequencer::batch::{event_row, reference_rows};
 use crate::sequencer::{Record, Sequenced, SubmitError};
@@ -41,6 +42,12 @@ pub enum RecordError {
     /// The key may not sign such an event.
     #[error(transparent)]
     Permission(#[from] PermissionError),
+    /// It is no runtime snapshot, where one is asked for.
+    #[error("must be {SNAPSHOT_TAKEN}: only runtime snapshots are taken here, other events at /v1/events")]
+    NoSnapshot,
+    /// A runtime snapshot of an environment that nothing was ever deployed to.
+    #[error("names the environment {0}, which no deployment ever named")]
+    UnknownEnvironment(String),
     /// Another event has this id.
     #[error("entry {index} has the same producer, source and id, but other content; nothing was changed")]
     Conflict {
@@ -71,7 +78,27 @@ impl App {
     /// Takes in one DSSE envelope, as received.
     pub async fn record(&self, envelope: Vec<u8>) -> Result<Accepted, RecordError> {
         let _under_way = self.sequencer.begin()?;
-        match self.prepare(envelope)? {
+        self.admitted(self.prepare(envelope)?).await
+    }
+
+    /// Takes in one that must hold a runtime snapshot; and the environment that it is of.
+    pub(super) async fn record_only_snapshot(
+        &self,
+        envelope: Vec<u8>,
+    ) -> Result<(Accepted, EnvironmentName), RecordError> {
+        let _under_way = self.sequencer.begin()?;
+        let prepared = self.prepare(envelope)?;
+        let event = match &prepared {
+            Prepared::Fit(record) => &record.event,
+            Prepared::Unfit(earlier) => &earlier.event,
+        };
+        let environment = event.environment.clone().filter(|_| event.extension.snapshot.is_some());
+        let environment = environment.ok_or(RecordError::NoSnapshot)?;
+        Ok((self.admitted(prepared).await?, environment))
+    }
+
+    async fn admitted(&self, prepared: Prepared) -> Result<Accepted, RecordError> {
+        match prepared {
             Prepared::Fit(record) => self.submit(record).await,
             Prepared::Unfit(earlier) => self.recorded_before(*earlier).await,
         }
@@ -92,8 +119,7 @@ impl App {
     }
 
     async fn submit(&self, record: Box<Record>) -> Result<Accepted, RecordError> {
-        self.contradicts_nothing(&record.event, record.producer.as_str())
-            .await?;
+        self.fits_history(&record).await?;
         self.accept(self.sequencer.submit(record).await?).await
     }
 
@@ -126,8 +152,7 @@ impl App {
     }
 
     async fn enqueue(&self, record: Box<Record>) -> Result<Waiting, RecordError> {
-        self.contradicts_nothing(&record.event, record.producer.as_str())
-            .await?;
+        self.fits_history(&record).await?;
         Ok(Waiting::Queued(self.sequencer.enqueue(record)?))
     }
 

@@ -20,6 +20,10 @@ pub struct Claims {
     pub repository: Option<String>,
     /// Environment that the job deploys to.
     pub environment: Option<String>,
+    /// Number of the run; those of a series rise by one.
+    pub run_number: Option<u64>,
+    /// What the numbers are counted in, within the repository: a workflow, a job.
+    pub series: Option<String>,
 }
 
 /// How one CI system is told apart and read. Each list is tried in order; `{NAME}` in a template stands for a
@@ -32,6 +36,9 @@ struct System {
     actor: &'static [&'static str],
     repository: &'static [&'static str],
     environment: &'static [&'static str],
+    /// Only where the numbers of a series have no holes by themselves.
+    run_number: &'static [&'static str],
+    series: &'static [&'static str],
 }
 
 enum Detect {
@@ -51,6 +58,8 @@ const SYSTEMS: &[System] = &[
         actor: &["{GITHUB_TRIGGERING_ACTOR}", "{GITHUB_ACTOR}"],
         repository: &["{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}"],
         environment: &[],
+        run_number: &["{GITHUB_RUN_NUMBER}"],
+        series: &["{GITHUB_WORKFLOW}"],
     },
     System {
         name: "GitLab CI",
@@ -60,6 +69,8 @@ const SYSTEMS: &[System] = &[
         actor: &["{GITLAB_USER_LOGIN}"],
         repository: &["{CI_PROJECT_URL}"],
         environment: &["{CI_ENVIRONMENT_NAME}"],
+        run_number: &["{CI_PIPELINE_IID}"],
+        series: &[],
     },
     System {
         name: "CircleCI",
@@ -72,6 +83,8 @@ const SYSTEMS: &[System] = &[
         actor: &["{CIRCLE_USERNAME}"],
         repository: &["{CIRCLE_REPOSITORY_URL}"],
         environment: &[],
+        run_number: &[],
+        series: &[],
     },
     System {
         name: "Azure Pipelines",
@@ -81,6 +94,8 @@ const SYSTEMS: &[System] = &[
         actor: &["{BUILD_REQUESTEDFOREMAIL}", "{BUILD_REQUESTEDFOR}"],
         repository: &["{BUILD_REPOSITORY_URI}"],
         environment: &["{ENVIRONMENT_NAME}"],
+        run_number: &[],
+        series: &[],
     },
     System {
         name: "Buildkite",
@@ -94,6 +109,8 @@ const SYSTEMS: &[System] = &[
         ],
         repository: &["{BUILDKITE_REPO}"],
         environment: &[],
+        run_number: &["{BUILDKITE_BUILD_NUMBER}"],
+        series: &["{BUILDKITE_PIPELINE_SLUG}"],
     },
     System {
         name: "Bitbucket Pipelines",
@@ -106,6 +123,8 @@ const SYSTEMS: &[System] = &[
             "https://bitbucket.org/{BITBUCKET_REPO_FULL_NAME}",
         ],
         environment: &["{BITBUCKET_DEPLOYMENT_ENVIRONMENT}"],
+        run_number: &["{BITBUCKET_BUILD_NUMBER}"],
+        series: &[],
     },
     System {
         name: "Woodpecker",
@@ -115,6 +134,8 @@ const SYSTEMS: &[System] = &[
         actor: &["{CI_PIPELINE_AUTHOR}", "{CI_COMMIT_AUTHOR}"],
         repository: &["{CI_REPO_URL}"],
         environment: &["{CI_PIPELINE_DEPLOY_TARGET}"],
+        run_number: &["{CI_PIPELINE_NUMBER}"],
+        series: &[],
     },
     System {
         name: "Drone",
@@ -124,6 +145,8 @@ const SYSTEMS: &[System] = &[
         actor: &["{DRONE_BUILD_TRIGGER}", "{DRONE_COMMIT_AUTHOR}"],
         repository: &["{DRONE_REPO_LINK}"],
         environment: &["{DRONE_DEPLOY_TO}"],
+        run_number: &["{DRONE_BUILD_NUMBER}"],
+        series: &[],
     },
     System {
         name: "TeamCity",
@@ -133,6 +156,8 @@ const SYSTEMS: &[System] = &[
         actor: &[],
         repository: &[],
         environment: &[],
+        run_number: &["{BUILD_NUMBER}"],
+        series: &["{TEAMCITY_BUILDCONF_NAME}"],
     },
     System {
         name: "Jenkins",
@@ -142,6 +167,8 @@ const SYSTEMS: &[System] = &[
         actor: &["{BUILD_USER_ID}", "{CHANGE_AUTHOR}"],
         repository: &["{GIT_URL}"],
         environment: &[],
+        run_number: &["{BUILD_NUMBER}"],
+        series: &["{JOB_NAME}"],
     },
 ];
 
@@ -162,6 +189,8 @@ impl Claims {
                 actor: first(system.actor),
                 repository: first(system.repository).map(|url| without_credentials(&url)),
                 environment: first(system.environment),
+                run_number: first(system.run_number).and_then(|number| number.parse().ok()),
+                series: first(system.series),
             })
             .unwrap_or_default()
     }
@@ -229,8 +258,11 @@ mod tests {
             ("GITHUB_SERVER_URL", "https://github.com"),
             ("GITHUB_REPOSITORY", "acme/shop"),
             ("GITHUB_RUN_ID", "77"),
+            ("GITHUB_RUN_NUMBER", "12"),
+            ("GITHUB_WORKFLOW", "deploy"),
             ("GITHUB_ACTOR", "mona"),
         ]);
+        assert_eq!((seen.run_number, seen.series), (Some(12), some("deploy")));
         assert_eq!(seen.system, "GitHub Actions");
         assert_eq!(seen.commit, some("0b31"));
         assert_eq!(seen.run_url, some("https://github.com/acme/shop/actions/runs/77"));
@@ -359,6 +391,7 @@ mod tests {
                     run_url: some("https://bitbucket.org/acme/shop/pipelines/results/4"),
                     repository: some("https://bitbucket.org/acme/shop"),
                     environment: some("e"),
+                    run_number: Some(4),
                     ..Claims::default()
                 },
             ),

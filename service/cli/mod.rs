@@ -7,6 +7,7 @@ mod bundle;
 mod catalogue;
 mod ci;
 mod client;
+mod completeness;
 mod consistency;
 mod demo;
 mod document;
@@ -28,6 +29,7 @@ mod receipt;
 mod record;
 mod send;
 mod serve;
+mod snapshot;
 mod state;
 mod static_tree;
 mod template;
@@ -86,6 +88,9 @@ enum Command {
     /// Build an event, sign it, post it and print the receipt
     #[command(subcommand)]
     Record(record::Command),
+    /// Record what runs, signed, so that it can be held against what was deployed
+    #[command(subcommand)]
+    Snapshot(snapshot::Command),
     /// Prove a receipt under a later checkpoint
     #[command(subcommand)]
     Receipt(receipt::Command),
@@ -107,6 +112,8 @@ enum Command {
     Link(link::Command),
     /// How often, how fast and how safely software is delivered, over a period
     Metrics(metrics::Metrics),
+    /// What is not in the ledger although it should be: undocumented deployments, drift, gaps, silent sources
+    Completeness(completeness::CompletenessArguments),
     /// What runs where, now or at a time
     State(state::State),
     /// Find records by commit, digest, version or the beginning of an id
@@ -206,6 +213,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Token(command) => command.run(&context),
         Command::Gate(gate) => gate.run(&context),
         Command::Record(command) => command.run(&context),
+        Command::Snapshot(command) => command.run(&context),
         Command::Receipt(command) => command.run(&context),
         Command::Send(send) => send.run(&context),
         Command::Notes(notes) => notes.run(&context),
@@ -214,6 +222,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Catalogue(command) => command.run(),
         Command::Link(command) => command.run(&context),
         Command::Metrics(metrics) => metrics.run(&context),
+        Command::Completeness(completeness) => completeness.run(&context),
         Command::State(state) => state.run(&context),
         Command::Search(search) => search.run(&context),
         Command::Erase(erase) => erase.run(&context),

@@ -16,7 +16,9 @@ use super::issued::IssuedDocument;
 use super::link::LinkDecision;
 use super::producer::Administration;
 use super::provenance::Provenance;
+use super::sequence::Sequence;
 use super::service::Declaration;
+use super::snapshot::RuntimeSnapshot;
 
 /// The object at `customData.shipslog` of a CDEvent: what a deployment record needs and CDEvents has no place for.
 ///
@@ -157,6 +159,12 @@ pub struct Extension {
     /// On `dev.cdeventsx.shipslog-gate.asked.0.1.0`: that this asks the gate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gate_question: Option<Box<GateQuestion>>,
+    /// On `dev.cdeventsx.shipslog-snapshot.taken.0.1.0`: what runs in `environment`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<Box<RuntimeSnapshot>>,
+    /// Where the record stands among those of its source, so that a missing one shows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sequence: Option<Sequence>,
     /// On `dev.cdeventsx.shipslog-link.decided.0.1.0`: what somebody decided about an incident's cause.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<Box<LinkDecision>>,

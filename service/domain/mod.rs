@@ -34,7 +34,9 @@ pub mod predecessor;
 pub mod producer;
 pub mod provenance;
 pub mod reference;
+pub mod sequence;
 pub mod service;
+pub mod snapshot;
 pub mod words;
 pub mod zone;
 

@@ -201,7 +201,7 @@ fn assemble(context: Context, subject: Subject, extension: Extension, at: &Path<
         event_type: &context.event_type.text,
         body: &content.body,
         occurred_at: context.occurred_at,
-        has_service: service.is_some(),
+        service: service.as_ref(),
         has_environment: environment.is_some(),
     };
     fit::fits(&about, &extension, &ours_at)?;

@@ -39,11 +39,13 @@ pub enum ReferenceKind {
     Dependent,
     /// A service that something else is declared about.
     Declared,
+    /// A number that a source gave its record; see [`super::sequence`].
+    Sequence,
 }
 
 impl ReferenceKind {
     /// Every kind there is.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Deployment,
         Self::Incident,
         Self::Change,
@@ -58,6 +60,7 @@ impl ReferenceKind {
         Self::Chain,
         Self::Dependent,
         Self::Declared,
+        Self::Sequence,
     ];
 
     /// The word used in the database and in JSON.
@@ -77,6 +80,7 @@ impl ReferenceKind {
             Self::Chain => "chain",
             Self::Dependent => "dependent",
             Self::Declared => "declared",
+            Self::Sequence => "sequence",
         }
     }
 }
@@ -153,6 +157,9 @@ impl Event {
         }
         if let (Some(service), Some(_)) = (&self.service, &extension.declaration) {
             found.add(ReferenceKind::Declared, service.as_str());
+        }
+        if let Some(sequence) = &extension.sequence {
+            found.add(ReferenceKind::Sequence, &sequence.value(&self.source));
         }
         for commit in &extension.commits {
             found.add(ReferenceKind::Commit, &commit.id);

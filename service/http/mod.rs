@@ -72,6 +72,8 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(api::links::decide_link)
         .service(api::search::search)
         .service(api::metrics::delivery_performance)
+        .service(api::completeness::completeness)
+        .service(api::completeness::create_snapshot)
         .service(api::documents::release_notes)
         .service(api::documents::compliance_report)
         .service(api::documents::service_report)

@@ -3,6 +3,7 @@
 //! A page shows what the API answers and can do nothing that the API cannot. Text from outside reaches it through templates
 //! alone. Nothing is fetched from elsewhere.
 
+mod completeness;
 mod deployments;
 mod documents;
 mod entries;
@@ -40,6 +41,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(incidents::incident)
         .service(links::links)
         .service(links::decide)
+        .service(completeness::completeness)
         .service(documents::release_notes)
         .service(documents::service_report)
         .service(entries::entry);

@@ -1,6 +1,7 @@
 //! Every error an HTTP client can see, in one table, as RFC 9457 problem details.
 
 mod documents;
+mod kind;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -12,8 +13,8 @@ use utoipa::ToSchema;
 use super::api::hooks::AlertAnswer;
 use crate::adapter::AdapterError;
 use crate::app::{
-    AdministrationError, DecisionError, HookError, IssueError, LogError, PerformanceError, ProofsError, ReadError,
-    RecordError, Tombstone,
+    AdministrationError, CompletenessError, DecisionError, HookError, IssueError, LogError, PerformanceError,
+    ProofsError, ReadError, RecordError, Tombstone,
 };
 use crate::domain::PeriodError;
 use crate::domain::erasure::ErasureError;
@@ -23,6 +24,8 @@ use crate::domain::zone::ZoneError;
 use crate::metrics::MetricsError;
 use crate::sequencer::SubmitError;
 use crate::store::StoreError;
+
+pub use kind::Kind;
 
 /// What went wrong, as RFC 9457 problem details.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -47,83 +50,6 @@ pub struct Problem {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Vec<AlertAnswer>>, no_recursion)]
     pub alerts: Option<Box<[AlertAnswer]>>,
-}
-
-/// The kinds of problem: slug, status, title.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// The request is not what its form says.
-    Malformed,
-    /// A parameter is wrong.
-    InvalidParameter,
-    /// Nobody, or nobody we know.
-    Unauthenticated,
-    /// Known, but not for this.
-    Forbidden,
-    /// Not there.
-    NotFound,
-    /// That method is not for this path.
-    MethodNotAllowed,
-    /// Something else is there.
-    Conflict,
-    /// It was there and was destroyed.
-    Erased,
-    /// Too many bytes.
-    TooLarge,
-    /// No such media type or payload type.
-    UnsupportedType,
-    /// The event breaks its schema.
-    InvalidEvent,
-    /// The body did not arrive in time.
-    Timeout,
-    /// Too much is waiting.
-    Busy,
-    /// The outcome is not known.
-    Unconfirmed,
-    /// The database is not there.
-    Unavailable,
-    /// The database is not the newest copy of the log.
-    ReadOnlyGuard,
-    /// The disk is nearly full.
-    StorageLow,
-    /// The service cannot do its work now.
-    NotReady,
-    /// A fault of ours.
-    Internal,
-}
-
-impl Kind {
-    const fn entry(self) -> (&'static str, StatusCode, &'static str) {
-        match self {
-            Self::Malformed => ("malformed", StatusCode::BAD_REQUEST, "Malformed request"),
-            Self::InvalidParameter => ("invalid-parameter", StatusCode::BAD_REQUEST, "Invalid parameter"),
-            Self::Unauthenticated => ("unauthenticated", StatusCode::UNAUTHORIZED, "Not authenticated"),
-            Self::Forbidden => ("forbidden", StatusCode::FORBIDDEN, "Not permitted"),
-            Self::NotFound => ("not-found", StatusCode::NOT_FOUND, "Not found"),
-            Self::MethodNotAllowed => (
-                "method-not-allowed",
-                StatusCode::METHOD_NOT_ALLOWED,
-                "Method not allowed",
-            ),
-            Self::Conflict => ("conflict", StatusCode::CONFLICT, "Conflict"),
-            Self::Erased => ("erased", StatusCode::GONE, "Erased"),
-            Self::TooLarge => ("too-large", StatusCode::PAYLOAD_TOO_LARGE, "Too large"),
-            Self::UnsupportedType => (
-                "unsupported-type",
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "Unsupported type",
-            ),
-            Self::InvalidEvent => ("invalid-event", StatusCode::UNPROCESSABLE_ENTITY, "Invalid event"),
-            Self::Timeout => ("timeout", StatusCode::REQUEST_TIMEOUT, "Request timed out"),
-            Self::Busy => ("busy", StatusCode::SERVICE_UNAVAILABLE, "Busy"),
-            Self::Unconfirmed => ("unconfirmed", StatusCode::SERVICE_UNAVAILABLE, "Outcome not known"),
-            Self::Unavailable => ("unavailable", StatusCode::SERVICE_UNAVAILABLE, "Unavailable"),
-            Self::ReadOnlyGuard => ("read-only-guard", StatusCode::SERVICE_UNAVAILABLE, "Read-only"),
-            Self::StorageLow => ("storage-low", StatusCode::INSUFFICIENT_STORAGE, "Storage is low"),
-            Self::NotReady => ("not-ready", StatusCode::SERVICE_UNAVAILABLE, "Not ready"),
-            Self::Internal => ("internal", StatusCode::INTERNAL_SERVER_ERROR, "Internal error"),
-        }
-    }
 }
 
 impl Problem {
@@ -314,6 +240,10 @@ impl From<RecordError> for Problem {
         match error {
             RecordError::Envelope(error) => error.into(),
             RecordError::Event(error) => error.into(),
+            RecordError::NoSnapshot => Self::new(Kind::InvalidEvent, detail).at("/context/type"),
+            RecordError::UnknownEnvironment(_) => {
+                Self::new(Kind::InvalidEvent, detail).at("/customData/shipslog/environment")
+            }
             RecordError::Permission(error) => error.into(),
             RecordError::Conflict { .. } => Self::new(Kind::Conflict, detail).at("/context/id"),
             RecordError::Erased(tombstone) => Self::erased(detail, tombstone),
@@ -443,6 +373,17 @@ impl From<PerformanceError> for Problem {
             PerformanceError::Team(_) => Self::new(Kind::NotFound, detail).at("team"),
             PerformanceError::Environment(_) => Self::new(Kind::NotFound, detail).at("environment"),
             PerformanceError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<CompletenessError> for Problem {
+    fn from(error: CompletenessError) -> Self {
+        let detail = error.to_string();
+        match error {
+            CompletenessError::Read(error) => error.into(),
+            CompletenessError::Environment(_) => Self::new(Kind::NotFound, detail).at("environment"),
+            CompletenessError::Store(error) => error.into(),
         }
     }
 }

@@ -59,6 +59,10 @@ const BUILT_IN: &[(&str, &str)] = &[
         "web/deployment-rows.html",
         include_str!("../../templates/web/deployment-rows.html"),
     ),
+    (
+        "web/completeness.html",
+        include_str!("../../templates/web/completeness.html"),
+    ),
     ("web/links.html", include_str!("../../templates/web/links.html")),
     (
         "web/service-reports.html",

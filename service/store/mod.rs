@@ -20,6 +20,7 @@ mod places;
 mod pool;
 mod references;
 mod schema;
+mod snapshots;
 mod tree;
 mod witnessed;
 

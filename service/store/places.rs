@@ -19,7 +19,7 @@ const IS_ASTRAY: &str = "event.recorded_ms - event.occurred_ms NOT BETWEEN -8640
 /// Whether an event says that a deployment ended well, or that the service runs or no longer runs, which is the same.
 const IS_SUCCESS: &str = "(event.about IS NOT NULL AND (event.outcome = 'success' OR event.subject = 'service'))";
 /// Whether an event says something about a deployment.
-const IS_OF_DEPLOYMENT: &str =
+pub(super) const IS_OF_DEPLOYMENT: &str =
     "(event.about IS NOT NULL AND event.subject IN ('deployment', 'shipslog-deployment', 'service'))";
 /// What there is little of, as the indexes over it have it.
 const IS_RARE: &str = "event.subject IN ('environment', 'incident', 'shipslog-alias', 'shipslog-dependencies', \

@@ -28,6 +28,8 @@ pub struct ReferenceRow {
 
 /// The kind of rows that say where an event belongs. They are in runs alone: before, the event's own columns say it.
 pub(super) const PLACE: &str = "place";
+/// The kind of rows that hold a number of a source. They are for finding what is missing, and nobody searches for them.
+pub(super) const SEQUENCE: &str = "sequence";
 
 impl ReferenceRow {
     /// Where an event belongs, as a row of its run: so that the events of a place are found without an index that each
@@ -93,7 +95,7 @@ impl ReadTx<'_> {
         let sorted = reference_run::table
             .filter(reference_run::run.eq_any(&runs))
             .filter(reference_run::value.ge(first).and(reference_run::value.le(last)))
-            .filter(reference_run::kind.ne(PLACE))
+            .filter(reference_run::kind.ne_all([PLACE, SEQUENCE]))
             .filter(reference_run::idx.lt(tree_size as i64))
             .order((reference_run::value, reference_run::kind, reference_run::idx))
             .limit(limit)
@@ -101,6 +103,7 @@ impl ReadTx<'_> {
         let rest = reference::table
             .filter(reference::idx.ge(after(&runs)).and(reference::idx.lt(tree_size as i64)))
             .filter(reference::value.ge(first).and(reference::value.le(last)))
+            .filter(reference::kind.ne(SEQUENCE))
             .order((reference::value, reference::kind, reference::idx))
             .limit(limit);
         let mut rows: Vec<ReferenceRow> = each!(self.connection, c => sorted.load(c))?;

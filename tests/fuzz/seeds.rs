@@ -108,7 +108,12 @@ pub fn of(target: &str, shared: &Path) -> Vec<Vec<u8>> {
                 Some(format!("old 1\n{hash}\n\n{note}")),
             ])
         }
-        "event" => payloads(&shared.join("payloads/cdevents"), |_, bytes| bytes),
+        "event" => {
+            let published = payloads(&shared.join("payloads/cdevents"), |_, bytes| bytes);
+            // Alike in weight to the many of CDEvents.
+            let snapshots = std::iter::repeat_n(SNAPSHOT.as_bytes().to_vec(), 10);
+            published.into_iter().chain(snapshots).collect()
+        }
         "webhook" => {
             let deliveries = payloads(&shared.join("payloads/github/octokit"), |folder, bytes| {
                 [folder.as_bytes(), b"\n", &bytes].concat()
@@ -123,6 +128,13 @@ pub fn of(target: &str, shared: &Path) -> Vec<Vec<u8>> {
         other => panic!("no examples of {other}"),
     }
 }
+
+/// A runtime snapshot with everything that is read of one.
+const SNAPSHOT: &str = r#"{"context":{"specversion":"0.5.1","id":"r1","source":"https://cloud.example","timestamp":"2026-03-01T10:00:00Z",
+"type":"dev.cdeventsx.shipslog-snapshot.taken.0.1.0"},"subject":{"id":"production","content":{}},"customData":{"shipslog":{
+"environment":"production","service":"shop","sequence":{"number":17,"series":"runtime","next_within_s":3600},
+"snapshot":{"method":"kubernetes","complete":false,"services":["shop"],"unmapped":["pod x"],"running":[
+{"service":"shop","artifact":"shop@sha256:0b31b1c02ff458ad9b7b81cbdf8f028bd54699fa151f221d1e8de6817db93427","version":"4.1","instances":3}]}}}}"#;
 
 /// A notification of Alertmanager with everything that is read of one.
 const NOTIFICATION: &str = r#"alertmanager

@@ -24,6 +24,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("outbound", &[]),
     ("adapter", &["domain"]),
     ("correlate", &["domain"]),
+    ("reconcile", &["domain"]),
     ("check", &["domain"]),
     ("catalogue", &["check", "domain"]),
     ("metrics", &["correlate", "domain"]),
@@ -48,6 +49,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "entropy",
             "guard",
             "metrics",
+            "reconcile",
             "render",
             "sequencer",
             "store",
@@ -63,6 +65,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "document",
             "domain",
             "metrics",
+            "reconcile",
             "sequencer",
             "store",
             "witness",
@@ -131,6 +134,7 @@ const PURE: &[&str] = &[
     "document",
     "domain",
     "metrics",
+    "reconcile",
 ];
 const IMPURE: &[&str] = &[
     "std::fs",

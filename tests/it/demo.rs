@@ -76,6 +76,19 @@ fn the_demo_serves_a_history_that_verifies() {
         "a good house with some faults"
     );
 
+    // Something runs that nobody recorded, and a snapshot of what runs has found it.
+    let missing = demo.shipslog(&["completeness", "--environment", "production", "--format", "json"]);
+    assert_eq!(code(&missing), 1);
+    let missing: Value = serde_json::from_slice(&missing.stdout).unwrap();
+    let findings = missing["findings"].as_array().unwrap();
+    let open: Vec<&Value> = findings.iter().filter(|finding| finding["closed"].is_null()).collect();
+    assert_eq!((open.len(), &open[0]["kind"]), (1, &Value::from("undocumented")));
+    assert!(
+        findings
+            .iter()
+            .any(|finding| finding["closed"]["how"] == "documented_later")
+    );
+
     let bundle = folder.path().join("bundle");
     stdout(&demo.shipslog(&["export", bundle.to_str().unwrap()]));
     let vkey = data.join("log.vkey");

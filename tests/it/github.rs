@@ -344,6 +344,16 @@ fn conclusions_become_outcomes() {
             Some("3484a3fb816e0859fd6e1cea078d76385ff50625")
         );
     }
+    // A delivery that never came shows by its number.
+    let numbered = made("workflow_run", &body)[0].extension.sequence.clone().unwrap();
+    let (run, workflow) = (
+        &body["workflow_run"]["run_number"],
+        &body["workflow_run"]["workflow_id"],
+    );
+    assert_eq!(
+        json!([numbered.number, numbered.series]),
+        json!([run, format!("workflow {workflow}")])
+    );
     body["workflow_run"]["conclusion"] = "exploded".into();
     let error = events("workflow_run", DELIVERY, &serde_json::to_vec(&body).unwrap()).unwrap_err();
     assert!(matches!(error, AdapterError::Body { pointer, .. } if pointer == "/workflow_run/conclusion"));

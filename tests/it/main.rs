@@ -20,6 +20,7 @@ mod catalogue;
 mod cdevents;
 mod cli;
 mod cli_record;
+mod completeness;
 mod compliance;
 mod controls;
 mod crash;

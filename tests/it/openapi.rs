@@ -54,6 +54,8 @@ fn calls(app: &TestApp) -> BTreeMap<(&'static str, &'static str), Answer> {
     let question = sign(&question, &app.pipeline);
     let producer = json!({ "name": "other", "public_key": key(30).public().to_pem() });
     let reason = json!({ "reason": "no longer used" });
+    // Something that nobody recorded.
+    let runs = super::completeness::snapshot("r1", "2026-03-01T12:00:00Z", &[("checkout", 77)]);
     BTreeMap::from([
         (("post", "/v1/events"), app.client.post("/v1/events", ENVELOPE, &event)),
         (
@@ -108,6 +110,14 @@ fn calls(app: &TestApp) -> BTreeMap<(&'static str, &'static str), Answer> {
         (
             ("post", "/v1/tokens/{id}/revocation"),
             app.client.post_json(&format!("/v1/tokens/{token}/revocation"), &reason),
+        ),
+        (
+            ("post", "/v1/snapshots"),
+            app.client.post("/v1/snapshots", ENVELOPE, &sign(&runs, &app.pipeline)),
+        ),
+        (
+            ("get", "/v1/completeness"),
+            get("/v1/completeness?environment=production"),
         ),
         (("get", "/v1/services"), get("/v1/services")),
         (("get", "/v1/environments"), get("/v1/environments")),

@@ -5,6 +5,7 @@ mod browser;
 use rstest::rstest;
 use serde_json::json;
 
+use crate::completeness::snapshot;
 use crate::documents::{approval, test};
 use crate::support::events::{at, deployed, incident};
 use crate::support::http::Answer;
@@ -13,7 +14,7 @@ use crate::support::{Backend, TestApp};
 const HOSTILE: &str = "<script>window.hit = 1</script><img src=x onerror='window.hit = 2'>{{ 7 * 7 }}\u{202e}\"><b>";
 
 /// Every page that needs nothing but the story.
-const PAGES: [&str; 14] = [
+const PAGES: [&str; 16] = [
     "/",
     "/services",
     "/deployments",
@@ -21,6 +22,8 @@ const PAGES: [&str; 14] = [
     "/incidents",
     "/incidents?open=true",
     "/links",
+    "/completeness",
+    "/completeness?environment=production",
     "/service-reports",
     "/service-reports?environment=production&period=2026-Q1",
     "/release-notes?service=checkout&environment=production",
@@ -104,7 +107,9 @@ fn story(app: &TestApp) {
             json!([{ "id": "0123456789abcdef0123456789abcdef01234567", "message": HOSTILE, "author": HOSTILE }]);
         ours["tickets"] = json!([{ "id": "PAY-1", "title": HOSTILE, "url": "javascript:window.hit=4" }]);
     }
-    second["customData"]["shipslog"]["actor"] = json!({ "id": HOSTILE.replace('\u{202e}', "") });
+    // An id holds nothing that is hidden.
+    let seen = HOSTILE.replace('\u{202e}', "");
+    second["customData"]["shipslog"]["actor"] = json!({ "id": seen });
     app.record(&approval(2, "mailto:grace@example.com", "2026-02-26T10:00:00Z"));
     app.record(&test(2, "success", "2026-02-26T11:00:00Z"));
     app.record(&at(first, "2026-02-27T10:00:00Z"));
@@ -112,6 +117,14 @@ fn story(app: &TestApp) {
     let mut trouble = incident("i1", "INC 1/a", "checkout", "production");
     trouble["subject"]["content"]["description"] = HOSTILE.into();
     app.record(&at(trouble, "2026-02-28T11:00:00Z"));
+    let mut runs = snapshot("r1", "2026-02-28T12:00:00Z", &[("checkout", 3)]);
+    runs["context"]["source"] = seen.clone().into();
+    runs["customData"]["shipslog"]["sequence"] = json!({ "number": 3, "series": seen });
+    let taken = &mut runs["customData"]["shipslog"]["snapshot"];
+    taken["running"][0]["version"] = seen.clone().into();
+    taken["complete"] = false.into();
+    taken["unmapped"] = json!([seen]);
+    app.record(&runs);
 }
 
 #[rstest]

@@ -173,6 +173,10 @@ pub(super) struct WorkflowRunDelivery {
 pub(super) struct WorkflowRun {
     pub(super) id: u64,
     pub(super) run_attempt: Option<u64>,
+    /// Counts the runs of a workflow.
+    pub(super) run_number: Option<u64>,
+    /// Stays when the workflow is renamed.
+    pub(super) workflow_id: Option<u64>,
     pub(super) name: Option<String>,
     pub(super) path: Option<String>,
     pub(super) html_url: String,

@@ -10,6 +10,7 @@ use crate::domain::artifact::is_whole_commit;
 use crate::domain::event::Outcome;
 use crate::domain::extension::{Commit, Extension, PullRequest, ReviewVerdict};
 use crate::domain::instant::Instant;
+use crate::domain::sequence::Sequence;
 
 /// `release`: published ones, as a package of GitHub under their tag.
 pub(super) fn release(delivery: &ReleaseDelivery) -> Result<Made, AdapterError> {
@@ -181,6 +182,11 @@ pub(super) fn workflow_run(delivery: &WorkflowRunDelivery) -> Result<Made, Adapt
             commit: Some(run.head_sha.clone()),
             actor: Some(person(run, &delivery.common.sender).actor()),
             run_url: Some(run.html_url.clone()),
+            sequence: run.run_number.zip(run.workflow_id).map(|(number, workflow)| Sequence {
+                number,
+                series: Some(format!("workflow {workflow}")),
+                next_within_s: None,
+            }),
             ..extension(&delivery.common)?
         },
     };

@@ -94,7 +94,7 @@ impl Signer {
             Self::PaymentsCi | Self::ShopCi => &[],
             Self::ReleaseDesk => &["approval", "shipslog-exception", "shipslog-highlight"],
             Self::Monitoring => &["incident"],
-            Self::Platform => &["environment", "shipslog-alias"],
+            Self::Platform => &["environment", "shipslog-alias", "shipslog-snapshot"],
         };
         let services = SERVICES.iter().filter(|service| service.team.pipeline == self);
         Scope {

@@ -234,6 +234,7 @@ In another terminal:
   shipslog report service --environment production --from {from} --to {to}
   shipslog report compliance --environment production --from {from} --to {to}
   shipslog search INC-2041                                   # an incident and its deployment
+  shipslog completeness --environment production             # a change that nobody recorded, found by a snapshot of what runs
 
   shipslog record deployment --service payments --environment staging --version 9.9.9 \\
       --key {data}/payments-ci.pem --receipt receipt.json --envelope envelope.json

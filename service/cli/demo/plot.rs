@@ -2,7 +2,7 @@
 
 use super::cast::{MANAGERS, Person, SERVICES, Service, Work};
 use super::facts::{Attempt, Release, Trouble};
-use super::scenario::{MINUTE, Story, format_version};
+use super::scenario::{LATE, MINUTE, Story, format_version};
 use crate::domain::Instant;
 use crate::domain::exception::{ExceptionGrant, ExceptionScope};
 use crate::domain::extension::{CauseClass, DeploymentKind};
@@ -16,7 +16,7 @@ impl Story {
             31 => self.cancelled(accounts, day),
             47 => self.approved_afterwards(storefront, day),
             62 => self.rolled_back(payments, day),
-            77 => self.late(catalogue, day),
+            LATE => self.late(catalogue, day),
             90 => self.declare(accounts, day, "Team Identity"),
             100 => self.outage(day),
             120 => self.emergency(payments, day),

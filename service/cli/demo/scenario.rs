@@ -20,6 +20,11 @@ pub const DAYS: i64 = 182;
 pub(super) const MINUTE: i64 = 60_000;
 pub(super) const DAY: i64 = 24 * 60 * MINUTE;
 
+/// The day of the deployment that is recorded late.
+pub(super) const LATE: i64 = 77;
+/// Number of the runtime snapshot that was lost.
+const LOST: u64 = 19;
+
 /// Where tickets live.
 const TICKETS: &str = "https://tickets.northwind.example/browse/";
 
@@ -48,6 +53,7 @@ pub fn story(end: Instant, seed: u64) -> Vec<Recording> {
         }
         story.plot(day);
     }
+    story.snapshots();
     // What a weekend has moved into the last day is still to come.
     let midnight = start.plus_millis((DAYS + 1) * DAY);
     let mut recordings = story.scribe.finish();
@@ -114,6 +120,22 @@ impl Story {
             };
             let at = self.exactly(0, 8, number as i64);
             self.scribe.environment(at, name, tier);
+        }
+    }
+
+    /// The cluster tells once a week, and on the last day, what runs in production; and once in the night before records that came
+    /// late. One of its reports was lost.
+    fn snapshots(&mut self) {
+        let (late, last) = (self.workday(LATE), DAYS - 1);
+        let by_hand = self.exactly(last, 19, 12);
+        self.scribe.patched_by_hand(by_hand, "catalogue");
+        let mut days: Vec<i64> = (3..last).step_by(7).chain([late, last]).collect();
+        days.sort_unstable();
+        days.dedup();
+        for (day, number) in days.into_iter().zip(1..) {
+            if number != LOST {
+                self.scribe.snapshot(self.exactly(day, 23, 30), number);
+            }
         }
     }
 

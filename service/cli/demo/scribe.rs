@@ -18,6 +18,7 @@ use crate::domain::extension::{
 use crate::domain::{Extension, Instant};
 
 mod aside;
+mod runtime;
 
 /// The writer of the story.
 pub struct Scribe {
@@ -25,8 +26,12 @@ pub struct Scribe {
     counter: u64,
     asides: u64,
     recordings: Vec<Recording>,
+    /// What went into production, in the order in which it was told.
+    live: Vec<runtime::Live>,
 }
 
+/// What the cluster calls itself.
+const CLOUD: &str = "https://cloud.northwind.example";
 const MINUTE: i64 = 60_000;
 
 impl Scribe {
@@ -37,6 +42,7 @@ impl Scribe {
             counter: 0,
             asides: 0,
             recordings: Vec::new(),
+            live: Vec::new(),
         }
     }
 
@@ -102,7 +108,7 @@ impl Scribe {
             0,
             &draft(
                 "dev.cdevents.environment.created.0.3.0",
-                "https://cloud.northwind.example",
+                CLOUD,
                 name,
                 content,
                 extension,
@@ -285,6 +291,7 @@ impl Scribe {
         );
         let end = at.plus_millis(minutes * MINUTE);
         self.write(signer, end, attempt.late, &finished);
+        self.goes_live(end, release, attempt);
         let watched = attempt.environment == "production" && attempt.outcome == "success" && attempt.documented;
         if watched && attempt.kind != DeploymentKind::Baseline {
             self.tested(end.plus_millis(5 * MINUTE), release, "production", "smoke", 0);

@@ -26,6 +26,7 @@ use super::{Context, Failure, keys, output, text};
 use crate::clock::Clock;
 use crate::config::ClientSettings;
 use crate::domain::extension::{Actor, ActorKind, TicketRef};
+use crate::domain::sequence::{MOST, Sequence};
 use crate::domain::{Extension, Instant, ServiceName};
 
 pub use changes::Changes;
@@ -76,6 +77,16 @@ pub struct Common {
     /// What sends this, a URI reference [default: the repository, else "shipslog"]
     #[arg(long, value_name = "URI", value_parser = text)]
     source: Option<String>,
+    /// Number of this record among those of its source, which rise by one, so that a missing record shows; "run" is the number
+    /// of the CI run, for pipelines of which every run records something
+    #[arg(long, value_name = "NUMBER|run", value_parser = number, help_heading = "Completeness")]
+    sequence: Option<Number>,
+    /// Series of the number, where a source has several [default with "run": the workflow or job]
+    #[arg(long, value_name = "NAME", value_parser = text, requires = "sequence", help_heading = "Completeness")]
+    series: Option<String>,
+    /// Time within which the next record comes, such as 90s, 26h or 8d; after that the source counts as silent
+    #[arg(long, value_name = "TIME", value_parser = seconds, requires = "sequence", help_heading = "Completeness")]
+    next_within: Option<u32>,
     /// Private key that signs [env: SHIPSLOG_KEY]
     #[arg(long, value_name = "FILE.pem", help_heading = "Signing and sending")]
     key: Option<PathBuf>,
@@ -90,6 +101,14 @@ pub struct Common {
     dry_run: bool,
     #[command(flatten)]
     client: ClientSettings,
+}
+
+/// The number of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Number {
+    Given(u64),
+    /// That of the CI run.
+    Run,
 }
 
 impl Command {
@@ -158,8 +177,33 @@ impl Common {
         self.run_url.clone().or_else(|| claims.run_url.clone())
     }
 
+    /// Where the receipt is to be kept.
+    pub fn receipt_file(&self) -> Option<PathBuf> {
+        self.receipt.clone()
+    }
+
+    /// Signs the event, posts it, and prints and keeps what the service answers.
+    fn send(self, draft: &Draft, context: &Context) -> Result<(), Failure> {
+        let file = self.receipt_file();
+        match self.post("/v1/events", draft, context)? {
+            Some(receipt) => keep_and_print(file.as_deref(), &receipt),
+            None => Ok(()),
+        }
+    }
+
+    /// Signs the event and posts it there. Gives the answer; none where it is only to be printed.
+    pub fn post(self, path: &str, draft: &Draft, context: &Context) -> Result<Option<String>, Failure> {
+        let envelope = self.envelope(draft, context)?;
+        if self.dry_run {
+            return output::print(&envelope).map(|()| None);
+        }
+        let client = self.client(context)?;
+        block_on(client.post_again(path, ENVELOPE, envelope.into_bytes())).map(Some)
+    }
+
     /// Signs the event, and keeps it where that is asked for.
     pub fn envelope(&self, draft: &Draft, context: &Context) -> Result<String, Failure> {
+        let draft = self.numbered(draft, context)?;
         let key = keys::signing_key(self.key.as_deref(), context)?;
         let at = self.at.unwrap_or_else(|| Clock::system().now());
         let id = Uuid::now_v7().to_string();
@@ -184,19 +228,53 @@ impl Common {
         Client::new(self.client.clone(), context)
     }
 
-    /// Signs the event, posts it, and prints and keeps what the service answers.
-    fn send(self, draft: &Draft, context: &Context) -> Result<(), Failure> {
-        let envelope = self.envelope(draft, context)?;
-        if self.dry_run {
-            return output::print(&envelope);
-        }
-        let client = self.client(context)?;
-        let receipt = block_on(client.post_again("/v1/events", ENVELOPE, envelope.into_bytes()))?;
-        if let Some(path) = &self.receipt {
-            keep(path, &receipt)?;
-        }
-        output::print(&receipt)
+    /// The event with the number that was asked for.
+    fn numbered(&self, draft: &Draft, context: &Context) -> Result<Draft, Failure> {
+        let claims = Claims::of(&context.environment);
+        let (number, series) = match self.sequence {
+            None => return Ok(draft.clone()),
+            Some(Number::Given(number)) => (number, self.series.clone()),
+            Some(Number::Run) => {
+                let number = claims.run_number.ok_or_else(|| {
+                    Failure::unclear("--sequence run: no number of a run is known here; give the number itself")
+                })?;
+                (number, self.series.clone().or(claims.series))
+            }
+        };
+        let mut draft = draft.clone();
+        draft.extension.sequence = Some(Sequence {
+            number,
+            series,
+            next_within_s: self.next_within,
+        });
+        Ok(draft)
     }
+}
+
+/// Prints a receipt, and keeps it in a file if there is to be one.
+pub(super) fn keep_and_print(file: Option<&Path>, receipt: &str) -> Result<(), Failure> {
+    if let Some(path) = file {
+        keep(path, receipt)?;
+    }
+    output::print(receipt)
+}
+
+fn number(value: &str) -> Result<Number, String> {
+    match value.parse() {
+        Ok(number) if number <= MOST => Ok(Number::Given(number)),
+        Err(_) if value == "run" => Ok(Number::Run),
+        Ok(_) | Err(_) => Err(format!("must be a number up to {MOST}, or \"run\"")),
+    }
+}
+
+/// A length of time in seconds, with its unit.
+fn seconds(value: &str) -> Result<u32, &'static str> {
+    let unit = [('s', 1), ('m', 60), ('h', 3_600), ('d', 86_400)];
+    let read = unit.into_iter().find_map(|(unit, seconds)| {
+        let number: u32 = value.strip_suffix(unit)?.parse().ok()?;
+        number.checked_mul(seconds).filter(|seconds| *seconds > 0)
+    });
+    read.ok_or("must be a number with a unit: s, m, h or d")
 }
 
 fn keep(path: &Path, text: &str) -> Result<(), Failure> {
@@ -261,6 +339,28 @@ pub fn environment(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_and_times_say_what_is_wrong_with_them() {
+        assert_eq!(
+            (number("7").unwrap(), number("run").unwrap()),
+            (Number::Given(7), Number::Run)
+        );
+        assert!(
+            ["", "-1", "Run", "9007199254740992"]
+                .into_iter()
+                .all(|wrong| number(wrong).is_err())
+        );
+        assert_eq!(
+            (seconds("90s"), seconds("26h"), seconds("8d")),
+            (Ok(90), Ok(93_600), Ok(691_200))
+        );
+        assert!(
+            ["", "5", "0h", "h", "99999999d"]
+                .into_iter()
+                .all(|wrong| seconds(wrong).is_err())
+        );
+    }
 
     #[test]
     fn tickets_are_a_key_with_or_without_a_page() {

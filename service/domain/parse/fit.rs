@@ -10,16 +10,19 @@ use crate::domain::exception::{EXCEPTION_GRANTED, EXCEPTION_REVOKED};
 use crate::domain::extension::{DependencyChange, Extension};
 use crate::domain::gate::{GATE_ASKED, GATE_DECIDED};
 use crate::domain::highlight::HIGHLIGHT_WRITTEN;
+use crate::domain::id::ServiceName;
 use crate::domain::issued::DOCUMENT_ISSUED;
 use crate::domain::link::LINK_DECIDED;
+use crate::domain::sequence::MOST;
 use crate::domain::service::{Declaration, SERVICE_DECLARED};
+use crate::domain::snapshot::{RuntimeSnapshot, SNAPSHOT_TAKEN};
 
 /// What an event is about, beside its extension.
 pub(super) struct About<'a> {
     pub(super) event_type: &'a str,
     pub(super) body: &'a Body,
     pub(super) occurred_at: Instant,
-    pub(super) has_service: bool,
+    pub(super) service: Option<&'a ServiceName>,
     pub(super) has_environment: bool,
 }
 
@@ -35,6 +38,7 @@ pub(super) fn fits(about: &About<'_>, extension: &Extension, at: &Path<'_>) -> R
         ("exception", EXCEPTION_GRANTED, extension.exception.is_some()),
         ("gate_question", GATE_ASKED, extension.gate_question.is_some()),
         ("gate", GATE_DECIDED, extension.gate.is_some()),
+        ("snapshot", SNAPSHOT_TAKEN, extension.snapshot.is_some()),
     ];
     for (name, of_type, given) in members {
         match (about.event_type == of_type, given) {
@@ -50,9 +54,10 @@ pub(super) fn fits(about: &About<'_>, extension: &Extension, at: &Path<'_>) -> R
     let declares = extension.depends_on.is_some() || extension.declaration.is_some();
     let gate = extension.gate_question.is_some() || extension.gate.is_some();
     let excepts = matches!(about.event_type, EXCEPTION_GRANTED | EXCEPTION_REVOKED);
+    let placed = highlight || gate || extension.snapshot.is_some();
     let needed = [
-        ("service", (declares || highlight || gate) && !about.has_service),
-        ("environment", (highlight || gate) && !about.has_environment),
+        ("service", (declares || highlight || gate) && about.service.is_none()),
+        ("environment", placed && !about.has_environment),
         ("deployment_id", highlight && extension.deployment_id.is_none()),
         ("artifact", gate && extension.artifact.is_none()),
         (
@@ -93,6 +98,20 @@ pub(super) fn fits(about: &About<'_>, extension: &Extension, at: &Path<'_>) -> R
             "belongs to events about an artifact",
         ));
     }
+    if let Some(snapshot) = &extension.snapshot {
+        seen(snapshot, about.service, &at.member("snapshot"))?;
+    }
+    if extension
+        .sequence
+        .as_ref()
+        .is_some_and(|sequence| sequence.number > MOST)
+    {
+        let at = at.member("sequence");
+        return Err(EventError::invalid(
+            &at.member("number"),
+            format!("must not be greater than {MOST}"),
+        ));
+    }
     dependency_changes(
         about.body,
         &extension.dependency_changes,
@@ -115,6 +134,38 @@ fn declared(declaration: &Declaration, at: &Path<'_>) -> Result<(), EventError> 
         }
     }
     Ok(())
+}
+
+/// A snapshot holds only what it speaks of, and claims to be complete only if it could be.
+fn seen(snapshot: &RuntimeSnapshot, service: Option<&ServiceName>, at: &Path<'_>) -> Result<(), EventError> {
+    let services_at = at.member("services");
+    if let Some(service) = service
+        && snapshot.services.iter().any(|named| named != service)
+    {
+        let message = format!("must name no other service than {service}, which the event is about");
+        return Err(EventError::invalid(&services_at, message));
+    }
+    if snapshot.complete && !snapshot.unmapped.is_empty() {
+        let message = "cannot be true while something is unmapped";
+        return Err(EventError::invalid(&at.member("complete"), message));
+    }
+    let running_at = at.member("running");
+    let of_others = |named: &ServiceName| match service {
+        Some(service) => service != named,
+        None => !snapshot.services.is_empty() && !snapshot.services.contains(named),
+    };
+    snapshot.running.iter().enumerate().try_for_each(|(number, workload)| {
+        let at = running_at.item(number);
+        if of_others(&workload.service) {
+            let message = "is not a service that the snapshot speaks of";
+            return Err(EventError::invalid(&at.member("service"), message));
+        }
+        match (&workload.artifact, &workload.version, workload.instances) {
+            (None, None, _) => Err(EventError::missing(&at.member("artifact"))),
+            (_, _, Some(0)) => Err(EventError::invalid(&at.member("instances"), "must be at least 1")),
+            (Some(_), _, _) | (_, Some(_), _) => Ok(()),
+        }
+    })
 }
 
 fn dependency_changes(body: &Body, changes: &[DependencyChange], at: &Path<'_>) -> Result<(), EventError> {

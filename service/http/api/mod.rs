@@ -1,6 +1,7 @@
 //! The JSON API, one noun a file.
 
 pub mod asked;
+pub mod completeness;
 pub mod controls;
 pub mod deployments;
 pub mod documents;

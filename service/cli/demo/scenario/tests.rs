@@ -6,6 +6,7 @@ use super::super::cast::Signer;
 use super::*;
 use crate::domain::event::{ApprovalStep, Body, IncidentStep, Phase};
 use crate::domain::parse::parse;
+use crate::domain::sequence::Numbered;
 use crate::domain::{Event, Outcome};
 
 fn end() -> Instant {
@@ -279,5 +280,47 @@ fn trouble_rollback_and_repair_follow_each_other_on_every_weekday() {
             }
         }
         assert_eq!(order, ["incident", "rollback", "hotfix"], "day {day}");
+    }
+}
+
+#[test]
+fn snapshots_find_what_was_recorded_late_and_what_was_never_recorded() {
+    use crate::domain::event::Recorded;
+    use crate::domain::{deployment, snapshot};
+    use crate::reconcile::{Closing, Input, Query, reconcile};
+    for day in 0..7 {
+        let told = story(end().plus_millis(day * DAY), 7);
+        let recorded = |(index, recording): (u64, Recording)| Recorded {
+            index,
+            recorded_at: recording.recorded_at,
+            producer: recording.signer.name().parse().unwrap(),
+            event: parse(recording.payload_type, &recording.payload).unwrap(),
+        };
+        let records: Vec<Recorded> = (0..).zip(told).map(recorded).collect();
+        let mut deployments = deployment::fold(&records);
+        deployments.retain(|deployment| deployment.environment.as_str() == "production");
+        let query = Query {
+            environment: "production".parse().unwrap(),
+            service: None,
+            from: None,
+            to: None,
+        };
+        let input = Input {
+            tree_size: records.len() as u64,
+            recorded_until: records.last().map(|record| record.recorded_at),
+            deployments: &deployments,
+            snapshots: &snapshot::fold(&records),
+            records: &records,
+            numbered: &records.iter().filter_map(Numbered::of).collect::<Vec<_>>(),
+        };
+        let found = reconcile(&query, &input);
+        let findings: Vec<_> = found
+            .findings
+            .iter()
+            .map(|finding| (finding.service.as_str(), finding.closed.map(|closed| closed.how)))
+            .collect();
+        let expected = [("catalogue", Some(Closing::DocumentedLater)), ("catalogue", None)];
+        assert_eq!(findings, expected, "day {day}");
+        assert_eq!((found.sequences.len(), found.sequences[0].missing), (1, 1));
     }
 }

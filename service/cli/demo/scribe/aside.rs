@@ -18,7 +18,7 @@ const PEOPLE: &str = "https://people.northwind.example";
 
 impl Scribe {
     /// The chance in it stays the same with and without.
-    fn aside(&mut self, signer: Signer, at: Instant, draft: &Draft) {
+    pub(super) fn aside(&mut self, signer: Signer, at: Instant, draft: &Draft) {
         let counter = self.counter;
         self.asides += 1;
         self.counter = u64::MAX / 2 + 100 * self.asides;

@@ -1,0 +1,3 @@
+-- The runtime snapshots of an environment, which are few beside its deployments.
+
+CREATE INDEX event_snapshot ON event (environment, idx) WHERE subject = 'shipslog-snapshot';
