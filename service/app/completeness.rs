@@ -7,7 +7,7 @@ use super::metrics::recorded_until;
 use super::read::{ReadError, tree_size};
 use super::{Accepted, App, RecordError};
 use crate::domain::sequence::{Numbered, values_of};
-use crate::domain::{EnvironmentName, deployment, snapshot};
+use crate::domain::{EnvironmentName, Period, ServiceName, deployment, snapshot};
 use crate::reconcile::{Completeness, Finding, Input, Query, reconcile};
 use crate::store::{ReadTx, StoreError};
 
@@ -90,6 +90,23 @@ impl App {
         closed.retain(|finding| finding.closed.is_some_and(|closed| closed.index == index));
         Ok((accepted, SnapshotEffect { opened, closed }))
     }
+}
+
+/// What a report of an environment and a period says of it.
+pub(super) fn completeness_of(
+    tx: &mut ReadTx<'_>,
+    environment: &EnvironmentName,
+    service: Option<&ServiceName>,
+    period: Period,
+    tree_size: u64,
+) -> Result<Completeness, StoreError> {
+    let query = Query {
+        environment: environment.clone(),
+        service: service.cloned(),
+        from: Some(period.from),
+        to: Some(period.to),
+    };
+    told(tx, &query, tree_size, &WHOLE)
 }
 
 /// The answer from so much of the environment.

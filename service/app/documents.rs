@@ -7,6 +7,7 @@ use ledger::sha256;
 use serde::Serialize;
 
 use super::App;
+use super::completeness::completeness_of;
 use super::facts::document_facts;
 use super::integrity::LogReading;
 use super::log::{LogError, root};
@@ -317,10 +318,12 @@ impl Documents<'_> {
         asked: Option<u64>,
     ) -> Result<ComplianceReport, DocumentsError> {
         let frameworks = self.frameworks(&query.frameworks)?;
-        let (ledger, facts, log) = self.database.read(|tx| {
+        let (ledger, facts, completeness, log) = self.database.read(|tx| {
             let size = tree_size(tx, asked)?;
             let facts = document_facts(tx, query.service.as_ref(), &query.environment, size)?;
-            Ok::<_, DocumentsError>((ledger_view(tx, size)?, facts, LogReading::of(tx, &query.period, size)?))
+            let completeness = completeness_of(tx, &query.environment, query.service.as_ref(), query.period, size)?;
+            let log = LogReading::of(tx, &query.period, size)?;
+            Ok::<_, DocumentsError>((ledger_view(tx, size)?, facts, completeness, log))
         })?;
         Ok(compliance::compose(&ComplianceInput {
             request: Request {
@@ -337,6 +340,7 @@ impl Documents<'_> {
             frameworks: &frameworks,
             catalogue: self.catalogue,
             facts: &facts,
+            completeness: &completeness,
             log: &log.period(),
         })?)
     }

@@ -8,6 +8,7 @@ mod approval;
 mod artifact;
 mod calendar;
 mod change;
+mod completeness;
 mod duty;
 mod emergency;
 mod exception;
@@ -113,8 +114,10 @@ pub struct Finding {
 }
 
 /// All checks, in the order of reports.
-pub static CATALOGUE: [Check; 28] = [
+pub static CATALOGUE: [Check; 30] = [
     period::CONTINUOUS,
+    completeness::RECONCILED,
+    completeness::NUMBERED,
     record::TIMELY,
     record::AUTHENTIC,
     record::ACTOR,

@@ -8,6 +8,7 @@ use crate::domain::Instant;
 use crate::domain::administered::Administered;
 use crate::domain::facts::Facts;
 use crate::domain::words::{count, span, when};
+use crate::reconcile::Completeness;
 
 /// What checks of a period look at.
 #[derive(Debug, Clone, Copy)]
@@ -20,6 +21,8 @@ pub struct PeriodSubject<'a> {
     pub continuity: Continuity,
     /// What was changed in the period about keys, tokens, roles and exceptions.
     pub administered: &'a [Administered],
+    /// What ran and what sources numbered, held against what was recorded.
+    pub completeness: Option<&'a Completeness>,
     /// The oldest entry.
     pub oldest: Option<Kept>,
     /// When the newest entry was recorded.

@@ -30,6 +30,7 @@ use crate::check::{CATALOGUE, ParameterValue};
 use crate::domain::deployment::Deployment;
 use crate::domain::facts::Facts;
 use crate::domain::{EnvironmentName, Period, ServiceName};
+use crate::reconcile::Completeness;
 
 /// Name of the built-in template.
 pub const TEMPLATE: &str = "compliance-report.md";
@@ -51,6 +52,8 @@ pub struct ComplianceInput<'a> {
     pub catalogue: &'a Catalogue,
     /// Facts: of the services in all environments, the evidence that speaks of them, the incidents of the environment.
     pub facts: &'a Facts,
+    /// What ran in the period and what sources numbered, held against what was recorded.
+    pub completeness: &'a Completeness,
     /// The log before and after the period.
     pub log: &'a LogPeriod<'a>,
 }
@@ -76,6 +79,8 @@ pub struct ComplianceReport {
     pub summary: Vec<String>,
     /// What was looked at.
     pub population: Population,
+    /// What is not in the ledger although it should be.
+    pub completeness: Completeness,
     /// Results by the requirements of frameworks.
     pub frameworks: Vec<FrameworkResult>,
     /// One row a check.
@@ -134,7 +139,10 @@ pub fn compose(input: &ComplianceInput<'_>) -> Result<ComplianceReport, Document
     let tested = Tested::of(&deployments, input.facts, &input.catalogue.parameters);
     let results = tested.rows();
     let parameters = &input.catalogue.parameters;
-    let period_checks = input.log.checks(input.facts, parameters).into_iter();
+    let period_checks = input
+        .log
+        .checks(input.facts, parameters, input.completeness)
+        .into_iter();
     let period_checks: Vec<CheckRow> = period_checks.map(CheckRow::of).collect();
     let frameworks = requirements::results(input.frameworks, input.catalogue, &tested, &period_checks);
     let csv = csv::table(&tested.results, input.facts)?;
@@ -153,6 +161,7 @@ pub fn compose(input: &ComplianceInput<'_>) -> Result<ComplianceReport, Document
         summary: sentences::summary(&population, &results, &tested, &frameworks),
         limits: [sentences::limits(&population), input.request.ledger.erased_notes()].concat(),
         population,
+        completeness: input.completeness.clone(),
         frameworks,
         results,
         period_checks,

@@ -45,6 +45,17 @@ pub enum FindingKind {
     Missing,
 }
 
+impl FindingKind {
+    /// As it is written.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Undocumented => "undocumented",
+            Self::Drift => "drift",
+            Self::Missing => "missing",
+        }
+    }
+}
+
 /// What should have run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Expected {

@@ -17,6 +17,7 @@ fn judged(ledger: &Ledger, check: &str, erased: &[Kept], change: impl Fn(&mut Pe
         parameters: &Parameters::default(),
         continuity: WHOLE,
         administered: &administered,
+        completeness: None,
         oldest: Some(kept(0, -400)),
         recorded_until: Some(at(0)),
         erased,

@@ -17,7 +17,8 @@ use crate::document::{LedgerView, Request, compliance, release_notes, service_re
 use crate::domain::extension::DeploymentKind;
 use crate::domain::facts::Facts;
 use crate::domain::keyring::Keyring;
-use crate::domain::{EnvironmentName, Instant, Period, Recorded, ServiceName, Zone, parse};
+use crate::domain::{EnvironmentName, Instant, Period, Recorded, ServiceName, Zone, parse, snapshot};
+use crate::reconcile::{Input, Query, reconcile};
 
 /// The day on which the story ends.
 const END: &str = "2026-06-30T12:00:00Z";
@@ -87,6 +88,23 @@ pub fn contexts() -> Result<BTreeMap<&'static str, Value>, Failure> {
         facts: &facts,
         parameters,
     });
+    let snapshots = snapshot::fold(&records);
+    let completeness = reconcile(
+        &Query {
+            environment: environment.clone(),
+            service: None,
+            from: Some(period.from),
+            to: Some(period.to),
+        },
+        &Input {
+            tree_size: ledger.tree_size,
+            recorded_until: records.last().map(|record| record.recorded_at),
+            deployments: &here().cloned().collect::<Vec<_>>(),
+            snapshots: &snapshots,
+            records: &records,
+            numbered: &[],
+        },
+    );
     let compliance = compliance::compose(&ComplianceInput {
         request: request(compliance::TEMPLATE),
         environment: &environment,
@@ -95,6 +113,7 @@ pub fn contexts() -> Result<BTreeMap<&'static str, Value>, Failure> {
         frameworks: &catalogue.frameworks.iter().collect::<Vec<_>>(),
         catalogue: &catalogue,
         facts: &facts,
+        completeness: &completeness,
         log: &LogPeriod {
             recorded_until: records.last().map_or(period.to, |record| record.recorded_at),
             before: (0, Edge::empty().root()),

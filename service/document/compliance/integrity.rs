@@ -11,6 +11,7 @@ use crate::domain::keyring::Keyring;
 use crate::domain::producer::{Administration, Producer, Scope};
 use crate::domain::words::list;
 use crate::domain::{Instant, Period, ProducerName, Recorded};
+use crate::reconcile::Completeness;
 
 /// What a report prints about its log.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -105,7 +106,7 @@ impl LogPeriod<'_> {
     }
 
     /// The verdicts of the checks of a period.
-    pub(super) fn checks(&self, facts: &Facts, parameters: &Parameters) -> Vec<Finding> {
+    pub(super) fn checks(&self, facts: &Facts, parameters: &Parameters, completeness: &Completeness) -> Vec<Finding> {
         let (before, after) = (self.before.0, self.after.0);
         let administered: Vec<Administered> = administered::fold(self.administrative)
             .into_iter()
@@ -120,6 +121,7 @@ impl LogPeriod<'_> {
                 consistent: self.consistent().unwrap_or(true),
             },
             administered: &administered,
+            completeness: Some(completeness),
             oldest: self.oldest,
             recorded_until: Some(self.recorded_until),
             erased: self.erased,

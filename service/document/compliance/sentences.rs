@@ -106,8 +106,8 @@ fn framework(result: &FrameworkResult) -> String {
 pub(super) fn limits(population: &Population) -> Vec<String> {
     let mut limits = vec![
         "The ledger proves that nothing was removed or changed after it was recorded. It does not prove that everything \
-         was recorded: a deployment that no producer reported is not in the population. This report does not compare \
-         the ledger with what really runs, nor with the runs of the build system; shipslog completeness does."
+         was recorded: a deployment that no producer reported is not in the population. What runtime \
+         snapshots and the numbers of sources tell about that stands under Completeness, with what they do not cover."
             .to_owned(),
         "Times are claims of the producers; the time and order of recording are the ledger's own. Where both matter, \
          checks ask for both."

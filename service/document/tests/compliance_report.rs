@@ -70,6 +70,7 @@ fn the_period_holds_its_first_instant_and_not_its_last() {
             frameworks: &[],
             catalogue: &Catalogue::built_in().unwrap(),
             facts: &facts,
+            completeness: &completeness(),
             log: &log(&Keyring::default()),
         })
         .unwrap()
