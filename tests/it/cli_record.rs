@@ -13,12 +13,13 @@ use shipslog::domain::{Event, Outcome};
 use crate::support::binary::{Service, code, command, stdout};
 use crate::support::key;
 
-struct Desk {
+/// A folder with a key to sign with.
+pub struct Desk {
     folder: tempfile::TempDir,
 }
 
 impl Desk {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("key.pem"), key(1).to_pem().as_bytes()).unwrap();
         std::fs::write(folder.path().join("key.pub.pem"), key(1).public().to_pem()).unwrap();
@@ -31,7 +32,7 @@ impl Desk {
 
     /// The event that a dry run would send.
     #[track_caller]
-    fn dry(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Event {
+    pub fn dry(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Event {
         let output = bare()
             .args(arguments)
             .args(["--dry-run", "--key", &self.at("key.pem")])
@@ -45,7 +46,7 @@ impl Desk {
     }
 
     /// The exit code and the message of a command that is refused before anything is sent.
-    fn refused(&self, arguments: &[&str]) -> (i32, String) {
+    pub fn refused(&self, arguments: &[&str]) -> (i32, String) {
         let output = bare()
             .args(arguments)
             .args(["--dry-run", "--key", &self.at("key.pem")])
@@ -320,92 +321,6 @@ fn what_is_missing_is_named() {
         assert_eq!(code, 2, "{arguments:?}: {message}");
         assert!(message.contains(named), "{arguments:?}: {message}");
     }
-}
-
-#[test]
-fn aliases_and_exceptions_say_who_and_what_for() {
-    let desk = Desk::new();
-    let said = desk.dry(
-        &[
-            "alias",
-            "alice",
-            "--name",
-            "al",
-            "--not",
-            "alina",
-            "--role",
-            "release manager=shop,search",
-            "--until",
-            "2027-01-01T00:00:00Z",
-        ],
-        &[],
-    );
-    let alias = said.extension.alias.unwrap();
-    assert_eq!(
-        (alias.person.as_str(), alias.names, alias.not),
-        ("alice", vec!["al".to_owned()], vec!["alina".to_owned()])
-    );
-    assert_eq!(
-        (alias.roles[0].role.as_str(), alias.roles[0].services.len()),
-        ("release manager", 2)
-    );
-    let granted = [
-        "exception",
-        "EX-1",
-        "--check",
-        "DL-TST-2",
-        "--service",
-        "shop",
-        "--requested-by",
-        "ada",
-        "--approved-by",
-        "risk",
-        "--control",
-        "watched",
-        "--expires",
-        "2099-01-01T00:00:00Z",
-    ];
-    let event = desk.dry(&[&granted[..], &["--reason", "staging moves"]].concat(), &[]);
-    let exception = event.extension.exception.unwrap();
-    assert_eq!(
-        (event.subject_id.as_str(), exception.checks),
-        ("EX-1", vec!["DL-TST-2".to_owned()])
-    );
-    let revoked = desk.dry(&["exception", "EX-1", "--revoke", "--reason", "staging is back"], &[]);
-    assert_eq!(
-        revoked.event_type.text,
-        "dev.cdeventsx.shipslog-exception.revoked.0.1.0"
-    );
-
-    let with = |flag: &'static str, value: &'static str| {
-        let mut arguments = granted.map(str::to_owned).to_vec();
-        match arguments.iter().position(|argument| argument == flag) {
-            Some(at) => arguments[at + 1] = value.to_owned(),
-            None => arguments.extend([flag.to_owned(), value.to_owned()]),
-        }
-        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        desk.refused(&arguments)
-    };
-    for (flag, value, words) in [
-        ("--check", "DL-XXX-9", "there is no check DL-XXX-9"),
-        ("--run-url", "https://ci", "why? Give --reason TEXT"),
-    ] {
-        let (code, message) = with(flag, value);
-        assert!(code == 2 && message.contains(words), "{message}");
-    }
-    for (arguments, words) in [
-        (
-            &["alias", "alice", "--name", "Alice"][..],
-            "names: Alice is there twice",
-        ),
-        (&["alias", "alice", "--role", "=shop"], "must be ROLE"),
-    ] {
-        let (code, message) = desk.refused(arguments);
-        assert!(code == 2 && message.contains(words), "{message}");
-    }
-    let expired = [&granted[..12], &["--expires", "2020-01-01T00:00:00Z", "--reason", "x"]].concat();
-    let (code, message) = desk.refused(&expired);
-    assert!(code == 2 && message.contains("expires_at: must be later"), "{message}");
 }
 
 /// `shipslog record` outside any pipeline, whatever runs these tests.
