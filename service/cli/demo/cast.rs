@@ -460,7 +460,7 @@ mod tests {
         assert_eq!(names(Signer::ShopCi), ["storefront", "catalogue", "notifications"]);
         assert_eq!(
             Signer::ReleaseDesk.scope().event_types,
-            ["approval", "shipslog-highlight"]
+            ["approval", "shipslog-exception", "shipslog-highlight"]
         );
     }
 }
