@@ -6,9 +6,10 @@ use super::App;
 use super::read::{Page, ReadError, tree_size};
 use crate::domain::alias::{Aliases, Declared};
 use crate::domain::exception::{self, Exception};
+use crate::domain::gate::GATE_SUBJECT;
 use crate::domain::reference::ReferenceKind;
-use crate::domain::{Recorded, ServiceName};
-use crate::store::{Rare, ReadTx, StoreError};
+use crate::domain::{EnvironmentName, Recorded, ServiceName};
+use crate::store::{EventFilter, Rare, ReadTx, StoreError};
 
 impl App {
     /// All that was declared about people.
@@ -58,6 +59,21 @@ pub(super) fn control_indexes(tx: &mut ReadTx<'_>, tree_size: u64) -> Result<BTr
         found.extend(tx.rare(rare, &[], tree_size, i64::MAX)?.iter().map(|row| row.idx));
     }
     Ok(found)
+}
+
+/// The entries of what the gate answered about an environment.
+pub(super) fn gate_indexes(
+    tx: &mut ReadTx<'_>,
+    environment: &EnvironmentName,
+    tree_size: u64,
+) -> Result<BTreeSet<i64>, StoreError> {
+    let filter = EventFilter {
+        environment: Some(environment.as_str().to_owned()),
+        subjects: &[GATE_SUBJECT],
+        ..EventFilter::default()
+    };
+    let rows = tx.events(&filter, tree_size, i64::MAX)?;
+    Ok(rows.iter().map(|row| row.idx).collect())
 }
 
 /// The entries that declare what services themselves are.

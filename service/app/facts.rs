@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::declared::{all_declared_indexes, control_indexes};
+use super::declared::{all_declared_indexes, control_indexes, gate_indexes};
 use super::deployments::{DEPLOYMENT_SUBJECTS, evidence_indexes};
 use super::links::correlation_indexes;
 use super::suspects::facts_with_tests;
@@ -34,6 +34,7 @@ pub(super) fn document_facts(
     indexes.extend(environment_indexes(tx, size)?);
     indexes.extend(all_declared_indexes(tx, size)?);
     indexes.extend(control_indexes(tx, size)?);
+    indexes.extend(gate_indexes(tx, environment, size)?);
     let records = tx.recorded(&indexes)?;
     facts_with_tests(tx, records, size)
 }

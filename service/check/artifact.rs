@@ -3,8 +3,8 @@
 use super::approval::Approvals;
 use super::verdict::{fail, not_applicable, not_evaluable, pass};
 use super::{Check, Rule, Scope, Severity, Subject, Verdict};
-use crate::domain::deployment::Effect;
-use crate::domain::evidence::{Binding, Bond};
+use crate::domain::deployment::{Deployment, Effect};
+use crate::domain::evidence::{Binding, Bond, Origin};
 use crate::domain::words::list;
 
 pub(super) const SAME: Check = Check {
@@ -44,57 +44,20 @@ fn same(subject: &Subject<'_>) -> Verdict {
     let Some(digest) = deployment.digest() else {
         return not_evaluable(expected, "the deployment names no digest", vec![subject.start_entry()]);
     };
-    let evidence = &subject.facts.evidence;
-    let early = |index, at| subject.before(index, at);
-    let built = evidence.artifacts_of(deployment).into_iter();
-    let built = built.map(|(made, bond)| (&made.binding, bond, &made.origin));
-    let tested = evidence.tests_of(deployment).into_iter();
-    let tested = tested.map(|(test, bond)| (&test.binding, bond, &test.origin));
-    let approvals = Approvals::of(subject);
-    let approved = approvals
-        .counted
-        .iter()
-        .map(|(approval, bond)| (&approval.binding, *bond, &approval.origin));
-    let links: [(&str, Vec<(&Binding, Bond, u64)>); 3] = [
-        (
-            "built",
-            built
-                .filter(|(_, _, o)| early(o.index, o.occurred_at))
-                .map(|(b, bond, o)| (b, bond, o.index))
-                .collect(),
-        ),
-        (
-            "tested",
-            tested
-                .filter(|(_, _, o)| early(o.index, o.occurred_at))
-                .map(|(b, bond, o)| (b, bond, o.index))
-                .collect(),
-        ),
-        (
-            "approved",
-            approved
-                .filter(|(_, _, o)| early(o.index, o.occurred_at))
-                .map(|(b, bond, o)| (b, bond, o.index))
-                .collect(),
-        ),
-    ];
+    let pieces = pieces(subject);
     let (mut cited, mut missing, mut other) = (vec![subject.start_entry()], Vec::new(), None);
-    for (what, pieces) in links {
-        let fits = |bond: Bond| bond == Bond::Artifact || (bond == Bond::Commit && what != "built");
-        let good = pieces
-            .iter()
-            .find(|(binding, bond, _)| fits(*bond) && binding.same_artifact(deployment) != Some(false));
-        let bad = pieces
-            .iter()
-            .find(|(binding, _, _)| binding.same_artifact(deployment) == Some(false));
+    for link in [Link::Built, Link::Tested, Link::Approved] {
+        let of_link = || pieces.iter().filter(|piece| piece.link == link);
+        let good = of_link().find(|piece| piece.fits(deployment));
+        let bad = of_link().find(|piece| piece.binding.same_artifact(deployment) == Some(false));
         match (good, bad) {
-            (Some((_, _, index)), _) => cited.push(*index),
-            (None, Some((binding, _, index))) => {
-                cited.push(*index);
-                let named = binding.artifact.as_deref().unwrap_or("another artifact");
-                other.get_or_insert(format!("what was {what} is {named}"));
+            (Some(piece), _) => cited.push(piece.origin.index),
+            (None, Some(piece)) => {
+                cited.push(piece.origin.index);
+                let named = piece.binding.artifact.as_deref().unwrap_or("another artifact");
+                other.get_or_insert(format!("what was {} is {named}", link.as_str()));
             }
-            (None, None) => missing.push(format!("that it was {what}")),
+            (None, None) => missing.push(format!("that it was {}", link.as_str())),
         }
     }
     match (other, missing.as_slice()) {
@@ -108,6 +71,59 @@ fn same(subject: &Subject<'_>) -> Verdict {
     }
 }
 
+/// What has to be of the same artifact.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Link {
+    Built,
+    Tested,
+    Approved,
+}
+
+/// A piece of evidence from before the start, for one of the links.
+struct Piece<'a> {
+    link: Link,
+    binding: &'a Binding,
+    bond: Bond,
+    origin: &'a Origin,
+}
+
+impl Link {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Built => "built",
+            Self::Tested => "tested",
+            Self::Approved => "approved",
+        }
+    }
+}
+
+impl Piece<'_> {
+    /// Whether it is of the deployed artifact: by its digest or, but for the build, by its commit.
+    fn fits(&self, deployment: &Deployment) -> bool {
+        let bound = self.bond == Bond::Artifact || (self.bond == Bond::Commit && self.link != Link::Built);
+        bound && self.binding.same_artifact(deployment) != Some(false)
+    }
+}
+
+fn pieces<'a>(subject: &Subject<'a>) -> Vec<Piece<'a>> {
+    let evidence = &subject.facts.evidence;
+    let piece = |link, binding, bond, origin| Piece {
+        link,
+        binding,
+        bond,
+        origin,
+    };
+    let built = evidence.artifacts_of(subject.deployment).into_iter();
+    let built = built.map(|(made, bond)| piece(Link::Built, &made.binding, bond, &made.origin));
+    let tested = evidence.tests_of(subject.deployment).into_iter();
+    let tested = tested.map(|(test, bond)| piece(Link::Tested, &test.binding, bond, &test.origin));
+    let approved = Approvals::of(subject).counted.into_iter();
+    let approved = approved.map(|(approval, bond)| piece(Link::Approved, &approval.binding, bond, &approval.origin));
+    let all = built.chain(tested).chain(approved);
+    all.filter(|piece| subject.before(piece.origin.index, piece.origin.occurred_at))
+        .collect()
+}
+
 fn provenance(subject: &Subject<'_>) -> Verdict {
     if let Some(verdict) = not_judged(subject) {
         return verdict;
@@ -117,7 +133,7 @@ fn provenance(subject: &Subject<'_>) -> Verdict {
     if deployment.digest().is_none() {
         return not_evaluable(expected, "the deployment names no digest", vec![subject.start_entry()]);
     }
-    let told = subject
+    let mut told = subject
         .facts
         .evidence
         .artifacts_of(deployment)
@@ -127,7 +143,7 @@ fn provenance(subject: &Subject<'_>) -> Verdict {
             let provenance = made.provenance.as_ref().filter(|_| early && bond == Bond::Artifact)?;
             Some((provenance, made.origin.index))
         });
-    let Some((newest, index)) = told.last() else {
+    let Some((newest, index)) = told.next_back() else {
         return subject.absent(PROVENANCE.id, expected, "no provenance of this artifact is recorded");
     };
     let evidence = vec![index, subject.start_entry()];

@@ -10,7 +10,7 @@ use crate::catalogue::Catalogue;
 use crate::check::Parameters;
 use crate::domain::event::{IncidentStep, ServiceStep};
 use crate::domain::extension::{Commit, DependencyChange, DeploymentKind, Extension, RollbackPlan, TicketRef};
-use crate::domain::fixture::{Ledger, at, commit, human, pipeline, pull_request, ticket};
+use crate::domain::fixture::{Ledger, at, commit, grant, human, pipeline, pull_request, ticket};
 use crate::domain::highlight::{HighlightKind, HighlightText};
 use crate::domain::keyring::Keyring;
 use crate::domain::service::{Declaration, TicketLink};

@@ -92,6 +92,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "guard",
             "http",
             "outbound",
+            "reconcile",
             "render",
             "store",
             "telemetry",

@@ -13,12 +13,13 @@ use shipslog::domain::{Event, Outcome};
 use crate::support::binary::{Service, code, command, stdout};
 use crate::support::key;
 
-struct Desk {
+/// A folder with a key to sign with.
+pub struct Desk {
     folder: tempfile::TempDir,
 }
 
 impl Desk {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("key.pem"), key(1).to_pem().as_bytes()).unwrap();
         std::fs::write(folder.path().join("key.pub.pem"), key(1).public().to_pem()).unwrap();
@@ -31,7 +32,7 @@ impl Desk {
 
     /// The event that a dry run would send.
     #[track_caller]
-    fn dry(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Event {
+    pub fn dry(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Event {
         let output = bare()
             .args(arguments)
             .args(["--dry-run", "--key", &self.at("key.pem")])
@@ -45,7 +46,7 @@ impl Desk {
     }
 
     /// The exit code and the message of a command that is refused before anything is sent.
-    fn refused(&self, arguments: &[&str]) -> (i32, String) {
+    pub fn refused(&self, arguments: &[&str]) -> (i32, String) {
         let output = bare()
             .args(arguments)
             .args(["--dry-run", "--key", &self.at("key.pem")])

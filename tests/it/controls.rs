@@ -3,6 +3,7 @@
 use rstest::rstest;
 use serde_json::{Value, json};
 
+use super::cli_record::Desk;
 use crate::support::events::{at, event, purl, sign};
 use crate::support::{Backend, TestApp, key};
 
@@ -208,4 +209,90 @@ fn an_exception_excuses_while_it_holds(#[values(Backend::Sqlite, Backend::Postgr
         .find(|row| row["id"] == "DL-CHG-1")
         .unwrap();
     assert_eq!((&row["excepted"], &row["fail"]), (&json!(1), &json!(1)));
+}
+
+#[test]
+fn aliases_and_exceptions_say_who_and_what_for() {
+    let desk = Desk::new();
+    let said = desk.dry(
+        &[
+            "alias",
+            "alice",
+            "--name",
+            "al",
+            "--not",
+            "alina",
+            "--role",
+            "release manager=shop,search",
+            "--until",
+            "2027-01-01T00:00:00Z",
+        ],
+        &[],
+    );
+    let alias = said.extension.alias.unwrap();
+    assert_eq!(
+        (alias.person.as_str(), alias.names, alias.not),
+        ("alice", vec!["al".to_owned()], vec!["alina".to_owned()])
+    );
+    assert_eq!(
+        (alias.roles[0].role.as_str(), alias.roles[0].services.len()),
+        ("release manager", 2)
+    );
+    let granted = [
+        "exception",
+        "EX-1",
+        "--check",
+        "DL-TST-2",
+        "--service",
+        "shop",
+        "--requested-by",
+        "ada",
+        "--approved-by",
+        "risk",
+        "--control",
+        "watched",
+        "--expires",
+        "2099-01-01T00:00:00Z",
+    ];
+    let event = desk.dry(&[&granted[..], &["--reason", "staging moves"]].concat(), &[]);
+    let exception = event.extension.exception.unwrap();
+    assert_eq!(
+        (event.subject_id.as_str(), exception.checks),
+        ("EX-1", vec!["DL-TST-2".to_owned()])
+    );
+    let revoked = desk.dry(&["exception", "EX-1", "--revoke", "--reason", "staging is back"], &[]);
+    assert_eq!(
+        revoked.event_type.text,
+        "dev.cdeventsx.shipslog-exception.revoked.0.1.0"
+    );
+
+    let with = |flag: &'static str, value: &'static str| {
+        let mut arguments = granted.map(str::to_owned).to_vec();
+        match arguments.iter().position(|argument| argument == flag) {
+            Some(at) => arguments[at + 1] = value.to_owned(),
+            None => arguments.extend([flag.to_owned(), value.to_owned()]),
+        }
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        desk.refused(&arguments)
+    };
+    for (flag, value, words) in [
+        ("--check", "DL-XXX-9", "there is no check DL-XXX-9"),
+        ("--run-url", "https://ci", "why? Give --reason TEXT"),
+    ] {
+        let (code, message) = with(flag, value);
+        assert!(code == 2 && message.contains(words), "{message}");
+    }
+    for (arguments, words) in [
+        (
+            &["alias", "alice", "--name", "Alice"][..],
+            "names: Alice is there twice",
+        ),
+        (&["alias", "alice", "--role", "=shop"], "must be ROLE"),
+    ] {
+        let (code, message) = desk.refused(arguments);
+        assert!(code == 2 && message.contains(words), "{message}");
+    }
+    let expired = [&granted[..12], &["--expires", "2020-01-01T00:00:00Z", "--reason", "x"]].concat();
+    let (code, message) = desk.refused(&expired);
+    assert!(code == 2 && message.contains("expires_at: must be later"), "{message}");
 }

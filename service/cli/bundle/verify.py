@@ -166,7 +166,7 @@ class Rights:
         for (key_id, _), signature in zip(signers, signatures):
             producer = self.valid(key_id, time)
             demand(producer["key"].verifies(signed, signature), "a signature does not verify")
-            reserved = producer["index"] and any(ours.get(it) for it in ("administration", "received", "gate", "document"))
+            reserved = producer["index"] and any(map(ours.get, ("administration", "received", "gate", "document")))
             permitted = permitted or not reserved and in_scope(producer.get("scope") or {}, event, ours)
         demand(permitted, "its signers might not say this")
         if index and ours.get("administration"): self.administer(index, ours["administration"])

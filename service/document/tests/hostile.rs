@@ -69,6 +69,7 @@ fn poison(record: &mut Recorded, text: &str, url: &str) {
     extension.reason = Some(text.to_owned());
     extension.impact = Some(text.to_owned());
     extension.highlights = Some(text.to_owned());
+    extension.exceptions = vec![text.to_owned(), "EX-1".to_owned()];
     extension.severity = Some(text.to_owned());
     extension.role = Some(text.to_owned());
     extension.run_url = Some(url.to_owned());
@@ -185,6 +186,10 @@ fn hostile_text_stays_text_in_every_document() {
     for (at, text) in HOSTILE.iter().enumerate() {
         let url = URLS[at % URLS.len()];
         let mut ledger = busy();
+        let mut granted = grant(&["DL-CHG-1"]);
+        granted.approved_by = (*text).to_owned();
+        ledger.except(-9000, "EX-1", granted);
+        ledger.except(-9000, text, grant(&["DL-CHG-2"]));
         for record in &mut ledger.records {
             poison(record, text, url);
         }
