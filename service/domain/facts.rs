@@ -94,7 +94,7 @@ impl Facts {
                     .insert((deployment.service.clone(), deployment.environment.clone()));
             }
             if !facts.tiers.contains_key(&deployment.environment)
-                && let Some(tier) = by_name(deployment.environment.as_str())
+                && let Some(tier) = usual_tier(deployment.environment.as_str())
             {
                 facts.tiers.insert(deployment.environment.clone(), tier);
             }
@@ -128,7 +128,8 @@ fn tiers(records: &[Recorded]) -> BTreeMap<EnvironmentName, Tier> {
     tiers
 }
 
-fn by_name(name: &str) -> Option<Tier> {
+/// How close to users an environment of this name usually is.
+pub fn usual_tier(name: &str) -> Option<Tier> {
     let words = || {
         name.split(|c: char| !c.is_ascii_alphanumeric())
             .map(str::to_ascii_lowercase)

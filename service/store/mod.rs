@@ -20,6 +20,7 @@ mod places;
 mod pool;
 mod references;
 mod schema;
+mod spans;
 mod tree;
 mod witnessed;
 
@@ -35,6 +36,7 @@ pub use log::{EnvelopeRow, HeadRow, LogRow};
 pub use page::{Cursor, CursorError};
 pub use places::{Place, Rare};
 pub use references::{RUN, ReferenceRow};
+pub use spans::{Named, Span};
 pub use tree::Nodes;
 pub use witnessed::{WitnessDatabase, WitnessedRow};
 

@@ -4,6 +4,8 @@
 //! place of a tree as large as the log. So they are written twice in order instead: by index, and, a little later, sorted
 //! by value within runs of [`RUN`] entries. A lookup takes one step for each complete run and reads what is after the last.
 
+use std::collections::BTreeSet;
+
 use diesel::prelude::*;
 
 use super::append::{RunRow, append};
@@ -13,6 +15,8 @@ use super::{EventRow, ReadTx, StoreError, WriteTx};
 
 /// Entries of one run.
 pub const RUN: u64 = 4096;
+/// Values that one query looks up.
+const VALUES_AT_ONCE: usize = 200;
 
 /// A value that an event can be found by. In the order of a run.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Queryable, Insertable, Selectable)]
@@ -49,16 +53,25 @@ pub(super) fn place(environment: &str, service: &str) -> String {
 impl ReadTx<'_> {
     /// Entries below `tree_size` that hold exactly this value, as any of these kinds, in order.
     pub fn referring(&mut self, value: &str, kinds: &[&str], tree_size: u64) -> Result<Vec<i64>, StoreError> {
-        self.referring_to_any(&[value], kinds, tree_size)
+        self.referring_to_some(&[value], kinds, tree_size)
     }
 
-    /// The same of any of a few hundred values.
+    /// The same of any of these values.
     pub fn referring_to_any(
         &mut self,
-        values: &[&str],
+        values: &BTreeSet<String>,
         kinds: &[&str],
         tree_size: u64,
-    ) -> Result<Vec<i64>, StoreError> {
+    ) -> Result<BTreeSet<i64>, StoreError> {
+        let values: Vec<&str> = values.iter().map(String::as_str).collect();
+        let mut found = BTreeSet::new();
+        for some in values.chunks(VALUES_AT_ONCE) {
+            found.extend(self.referring_to_some(some, kinds, tree_size)?);
+        }
+        Ok(found)
+    }
+
+    fn referring_to_some(&mut self, values: &[&str], kinds: &[&str], tree_size: u64) -> Result<Vec<i64>, StoreError> {
         let runs = self.runs()?;
         let sorted = reference_run::table
             .filter(reference_run::run.eq_any(&runs))
