@@ -1,4 +1,4 @@
-//! The entries that declare something about services, about people, or about what checks may let pass.
+//! The entries that declare something about services, about people, about environments, or about what checks may let pass.
 
 use std::collections::BTreeSet;
 
@@ -63,5 +63,11 @@ pub(super) fn control_indexes(tx: &mut ReadTx<'_>, tree_size: u64) -> Result<BTr
 /// The entries that declare what services themselves are.
 pub(super) fn all_declared_indexes(tx: &mut ReadTx<'_>, tree_size: u64) -> Result<BTreeSet<i64>, StoreError> {
     let rows = tx.rare(Rare::Declaration, &[], tree_size, i64::MAX)?;
+    Ok(rows.iter().map(|row| row.idx).collect())
+}
+
+/// The entries that tell the tiers of environments.
+pub(super) fn environment_indexes(tx: &mut ReadTx<'_>, size: u64) -> Result<BTreeSet<i64>, StoreError> {
+    let rows = tx.rare(Rare::Environment, &[], size, i64::MAX)?;
     Ok(rows.iter().map(|row| row.idx).collect())
 }

@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::App;
-use super::declared::all_declared_indexes;
-use super::facts::environment_indexes;
+use super::declared::{all_declared_indexes, environment_indexes};
 use super::period::{Asked, gather, places, services};
 use super::read::{ReadError, tree_size};
 use crate::domain::deployment::{Deployment, Effect};

@@ -5,10 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::causes::{add_causes, called, names_of_deployment};
 use super::companions::companion_indexes;
-use super::declared::{control_indexes, declared_indexes};
+use super::declared::{control_indexes, declared_indexes, environment_indexes};
 use super::deployed::{Deployed, at};
 use super::deployments::evidence_indexes;
-use super::facts::environment_indexes;
 use super::suspects::facts_with_tests;
 use crate::correlate::{SKEW_MS, WINDOW_MS};
 use crate::document::release_notes::{Point, Scope, Wanted};
@@ -90,7 +89,7 @@ pub(super) fn notes_facts(tx: &mut ReadTx<'_>, wanted: &Wanted<'_>, size: u64) -
     add_same_content(&mut deployed, &asked, service, environment)?;
     let mut others = evidence.clone();
     others.extend(environment_indexes(deployed.tx, size)?);
-    others.extend(some_evidence(deployed.tx, service, size)?);
+    others.extend(some_evidence(deployed.tx, &BTreeSet::from([service.clone()]), size)?);
     others.extend(declared_indexes(deployed.tx, service, size)?);
     others.extend(control_indexes(deployed.tx, size)?);
     let known = deployed.fold();
@@ -218,26 +217,28 @@ pub(super) fn add_same_content(
     deployed.add(rows)
 }
 
-/// Some approvals and test results of a service, if it has any: so that it means something where they are absent.
+/// Some approvals and test results of services, of those that have any: so that it means something where they are absent.
 pub(super) fn some_evidence(
     tx: &mut ReadTx<'_>,
-    service: &ServiceName,
+    services: &BTreeSet<ServiceName>,
     size: u64,
 ) -> Result<BTreeSet<i64>, StoreError> {
+    let environments = tx.environments(size)?;
+    let places = environments.iter().flat_map(|environment| {
+        services.iter().map(|service| Place {
+            service: service.as_str(),
+            environment,
+        })
+    });
+    let spans: Vec<Span<'_>> = places.map(|place| Span::whole(place, size)).collect();
     let mut indexes = BTreeSet::new();
-    for environment in tx
-        .environments(size)?
-        .iter()
-        .map(|name| Some(name.as_str()))
-        .chain([None])
-    {
-        for ended in [
-            ("approval", "closed"),
-            ("testsuiterun", "finished"),
-            ("testcaserun", "finished"),
-        ] {
-            indexes.extend(tx.newest_of(service.as_str(), environment, ended, size, SOME)?);
-        }
+    for ended in [
+        ("approval", "closed"),
+        ("testsuiterun", "finished"),
+        ("testcaserun", "finished"),
+    ] {
+        let rows = tx.last_of_type(&spans, ended, SOME)?;
+        indexes.extend(rows.iter().map(|row| row.idx));
     }
     Ok(indexes)
 }

@@ -5,9 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::causes::{add_causes, called_any, names_of_deployment};
-use super::declared::all_declared_indexes;
+use super::declared::{all_declared_indexes, environment_indexes};
 use super::deployed::{Deployed, at};
-use super::facts::environment_indexes;
 use super::notes::dependents;
 use super::suspects::facts_with_tests;
 use crate::correlate::{SKEW_MS, WINDOW_MS};
@@ -41,6 +40,8 @@ pub(super) struct Gathered<'t, 'a> {
     pub(super) deployed: Deployed<'t, 'a>,
     /// The deployments of the period, by index.
     pub(super) population: Vec<Deployment>,
+    /// The services that incidents of the period hurt.
+    pub(super) hurt: BTreeSet<ServiceName>,
     /// Entries about other things.
     pub(super) others: BTreeSet<i64>,
 }
@@ -74,6 +75,7 @@ pub(super) fn gather<'t, 'a>(
     Ok(Gathered {
         deployed,
         population,
+        hurt: incidents.into_iter().filter_map(|incident| incident.service).collect(),
         others,
     })
 }
@@ -134,12 +136,8 @@ impl Gathered<'_, '_> {
             if places.is_empty() {
                 return Ok(());
             }
-            let size = self.deployed.size as i64;
-            let spans = places.iter().map(|place| Span {
-                place: *place,
-                from: 0,
-                to: size,
-            });
+            let size = self.deployed.size;
+            let spans = places.iter().map(|place| Span::whole(*place, size));
             let rows = self.deployed.tx.last_said(&spans.collect::<Vec<_>>(), limit)?;
             let mut counts: BTreeMap<(String, String), usize> = BTreeMap::new();
             for row in &rows {

@@ -1,6 +1,6 @@
 //! Everything that checks and documents read, folded from the events of one reading of the ledger.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::alias::Aliases;
 use super::dependency::Dependencies;
@@ -50,6 +50,8 @@ pub struct Facts {
     pub tested: BTreeSet<ServiceName>,
     /// Places where any deployment was verified.
     pub verified: BTreeSet<(ServiceName, EnvironmentName)>,
+    /// Positions of the deployments of each service.
+    of_services: HashMap<ServiceName, Vec<usize>>,
 }
 
 impl Facts {
@@ -81,7 +83,12 @@ impl Facts {
             .iter()
             .filter_map(|t| t.binding.service.clone())
             .collect();
-        for deployment in &facts.deployments {
+        for (at, deployment) in facts.deployments.iter().enumerate() {
+            facts
+                .of_services
+                .entry(deployment.service.clone())
+                .or_default()
+                .push(at);
             if !evidence.approvals_of(deployment).is_empty() {
                 facts.approved.insert(deployment.service.clone());
             }
@@ -100,6 +107,18 @@ impl Facts {
             }
         }
         facts
+    }
+
+    /// The deployment with this [`Deployment::index`].
+    pub fn deployment(&self, index: u64) -> Option<&Deployment> {
+        let at = self.deployments.binary_search_by_key(&index, |found| found.index);
+        at.ok().map(|at| &self.deployments[at])
+    }
+
+    /// The deployments of a service, by first index.
+    pub fn of_service(&self, service: &ServiceName) -> impl Iterator<Item = &Deployment> {
+        let positions = self.of_services.get(service).into_iter().flatten();
+        positions.map(|at| &self.deployments[*at])
     }
 
     /// How close an environment is to users, where that is known.

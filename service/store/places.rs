@@ -25,7 +25,7 @@ pub(super) const IS_SUCCESS: &str =
 pub(super) const IS_OF_DEPLOYMENT: &str =
     "(event.about IS NOT NULL AND event.subject IN ('deployment', 'shipslog-deployment', 'service'))";
 /// What there is little of, as the indexes over it have it.
-const IS_RARE: &str = "event.subject IN ('environment', 'incident', 'shipslog-alias', 'shipslog-dependencies', \
+pub(super) const IS_RARE: &str = "event.subject IN ('environment', 'incident', 'shipslog-alias', 'shipslog-dependencies', \
                        'shipslog-exception', 'shipslog-link', 'shipslog-service')";
 
 /// A subject of events that there are few of, for each of which there is an index.
@@ -199,27 +199,6 @@ impl ReadTx<'_> {
             .order(event::idx)
             .limit(most(limit));
         Ok(each!(self.connection, c => query.select(EventRow::as_select()).load(c))?)
-    }
-
-    /// Indexes of the newest events of a type, by its subject and predicate, about a service: in an environment, or in none.
-    pub fn newest_of(
-        &mut self,
-        service: &str,
-        environment: Option<&str>,
-        (subject, predicate): (&str, &str),
-        tree_size: u64,
-        limit: usize,
-    ) -> Result<Vec<i64>, StoreError> {
-        Ok(each!(self.connection, c => {
-            let mut query = event::table.select(event::idx).into_boxed();
-            query = match environment {
-                Some(environment) => query.filter(event::environment.eq(environment)),
-                None => query.filter(event::environment.is_null()),
-            };
-            query = query.filter(event::service.eq(service).and(event::idx.lt(tree_size as i64)));
-            query = query.filter(event::subject.eq(subject).and(event::predicate.eq(predicate)));
-            query.order(event::idx.desc()).limit(most(limit)).load(c)
-        })?)
     }
 
     /// Events that name one of these: deployments as what they repair, incidents as their cause, decisions as what they judge.

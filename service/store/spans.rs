@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 
 use super::connection::{Connection, each};
-use super::places::{IS_ASTRAY, IS_OF_DEPLOYMENT, IS_SUCCESS, STRAY_MS};
+use super::places::{IS_ASTRAY, IS_OF_DEPLOYMENT, IS_RARE, IS_SUCCESS, STRAY_MS};
 use super::{EventRow, Place, ReadTx, StoreError};
 
 /// A part of what was said in a place: from an index or a time up to, and not including, another.
@@ -19,7 +19,16 @@ pub struct Span<'a> {
     pub to: i64,
 }
 
-impl Span<'_> {
+impl<'a> Span<'a> {
+    /// All of a place, below a tree size.
+    pub fn whole(place: Place<'a>, tree_size: u64) -> Self {
+        Self {
+            place,
+            from: 0,
+            to: tree_size as i64,
+        }
+    }
+
     /// What is after a part of the log, below a tree size.
     pub fn after(&self, tree_size: u64) -> Self {
         Self {
@@ -98,8 +107,36 @@ impl ReadTx<'_> {
         )
     }
 
+    /// The newest events of a type, by its subject and predicate, about the service of each part of the log: in its environment, and
+    /// in none. At most `limit` of each.
+    pub fn last_of_type(
+        &mut self,
+        spans: &[Span<'_>],
+        (subject, predicate): (&'static str, &'static str),
+        limit: usize,
+    ) -> Result<Vec<EventRow>, StoreError> {
+        let some = format!(
+            "event.subject = '{subject}' AND event.predicate = '{predicate}' ORDER BY event.idx DESC LIMIT {limit}"
+        );
+        let mut rows = self.some_of_each(spans, &some)?;
+        let nowhere = IN_SPAN.replace("event.environment = asked.environment", "event.environment IS NULL");
+        rows.extend(self.some_where(spans, &nowhere, &some)?);
+        Ok(rows)
+    }
+
+    /// The newest words about incidents of the service of each part of the log, at most `limit` of each.
+    pub fn last_incidents(&mut self, spans: &[Span<'_>], limit: usize) -> Result<Vec<EventRow>, StoreError> {
+        let anywhere = IN_SPAN.replace("event.environment = asked.environment", IS_RARE);
+        let some = format!("event.subject = 'incident' ORDER BY event.idx DESC LIMIT {limit}");
+        self.some_where(spans, &anywhere, &some)
+    }
+
     fn some_of_each(&mut self, spans: &[Span<'_>], some: &str) -> Result<Vec<EventRow>, StoreError> {
-        let of_one = format!("SELECT event.idx FROM event WHERE {IN_SPAN} AND {some}");
+        self.some_where(spans, IN_SPAN, some)
+    }
+
+    fn some_where(&mut self, spans: &[Span<'_>], there: &str, some: &str) -> Result<Vec<EventRow>, StoreError> {
+        let of_one = format!("SELECT event.idx FROM event WHERE {there} AND {some}");
         let of_each = match self.connection {
             Connection::Sqlite(_) => {
                 format!("SELECT each.idx FROM asked CROSS JOIN event AS each WHERE each.idx IN ({of_one})")

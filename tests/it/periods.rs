@@ -1,10 +1,16 @@
 //! Metrics and reports of a period read only what the period needs. What they say must be what the whole ledger says, however
 //! late, early, contradictory or far apart its records are.
 
+use std::collections::BTreeSet;
+
 use rstest::rstest;
 use serde_json::{Value, json};
+use shipslog::check::Parameters;
+use shipslog::document::compliance::{self, ComplianceInput};
+use shipslog::document::service_report::{self, ServiceReportInput};
+use shipslog::document::{LedgerView, Request};
 use shipslog::domain::facts::Facts;
-use shipslog::domain::{Instant, Period};
+use shipslog::domain::{Instant, Period, ServiceName};
 use shipslog::metrics::{self, Bucket, Input, MATURITY_HOURS, Query};
 use shipslog::store::{Connect, Database, DatabaseUrl};
 
@@ -234,7 +240,7 @@ fn metrics_of_a_period_are_those_of_the_whole_ledger(
     tell(&app, &mut chance);
     let (facts, tree_size, recorded_until) = whole(&app);
     let (links, no_deployment) = metrics::linked(&facts);
-    for _ in 0..40 {
+    for _ in 0..25 {
         let (from, to) = period(&mut chance);
         let service = chance.one_in(2).then(|| chance.of(&SERVICES));
         let environment = chance.one_in(3).then(|| chance.of(&ENVIRONMENTS));
@@ -268,6 +274,75 @@ fn metrics_of_a_period_are_those_of_the_whole_ledger(
             path += "&by=service";
         }
         assert_same(&app.client.get(&path).expect(200).json(), &expected, &path);
+    }
+}
+
+#[rstest]
+fn reports_of_a_period_are_those_of_the_whole_ledger(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+    #[values(1, 2, 3)] seed: u64,
+) {
+    let Some(app) = TestApp::start(backend) else { return };
+    let mut chance = Chance(seed);
+    tell(&app, &mut chance);
+    let (facts, tree_size, recorded_until) = whole(&app);
+    let ledger = LedgerView {
+        origin: String::new(),
+        tree_size,
+        root: String::new(),
+        checkpoint: String::new(),
+        erased: Vec::new(),
+    };
+    for _ in 0..15 {
+        let (from, to) = period(&mut chance);
+        let service = chance.one_in(2).then(|| chance.of(&SERVICES));
+        let environment = chance.of(&ENVIRONMENTS);
+        let team = chance.one_in(3).then(|| chance.of(&TEAMS));
+        let query = format!("environment={environment}&from={from}&to={to}&format=json");
+        let query = query + &service.map(|name| format!("&service={name}")).unwrap_or_default();
+        let period = Period::parse(&from, &to, "UTC").unwrap();
+        let request = Request {
+            ledger: &ledger,
+            query: "",
+            time_zone: period.zone,
+            template: "",
+            template_sha256: "",
+        };
+        let environment = environment.parse().unwrap();
+        let services: BTreeSet<ServiceName> = service.iter().map(|name| name.parse().unwrap()).collect();
+        let compliance = compliance::compose(&ComplianceInput {
+            request,
+            environment: &environment,
+            service: services.first(),
+            period,
+            facts: &facts,
+            parameters: &Parameters::default(),
+        });
+        let report = service_report::compose(&ServiceReportInput {
+            request,
+            environment: &environment,
+            services: &services,
+            team,
+            period,
+            recorded_until,
+            facts: &facts,
+            parameters: &Parameters::default(),
+        });
+        let of_team = team.map(|team| format!("&team={team}")).unwrap_or_default();
+        for (path, expected) in [
+            (
+                format!("/v1/reports/compliance?{query}"),
+                serde_json::to_value(compliance).unwrap(),
+            ),
+            (
+                format!("/v1/reports/service?{query}{of_team}"),
+                serde_json::to_value(report.unwrap()).unwrap(),
+            ),
+        ] {
+            let mut found = app.client.get(&path).expect(200).json();
+            found["generated"] = expected["generated"].clone();
+            assert_same(&found, &expected, &path);
+        }
     }
 }
 
