@@ -97,7 +97,7 @@ fn add_surroundings(
     let size = deployed.size;
     let all = deployed.fold();
     let mut here: BTreeMap<(&ServiceName, &EnvironmentName), Vec<&Deployment>> = BTreeMap::new();
-    for found in &all {
+    for found in all.iter() {
         here.entry((&found.service, &found.environment))
             .or_default()
             .push(found);

@@ -1,6 +1,8 @@
 //! Deployments loaded whole, and with as much of what ran before them as tells what they did: never more of the log than that.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use crate::domain::deployment::{self, Deployment};
 use crate::domain::lineage::LOOK_BACK;
@@ -20,6 +22,8 @@ pub(super) struct Deployed<'t, 'a> {
     asked: BTreeSet<(String, Key)>,
     /// The places that history was added of.
     known: Places,
+    /// What the records say, until there are more.
+    folded: OnceCell<Rc<Vec<Deployment>>>,
 }
 
 /// What finds the statements about a deployment, within its environment.
@@ -64,6 +68,7 @@ impl<'t, 'a> Deployed<'t, 'a> {
             loaded: BTreeSet::new(),
             asked: BTreeSet::new(),
             known: Places::new(),
+            folded: OnceCell::new(),
         }
     }
 
@@ -97,6 +102,10 @@ impl<'t, 'a> Deployed<'t, 'a> {
                 found.extend(self.tx.said_of(&environment, &ids, &chains, self.size)?);
             }
         }
+        if new.is_empty() {
+            return Ok(());
+        }
+        self.folded.take();
         let rows: Vec<EventRow> = new.into_values().collect();
         self.loaded.extend(rows.iter().map(|row| row.idx));
         self.records.extend(self.tx.recorded_rows(&rows)?);
@@ -180,9 +189,9 @@ impl<'t, 'a> Deployed<'t, 'a> {
             }
             // A success of a deployment that failed afterwards is none.
             let mut counts: BTreeMap<(ServiceName, EnvironmentName), usize> = BTreeMap::new();
-            for found in self.fold().into_iter().filter(Deployment::succeeded) {
+            for found in self.fold().iter().filter(|found| found.succeeded()) {
                 let order = found.order();
-                let place = (found.service, found.environment);
+                let place = (found.service.clone(), found.environment.clone());
                 if places.get(&place).is_some_and(|span| side.has(order, span)) {
                     *counts.entry(place).or_default() += 1;
                 }
@@ -194,8 +203,9 @@ impl<'t, 'a> Deployed<'t, 'a> {
     }
 
     /// The deployments.
-    pub(super) fn fold(&self) -> Vec<Deployment> {
-        deployment::fold(&self.records)
+    pub(super) fn fold(&self) -> Rc<Vec<Deployment>> {
+        let folded = self.folded.get_or_init(|| Rc::new(deployment::fold(&self.records)));
+        folded.clone()
     }
 
     /// Whether this entry is there.
@@ -257,9 +267,9 @@ pub(super) fn newest(
         let mut deployed = Deployed::new(tx, size);
         deployed.add(pending.clone())?;
         let mut ended: BTreeMap<i64, Deployment> = BTreeMap::new();
-        for deployment in deployed.fold() {
+        for deployment in deployed.fold().iter() {
             if let Some(end) = deployment.end().map(|end| end.index as i64) {
-                ended.insert(end, deployment);
+                ended.insert(end, deployment.clone());
             }
         }
         // A success that is not how its deployment ended gives way to the one before it.

@@ -221,11 +221,11 @@ impl App {
             let next = next.map(|before| Cursor { tree_size, before }.to_string());
             deployed.add_history(&listed.iter().collect::<Vec<_>>())?;
             let wanted: BTreeSet<u64> = listed.iter().map(|found| found.index).collect();
-            let mut all = deployed.fold();
-            all.retain(|found| wanted.contains(&found.index));
+            let all = deployed.fold();
+            let items = all.iter().rev().filter(|found| wanted.contains(&found.index));
             Ok(Page {
                 tree_size,
-                items: all.iter().rev().map(Into::into).collect(),
+                items: items.map(Into::into).collect(),
                 next,
             })
         })
@@ -317,10 +317,11 @@ fn listed(
         let firsts: BTreeSet<u64> = rows.iter().map(|row| row.idx as u64).collect();
         before = firsts.first().copied().unwrap_or(before);
         deployed.add(rows)?;
-        let found = deployed.fold().into_iter().rev();
-        listed.extend(found.filter(|found| {
+        let all = deployed.fold();
+        let found = all.iter().rev().filter(|found| {
             firsts.contains(&found.index) && filter.status.is_none_or(|status| found.status() == status)
-        }));
+        });
+        listed.extend(found.cloned());
         if listed.len() > limit {
             listed.truncate(limit);
             let next = listed.last().map(|last| last.index);

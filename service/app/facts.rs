@@ -207,10 +207,9 @@ fn with_verified(
     let rows = tx.events_of(&indexes)?;
     let mut deployed = Deployed::new(tx, size);
     deployed.add(rows)?;
-    let verified = deployed.fold().into_iter();
-    let verified = verified.filter(|found| !evidence.verifications_of(found).is_empty());
-    facts
-        .verified
-        .extend(verified.map(|found| (found.service, found.environment)));
+    let all = deployed.fold();
+    let verified = all.iter().filter(|found| !evidence.verifications_of(found).is_empty());
+    let places = verified.map(|found| (found.service.clone(), found.environment.clone()));
+    facts.verified.extend(places);
     Ok(facts)
 }

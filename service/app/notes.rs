@@ -83,7 +83,8 @@ pub(super) fn notes_facts(tx: &mut ReadTx<'_>, wanted: &Wanted<'_>, size: u64) -
     }
     let asked: BTreeSet<u64> = asked.iter().map(|found| found.index).collect();
     let all = deployed.fold();
-    let asked: Vec<Deployment> = all.into_iter().filter(|found| asked.contains(&found.index)).collect();
+    let asked = all.iter().filter(|found| asked.contains(&found.index));
+    let asked: Vec<Deployment> = asked.cloned().collect();
 
     let evidence = evidence_indexes(deployed.tx, &asked, size)?;
     add_same_content(&mut deployed, &asked, service, environment)?;

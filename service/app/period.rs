@@ -208,14 +208,14 @@ pub(super) fn places<'n>(
 
 /// The deployments that something was said about which claims to be of the period.
 fn population(deployed: &Deployed<'_, '_>, asked: &Asked<'_>) -> Vec<Deployment> {
-    let mut all = deployed.fold();
-    all.retain(|found| {
+    let all = deployed.fold();
+    let within = all.iter().filter(|found| {
         let mut times = found.statements.iter().map(|said| said.occurred_at);
         asked.environments.contains(&found.environment)
             && (asked.services.is_empty() || asked.services.contains(&found.service))
             && times.any(|at| asked.from <= at && at < asked.to)
     });
-    all
+    within.cloned().collect()
 }
 
 /// The incidents of the period, and all that may be linked to these deployments: what began on their services, or on what needs
@@ -270,8 +270,9 @@ fn incidents(
 
 /// What the deployments that are there say that they repair.
 fn repaired(deployed: &Deployed<'_, '_>) -> BTreeSet<String> {
-    let said = deployed.fold().into_iter().filter_map(|found| found.remediates);
-    said.map(|said| said.value).collect()
+    let all = deployed.fold();
+    let said = all.iter().filter_map(|found| found.remediates.as_ref());
+    said.map(|said| said.value.clone()).collect()
 }
 
 /// Adds all deployments that a repair could mean: an id that several share means one of them, or none.

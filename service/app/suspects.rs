@@ -10,6 +10,9 @@ use crate::domain::facts::Facts;
 use crate::domain::reference::ReferenceKind;
 use crate::store::{ReadTx, StoreError};
 
+/// More contents than this are first compared with all that ever failed a test.
+const MANY: usize = 100;
+
 /// Facts from these entries, ascending by index, and from the tests that correlating the incidents among them needs.
 pub(super) fn facts_with_tests(
     tx: &mut ReadTx<'_>,
@@ -41,13 +44,20 @@ fn tests(
     let artifacts = artifacts.flat_map(|said| said.value.digest.iter().chain([&said.value.id]));
     let commits = deployments.iter().filter_map(|d| d.commit.as_ref());
     let commits = commits.map(|said| said.value.to_ascii_lowercase());
-    let named: [(BTreeSet<String>, &[&str]); 2] = [
+    let mut named: [(BTreeSet<String>, &[&str]); 2] = [
         (
             artifacts.cloned().collect(),
             &[ReferenceKind::Digest.as_str(), ReferenceKind::Artifact.as_str()],
         ),
         (commits.collect(), &[ReferenceKind::Commit.as_str()]),
     ];
+    if named.iter().any(|(values, _)| values.len() > MANY) {
+        // Where no run failed, the others say nothing.
+        let failed = tx.failed_contents(tree_size)?;
+        for (values, _) in &mut named {
+            values.retain(|value| failed.contains(value));
+        }
+    }
     let mut found = BTreeSet::new();
     for (values, kinds) in named {
         found.extend(tx.referring_to_any(&values, kinds, tree_size)?);

@@ -320,6 +320,13 @@ impl ReadTx<'_> {
         Ok(found.into_iter().flatten().collect())
     }
 
+    /// Digests, commits and other artifacts of which any test failed.
+    pub fn failed_contents(&mut self, tree_size: u64) -> Result<BTreeSet<String>, StoreError> {
+        let query = diesel::sql_query(FAILED_CONTENTS).bind::<BigInt, _>(tree_size as i64);
+        let found: Vec<Name> = each!(self.connection, c => query.load(c))?;
+        Ok(found.into_iter().map(|row| row.name).collect())
+    }
+
     /// Index of the first entry that was recorded after this time; the size of the log if none was.
     fn index_after(&mut self, ms: i64) -> Result<i64, StoreError> {
         let query = event::table
@@ -355,6 +362,12 @@ diesel::define_sql_function! {
     /// planner would rather read everything of an environment.
     fn coalesce(value: Nullable<Text>, other: Text) -> Text;
 }
+
+const FAILED_CONTENTS: &str = "
+SELECT value AS name FROM reference
+WHERE kind IN ('digest', 'artifact', 'commit') AND idx IN (
+    SELECT event.idx FROM event
+    WHERE event.subject IN ('testsuiterun', 'testcaserun') AND event.outcome IN ('failure', 'error') AND event.idx < $1)";
 
 const ENVIRONMENTS: &str = "
 WITH RECURSIVE environments (name) AS (

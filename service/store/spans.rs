@@ -62,31 +62,30 @@ pub struct Named {
 impl ReadTx<'_> {
     /// What was said about deployments and claims to have happened in one of these times.
     pub fn said_between(&mut self, times: &[Span<'_>], tree_size: u64) -> Result<Vec<EventRow>, StoreError> {
-        self.rows_among(times, &claimed_in(IS_OF_DEPLOYMENT, tree_size))
+        let indexes = self.claimed_in(IS_OF_DEPLOYMENT, tree_size);
+        self.rows_among(times, &indexes)
     }
 
     /// The same, of what says that a deployment has yet to end.
     pub fn announced_between(&mut self, times: &[Span<'_>], tree_size: u64) -> Result<Vec<EventRow>, StoreError> {
         let announces = format!("{IS_OF_DEPLOYMENT} AND event.predicate IN ('queued', 'started')");
-        self.rows_among(times, &claimed_in(&announces, tree_size))
+        let indexes = self.claimed_in(&announces, tree_size);
+        self.rows_among(times, &indexes)
     }
 
     /// The commits that deployments are said to have brought, of what claims to have happened in one of these times.
     pub fn commits_between(&mut self, times: &[Span<'_>], tree_size: u64) -> Result<Vec<Named>, StoreError> {
-        let query = claimed_in(IS_OF_DEPLOYMENT, tree_size);
+        let indexes = self.claimed_in(IS_OF_DEPLOYMENT, tree_size);
         self.among(
             times,
             "SELECT value, idx FROM reference WHERE kind = 'commit' AND idx IN",
-            &query,
+            &indexes,
         )
     }
 
     /// Successes in these parts of the log.
     pub fn successes_within(&mut self, spans: &[Span<'_>]) -> Result<Vec<EventRow>, StoreError> {
-        self.rows_among(
-            spans,
-            &format!("SELECT event.idx FROM asked CROSS JOIN event WHERE {IN_SPAN} AND {IS_SUCCESS}"),
-        )
+        self.some_of_each(spans, IS_SUCCESS)
     }
 
     /// The last successes of each part of the log, at most `limit` of each.
@@ -136,16 +135,40 @@ impl ReadTx<'_> {
     }
 
     fn some_where(&mut self, spans: &[Span<'_>], there: &str, some: &str) -> Result<Vec<EventRow>, StoreError> {
-        let of_one = format!("SELECT event.idx FROM event WHERE {there} AND {some}");
-        let of_each = match self.connection {
+        let indexes = self.of_each("asked", &format!("{there} AND {some}"));
+        self.rows_among(spans, &indexes)
+    }
+
+    /// Indexes of the events that are wanted of each row of a table.
+    fn of_each(&self, table: &str, wanted: &str) -> String {
+        let of_one = format!("SELECT event.idx FROM event WHERE {wanted}");
+        match self.connection {
             Connection::Sqlite(_) => {
-                format!("SELECT each.idx FROM asked CROSS JOIN event AS each WHERE each.idx IN ({of_one})")
+                format!("SELECT each.idx FROM {table} CROSS JOIN event AS each WHERE each.idx IN ({of_one})")
             }
+            // An offset keeps the planner from joining all events with the table.
             Connection::Postgres(_) => {
-                format!("SELECT each.idx FROM asked CROSS JOIN LATERAL ({of_one}) AS each")
+                format!("SELECT each.idx FROM {table} CROSS JOIN LATERAL ({of_one} OFFSET 0) AS each")
             }
-        };
-        self.rows_among(spans, &of_each)
+        }
+    }
+
+    /// Indexes of events of a kind that claim to have happened between the times asked for: those recorded near then, and those
+    /// astray.
+    fn claimed_in(&self, kind: &str, tree_size: u64) -> String {
+        let here = "event.environment = near.environment AND event.service = near.service \
+                    AND event.occurred_ms >= near.low AND event.occurred_ms < near.high";
+        let recorded_near = format!(
+            "{here} AND event.idx >= near.first_idx AND event.idx < near.last_idx AND event.idx < {tree_size} AND {kind}"
+        );
+        let astray = format!("{here} AND event.idx < {tree_size} AND {IS_ASTRAY} AND {kind}");
+        format!(
+            "WITH near AS MATERIALIZED (SELECT asked.*, {} AS first_idx, {} AS last_idx FROM asked) {} UNION ALL {}",
+            after(&format!("asked.low - {}", STRAY_MS + 1), tree_size),
+            after(&format!("asked.high + {STRAY_MS}"), tree_size),
+            self.of_each("near", &recorded_near),
+            self.of_each("near", &astray),
+        )
     }
 
     fn rows_among(&mut self, spans: &[Span<'_>], indexes: &str) -> Result<Vec<EventRow>, StoreError> {
@@ -184,28 +207,10 @@ impl ReadTx<'_> {
 const IN_SPAN: &str = "event.environment = asked.environment AND event.service = asked.service \
                        AND event.idx >= asked.low AND event.idx < asked.high";
 
-/// Indexes of events of a kind that claim to have happened between the times asked for: those recorded near then, and those astray.
-fn claimed_in(kind: &str, tree_size: u64) -> String {
-    // Index of the first entry that was recorded after a time.
-    let after = |ms: &str| {
-        format!(
-            "coalesce((SELECT event.idx FROM event WHERE event.recorded_ms > {ms}
-                       ORDER BY event.recorded_ms, event.idx LIMIT 1), {tree_size})"
-        )
-    };
-    let (first, last) = (
-        after(&format!("asked.low - {}", STRAY_MS + 1)),
-        after(&format!("asked.high + {STRAY_MS}")),
-    );
-    let here = "event.environment = asked.environment AND event.service = asked.service \
-                AND event.occurred_ms >= asked.low AND event.occurred_ms < asked.high";
+/// Index of the first entry that was recorded after a time.
+fn after(ms: &str, tree_size: u64) -> String {
     format!(
-        "SELECT event.idx
-         FROM (SELECT asked.*, {first} AS first_idx, {last} AS last_idx FROM asked) AS asked CROSS JOIN event
-         WHERE {here} AND event.idx >= asked.first_idx AND event.idx < asked.last_idx
-           AND event.idx < {tree_size} AND {kind}
-         UNION ALL
-         SELECT event.idx FROM asked CROSS JOIN event
-         WHERE {here} AND event.idx < {tree_size} AND {IS_ASTRAY} AND {kind}"
+        "coalesce((SELECT event.idx FROM event WHERE event.recorded_ms > {ms}
+                   ORDER BY event.recorded_ms, event.idx LIMIT 1), {tree_size})"
     )
 }
