@@ -5,8 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::causes::{add_causes, called_any, names_of_deployment};
-use super::declared::{all_declared_indexes, environment_indexes};
+use super::declared::{all_declared_indexes, control_indexes, environment_indexes};
 use super::deployed::{Deployed, at};
+use super::metrics::recorded_until;
 use super::notes::dependents;
 use super::suspects::facts_with_tests;
 use crate::correlate::{SKEW_MS, WINDOW_MS};
@@ -53,6 +54,7 @@ pub(super) fn gather<'t, 'a>(
     size: u64,
 ) -> Result<Gathered<'t, 'a>, StoreError> {
     let mut others = environment_indexes(tx, size)?;
+    others.extend(control_indexes(tx, size)?);
     others.extend(all_declared_indexes(tx, size)?);
     let services = services(tx, asked, size)?;
     let mut deployed = Deployed::new(tx, size);
@@ -173,7 +175,9 @@ impl Gathered<'_, '_> {
         let (tx, deployments, history) = self.deployed.into_parts();
         records.extend(deployments);
         records.sort_by_key(|record| record.index);
+        let recorded_until = recorded_until(tx, size)?;
         let mut facts = facts_with_tests(tx, records, size)?;
+        facts.recorded_until = recorded_until;
         // What a deployment did cannot be told where some of what ran before it was not loaded.
         for deployment in &mut facts.deployments {
             if !history.tells(deployment) {
