@@ -7,6 +7,7 @@
 //! Whether a canary or a flag was off, and changes of configuration and infrastructure, would count too; the ledger does not know
 //! them, so nothing is made of them.
 
+mod reach;
 mod rules;
 mod state;
 
@@ -14,6 +15,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 
+use self::reach::Reach;
 use self::rules::Case;
 use self::state::Verdicts;
 use crate::domain::deployment::Deployment;
@@ -244,9 +246,9 @@ impl Reason {
 /// Finds candidates for many incidents among the same facts.
 pub struct Correlator<'a> {
     facts: &'a Facts,
+    reach: Reach<'a>,
     timelines: HashMap<(&'a ServiceName, &'a EnvironmentName), Timeline<'a>>,
     remediating: Vec<&'a Deployment>,
-    withdrawing: Vec<&'a Deployment>,
     verdicts: HashMap<&'a IncidentId, Verdicts<'a>>,
 }
 
@@ -260,12 +262,9 @@ impl<'a> Correlator<'a> {
         }
         Self {
             facts,
+            reach: Reach::of(facts),
             timelines: Timeline::by_place(deployments),
             remediating: deployments.iter().filter(|d| d.remediates.is_some()).collect(),
-            withdrawing: deployments
-                .iter()
-                .filter(|d| !d.lineage.withdraws.is_empty() && d.succeeded())
-                .collect(),
             verdicts,
         }
     }
@@ -278,7 +277,7 @@ impl<'a> Correlator<'a> {
         for incident in &self.facts.incidents {
             let verdicts = self.verdicts.get(&incident.id).unwrap_or(&none);
             let case = Case::new(self, incident);
-            let deployments = self.facts.deployments.iter();
+            let deployments = self.reach.within(&case, verdicts).into_iter();
             let suspected = deployments.filter(|d| verdicts.on(d.index).is_some() || case.could_be_shown(d));
             suspects.extend(suspected.map(|d| (d.index, d)));
         }
@@ -291,9 +290,9 @@ impl<'a> Correlator<'a> {
         let verdicts = self.verdicts.get(&incident.id).unwrap_or(&none);
         let case = Case::new(self, incident);
         let mut found: Vec<_> = self
-            .facts
-            .deployments
-            .iter()
+            .reach
+            .within(&case, verdicts)
+            .into_iter()
             .filter_map(|d| case.clue(d, verdicts.on(d.index).is_some()))
             .collect();
         found.sort_by(|a, b| {

@@ -14,7 +14,7 @@ use crate::domain::incident::Incident;
 use crate::domain::link;
 use crate::domain::reference::{ReferenceKind, entry_named};
 use crate::domain::{EnvironmentName, Instant, ServiceName};
-use crate::store::{EventRow, Rare, ReadTx, StoreError};
+use crate::store::{EventRow, Rare, ReadTx, Span, StoreError};
 
 /// Successes of a place that are read after those of a time, to know until when the last of them ran.
 const NEXT: usize = 4;
@@ -62,34 +62,30 @@ pub(super) fn add_causes(deployed: &mut Deployed<'_, '_>, incidents: &[Incident]
 
     let windows: Vec<Window<'_>> = incidents.iter().flat_map(|one| windows(one, &dependencies)).collect();
     let mut rows = deployed.tx.events_of(&judged)?;
-    for window in &windows {
-        let place = at(&window.service, window.environment);
-        let (from, to) = (window.from.as_millis(), window.to.as_millis());
-        rows.extend(deployed.tx.said_between(place, from, to, size)?);
-        if let Some(end) = window.incident.resolved() {
-            let end = end.occurred_at;
-            let (from, to) = (end.plus_millis(-RECOVERY_MS), end.plus_millis(SKEW_MS));
-            let near = deployed
-                .tx
-                .said_between(place, from.as_millis(), to.as_millis(), size)?;
-            rows.extend(near);
-        }
-    }
-    for incident in incidents {
-        rows.extend(named_by(deployed.tx, incident, size)?);
-        rows.extend(
-            deployed.tx.naming(
-                &names_of_incident(incident)
-                    .iter()
-                    .map(String::as_str)
-                    .collect::<Vec<_>>(),
-                size,
-            )?,
-        );
-    }
+    let times: Vec<Span<'_>> = windows.iter().flat_map(Window::times).collect();
+    rows.extend(deployed.tx.said_between(&times, size)?);
+    rows.extend(named_by(deployed.tx, incidents, size)?);
+    let names: BTreeSet<String> = incidents.iter().flat_map(names_of_incident).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    rows.extend(deployed.tx.naming(&names, size)?);
     deployed.add(rows)?;
     add_surroundings(deployed, incidents, &windows)?;
     Ok(others)
+}
+
+impl Window<'_> {
+    /// The times in which deployments of its place matter: when they may have caused the incident, and when one may have ended it.
+    fn times(&self) -> impl Iterator<Item = Span<'_>> {
+        let place = at(&self.service, self.environment);
+        let end = self.incident.resolved().map(|end| end.occurred_at);
+        let end = end.map(|end| (end.plus_millis(-RECOVERY_MS), end.plus_millis(SKEW_MS)));
+        let times = std::iter::once((self.from, self.to)).chain(end);
+        times.map(move |(from, to)| Span {
+            place,
+            from: from.as_millis(),
+            to: to.as_millis() + 1,
+        })
+    }
 }
 
 /// Adds what ran just before and after what is there, what repairs it, and the history of what may have gone back.
@@ -100,30 +96,33 @@ fn add_surroundings(
 ) -> Result<(), StoreError> {
     let size = deployed.size;
     let all = deployed.fold();
-    let mut rows = Vec::new();
+    let mut here: BTreeMap<(&ServiceName, &EnvironmentName), Vec<&Deployment>> = BTreeMap::new();
+    for found in all.iter() {
+        here.entry((&found.service, &found.environment))
+            .or_default()
+            .push(found);
+    }
     let mut names = BTreeSet::new();
+    let mut spans = Vec::new();
     for window in windows {
-        let within = all.iter().filter(|found| {
-            found.service == window.service
-                && found.environment == *window.environment
-                && (window.from..=window.to).contains(&found.start_at())
-        });
+        let within = here.get(&(&window.service, window.environment)).into_iter().flatten();
+        let within = within.filter(|found| (window.from..=window.to).contains(&found.start_at()));
         let mut span: Option<(u64, u64)> = None;
         for found in within {
             let order = found.order();
             span = Some(span.map_or((order, order), |(first, last)| (first.min(order), last.max(order))));
             names.extend(names_of_deployment(found));
         }
-        if let Some((first, last)) = span {
-            let place = at(&window.service, window.environment);
-            rows.extend(
-                deployed
-                    .tx
-                    .successes(place, first as i64, last as i64, None, usize::MAX)?,
-            );
-            rows.extend(deployed.tx.next_successes(place, last as i64 + 1, size, NEXT)?);
-        }
+        let place = at(&window.service, window.environment);
+        spans.extend(span.map(|(first, last)| Span {
+            place,
+            from: first as i64,
+            to: last as i64 + 1,
+        }));
     }
+    let after: Vec<Span<'_>> = spans.iter().map(|span| span.after(size)).collect();
+    let mut rows = deployed.tx.successes_within(&spans)?;
+    rows.extend(deployed.tx.first_successes(&after, NEXT)?);
     rows.extend(
         deployed
             .tx
@@ -131,14 +130,19 @@ fn add_surroundings(
     );
     deployed.add(rows)?;
     let all = deployed.fold();
+    let mut ends: BTreeSet<Instant> = BTreeSet::new();
+    ends.extend(
+        incidents
+            .iter()
+            .filter_map(|incident| Some(incident.resolved()?.occurred_at)),
+    );
+    // One that succeeded around the end of an incident.
+    let near_end = |at: Instant| {
+        let times = at.plus_millis(-SKEW_MS)..=at.plus_millis(RECOVERY_MS);
+        ends.range(times).next().is_some()
+    };
     let went_back = |found: &&Deployment| {
-        found.remediates.is_some()
-            || incidents.iter().any(|incident| {
-                let over = incident.resolved().zip(found.finished_at());
-                over.is_some_and(|(end, at)| {
-                    found.succeeded() && (-SKEW_MS..=RECOVERY_MS).contains(&end.occurred_at.millis_since(at))
-                })
-            })
+        found.remediates.is_some() || (found.succeeded() && found.finished_at().is_some_and(near_end))
     };
     deployed.add_history(&all.iter().filter(went_back).collect::<Vec<_>>())
 }
@@ -193,31 +197,17 @@ fn dependencies(
 
 /// Entries of incidents on the same services that were not over yet when the first of these began.
 fn open_beside(tx: &mut ReadTx<'_>, incidents: &[Incident], size: u64) -> Result<BTreeSet<i64>, StoreError> {
-    let mut began: BTreeMap<&str, Instant> = BTreeMap::new();
-    for incident in incidents {
-        if let Some(service) = &incident.service {
-            let at = began.entry(service.as_str()).or_insert(incident.began().0);
-            *at = (*at).min(incident.began().0);
-        }
-    }
-    if began.is_empty() {
+    let of_services = incidents.iter().filter(|incident| incident.service.is_some());
+    let Some(first) = of_services.map(|incident| incident.began().0).min() else {
         return Ok(BTreeSet::new());
-    }
-    let services: Vec<&str> = began.keys().copied().collect();
-    let rows = tx.rare(Rare::Incident, &services, size, i64::MAX)?;
-    let mut seen = BTreeSet::new();
-    let mut open = Vec::new();
-    // The newest word about an incident comes first: where that is its end, nothing opened it again.
-    for row in &rows {
-        let (Some(id), Some(service)) = (row.about.as_deref(), row.service.as_deref()) else {
-            continue;
-        };
-        let at = began.get(service).map_or(i64::MAX, |at| at.as_millis());
-        let over = row.predicate == "resolved" && row.occurred_ms <= at;
-        if seen.insert(id) && !over {
-            open.push(id);
-        }
-    }
+    };
+    let services: BTreeSet<&str> = incidents
+        .iter()
+        .filter_map(|incident| Some(incident.service.as_ref()?.as_str()))
+        .collect();
+    let services: Vec<&str> = services.into_iter().collect();
+    let open = tx.incidents_since(&services, first.as_millis(), size)?;
+    let open: Vec<&str> = open.iter().map(String::as_str).collect();
     let entries = tx
         .about(&open, size)?
         .into_iter()
@@ -225,26 +215,30 @@ fn open_beside(tx: &mut ReadTx<'_>, incidents: &[Incident], size: u64) -> Result
     Ok(entries.map(|row| row.idx).collect())
 }
 
-/// What is said about the deployments that an incident names: by id, entry, change or content.
-fn named_by(tx: &mut ReadTx<'_>, incident: &Incident, size: u64) -> Result<Vec<EventRow>, StoreError> {
+/// What is said about the deployments that incidents name: by id, entry, change or content.
+fn named_by(tx: &mut ReadTx<'_>, incidents: &[Incident], size: u64) -> Result<Vec<EventRow>, StoreError> {
     let mut rows = Vec::new();
-    if let Some(id) = &incident.deployment_id {
-        rows.extend(called(tx, id.value.as_str(), size)?);
-    }
-    if let Some(cause) = &incident.caused_by {
-        rows.extend(called(tx, &cause.value, size)?);
-        if !rows.iter().any(|row| row.subject != "incident") {
-            rows.extend(bringing(tx, &cause.value, size)?);
+    let (mut digests, mut commits) = (BTreeSet::new(), BTreeSet::new());
+    for incident in incidents {
+        let mut named = Vec::new();
+        if let Some(id) = &incident.deployment_id {
+            named.extend(called(tx, id.value.as_str(), size)?);
         }
-    }
-    let digest = incident.artifact.as_ref().and_then(|said| said.value.digest.clone());
-    let commit = incident.commit.as_ref().map(|said| said.value.to_ascii_lowercase());
-    for (value, kind) in [(digest, ReferenceKind::Digest), (commit, ReferenceKind::Commit)] {
-        if let Some(value) = value {
-            let indexes = tx.referring(&value, &[kind.as_str()], size)?;
-            rows.extend(tx.events_of(&indexes.into_iter().collect())?);
+        if let Some(cause) = &incident.caused_by {
+            named.extend(called(tx, &cause.value, size)?);
+            if !named.iter().any(|row| row.subject != "incident") {
+                named.extend(bringing(tx, &cause.value, size)?);
+            }
         }
+        rows.extend(named);
+        digests.extend(incident.artifact.iter().filter_map(|said| said.value.digest.clone()));
+        commits.extend(incident.commit.iter().map(|said| said.value.to_ascii_lowercase()));
     }
+    let mut indexes = BTreeSet::new();
+    for (values, kind) in [(digests, ReferenceKind::Digest), (commits, ReferenceKind::Commit)] {
+        indexes.extend(tx.referring_to_any(&values, &[kind.as_str()], size)?);
+    }
+    rows.extend(tx.events_of(&indexes)?);
     Ok(rows)
 }
 
@@ -254,6 +248,20 @@ pub(super) fn called(tx: &mut ReadTx<'_>, name: &str, size: u64) -> Result<Vec<E
         Some(index) => tx.events_of(&BTreeSet::from([index as i64])),
         None => tx.about(&[name], size),
     }
+}
+
+/// The same of any of these.
+pub(super) fn called_any(
+    tx: &mut ReadTx<'_>,
+    names: &BTreeSet<String>,
+    size: u64,
+) -> Result<Vec<EventRow>, StoreError> {
+    let entries = names.iter().filter_map(|name| entry_named(name));
+    let entries = entries.filter(|index| *index < size).map(|index| index as i64);
+    let mut rows = tx.events_of(&entries.collect())?;
+    let ids = names.iter().filter(|name| entry_named(name).is_none());
+    rows.extend(tx.about(&ids.map(String::as_str).collect::<Vec<_>>(), size)?);
+    Ok(rows)
 }
 
 /// What is said about the deployments that brought in a change that is called this: a ticket, a commit, a pull request by its page.

@@ -6,7 +6,7 @@ use super::deployments::DEPLOYMENT_SUBJECTS;
 use crate::document::release_notes::{SAME_RUN_MS, Wanted, selected};
 use crate::domain::deployment::Deployment;
 use crate::domain::reference::ReferenceKind;
-use crate::store::{EventRow, Place, ReadTx, StoreError};
+use crate::store::{EventRow, Place, ReadTx, Span, StoreError};
 
 /// Most deployments that are looked up by the tickets that they share.
 const MOST_BY_TICKET: usize = 200;
@@ -25,24 +25,24 @@ pub(super) fn companion_indexes(
     let mut rows: Vec<EventRow> = Vec::new();
     if let (false, Some(end)) = (selection.range, selection.target.finished_at()) {
         let (from, to) = (end.plus_millis(-SAME_RUN_MS), end.plus_millis(SAME_RUN_MS));
-        for service in tx.services(tree_size)? {
-            let place = Place {
-                service: &service,
+        let services = tx.services(tree_size)?;
+        let times = services.iter().map(|service| Span {
+            place: Place {
+                service,
                 environment: wanted.environment.as_str(),
-            };
-            rows.extend(tx.said_between(place, from.as_millis(), to.as_millis(), tree_size)?);
-        }
+            },
+            from: from.as_millis(),
+            to: to.as_millis() + 1,
+        });
+        rows.extend(tx.said_between(&times.collect::<Vec<_>>(), tree_size)?);
     }
     let mut found: BTreeSet<i64> = rows.iter().map(|row| row.idx).collect();
-    let tickets: BTreeSet<&str> = selection
+    let tickets: BTreeSet<String> = selection
         .deployments
         .iter()
-        .flat_map(|d| d.tickets.iter().map(|said| said.value.id.as_str()))
+        .flat_map(|d| d.tickets.iter().map(|said| said.value.id.clone()))
         .collect();
-    let mut about = BTreeSet::new();
-    for ticket in tickets {
-        about.extend(tx.referring(ticket, &[ReferenceKind::Ticket.as_str()], tree_size)?);
-    }
+    let about = tx.referring_to_any(&tickets, &[ReferenceKind::Ticket.as_str()], tree_size)?;
     let mut ids = BTreeSet::new();
     for row in tx.events_of(&about)? {
         let there = row.environment.as_deref() == Some(wanted.environment.as_str());
@@ -51,8 +51,7 @@ pub(super) fn companion_indexes(
             ids.insert(row.subject_id);
         }
     }
-    for id in ids.iter().take(MOST_BY_TICKET) {
-        found.extend(tx.referring(id, &[ReferenceKind::Deployment.as_str()], tree_size)?);
-    }
+    let ids = ids.into_iter().take(MOST_BY_TICKET).collect();
+    found.extend(tx.referring_to_any(&ids, &[ReferenceKind::Deployment.as_str()], tree_size)?);
     Ok(found)
 }

@@ -1,4 +1,4 @@
-//! The entries that declare something about services, about people, or about what checks may let pass.
+//! The entries that declare something about services, about people, about environments, or about what checks may let pass.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use crate::domain::alias::{Aliases, Declared};
 use crate::domain::exception::{self, Exception};
 use crate::domain::gate::GATE_SUBJECT;
 use crate::domain::reference::ReferenceKind;
-use crate::domain::{EnvironmentName, Recorded, ServiceName};
+use crate::domain::{EnvironmentName, Instant, Period, Recorded, ServiceName};
 use crate::store::{EventFilter, Rare, ReadTx, StoreError};
 
 impl App {
@@ -61,10 +61,11 @@ pub(super) fn control_indexes(tx: &mut ReadTx<'_>, tree_size: u64) -> Result<BTr
     Ok(found)
 }
 
-/// The entries of what the gate answered about an environment.
+/// The entries of what the gate answered about an environment in a period.
 pub(super) fn gate_indexes(
     tx: &mut ReadTx<'_>,
     environment: &EnvironmentName,
+    period: Period,
     tree_size: u64,
 ) -> Result<BTreeSet<i64>, StoreError> {
     let filter = EventFilter {
@@ -72,12 +73,19 @@ pub(super) fn gate_indexes(
         subjects: &[GATE_SUBJECT],
         ..EventFilter::default()
     };
-    let rows = tx.events(&filter, tree_size, i64::MAX)?;
-    Ok(rows.iter().map(|row| row.idx).collect())
+    let rows = tx.events(&filter, tree_size, i64::MAX)?.into_iter();
+    let answered = rows.filter(|row| period.contains(Instant::from_millis(row.recorded_ms)));
+    Ok(answered.map(|row| row.idx).collect())
 }
 
 /// The entries that declare what services themselves are.
 pub(super) fn all_declared_indexes(tx: &mut ReadTx<'_>, tree_size: u64) -> Result<BTreeSet<i64>, StoreError> {
     let rows = tx.rare(Rare::Declaration, &[], tree_size, i64::MAX)?;
+    Ok(rows.iter().map(|row| row.idx).collect())
+}
+
+/// The entries that tell the tiers of environments.
+pub(super) fn environment_indexes(tx: &mut ReadTx<'_>, size: u64) -> Result<BTreeSet<i64>, StoreError> {
+    let rows = tx.rare(Rare::Environment, &[], size, i64::MAX)?;
     Ok(rows.iter().map(|row| row.idx).collect())
 }

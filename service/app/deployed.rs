@@ -1,11 +1,13 @@
 //! Deployments loaded whole, and with as much of what ran before them as tells what they did: never more of the log than that.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use crate::domain::deployment::{self, Deployment};
 use crate::domain::lineage::LOOK_BACK;
 use crate::domain::{EnvironmentName, Instant, Recorded, ServiceName};
-use crate::store::{EventRow, Place, ReadTx, StoreError};
+use crate::store::{EventRow, Place, ReadTx, Span, StoreError};
 
 /// Successes that are read beyond those needed: a success of a deployment that failed afterwards is none.
 const SPARE: usize = 6;
@@ -18,6 +20,10 @@ pub(super) struct Deployed<'t, 'a> {
     records: Vec<Recorded>,
     loaded: BTreeSet<i64>,
     asked: BTreeSet<(String, Key)>,
+    /// The places that history was added of.
+    known: Places,
+    /// What the records say, until there are more.
+    folded: OnceCell<Rc<Vec<Deployment>>>,
 }
 
 /// What finds the statements about a deployment, within its environment.
@@ -28,10 +34,29 @@ enum Key {
 }
 
 /// Where the deployments of a place stand that history is wanted of.
-struct Span {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Orders {
     first: u64,
     last: u64,
 }
+
+/// A side of a part of the log.
+#[derive(Debug, Clone, Copy)]
+enum Side {
+    Before,
+    After,
+}
+
+impl Side {
+    fn has(self, order: u64, part: &Orders) -> bool {
+        match self {
+            Self::Before => order < part.first,
+            Self::After => order > part.last,
+        }
+    }
+}
+
+type Places = BTreeMap<(ServiceName, EnvironmentName), Orders>;
 
 impl<'t, 'a> Deployed<'t, 'a> {
     /// None yet, of entries below a tree size.
@@ -42,6 +67,8 @@ impl<'t, 'a> Deployed<'t, 'a> {
             records: Vec::new(),
             loaded: BTreeSet::new(),
             asked: BTreeSet::new(),
+            known: Places::new(),
+            folded: OnceCell::new(),
         }
     }
 
@@ -75,6 +102,10 @@ impl<'t, 'a> Deployed<'t, 'a> {
                 found.extend(self.tx.said_of(&environment, &ids, &chains, self.size)?);
             }
         }
+        if new.is_empty() {
+            return Ok(());
+        }
+        self.folded.take();
         let rows: Vec<EventRow> = new.into_values().collect();
         self.loaded.extend(rows.iter().map(|row| row.idx));
         self.records.extend(self.tx.recorded_rows(&rows)?);
@@ -85,54 +116,96 @@ impl<'t, 'a> Deployed<'t, 'a> {
     /// Adds what ran before these deployments on their places, so far that a fold of all tells what they did; and what succeeded
     /// between them.
     pub(super) fn add_history(&mut self, wanted: &[&Deployment]) -> Result<(), StoreError> {
-        let mut places: BTreeMap<(ServiceName, EnvironmentName), Span> = BTreeMap::new();
+        let mut places = Places::new();
         for found in wanted {
             let order = found.order();
-            let here = places
-                .entry((found.service.clone(), found.environment.clone()))
-                .or_insert(Span {
-                    first: order,
-                    last: order,
-                });
-            here.first = here.first.min(order);
-            here.last = here.last.max(order);
+            let place = (found.service.clone(), found.environment.clone());
+            let alone = Orders {
+                first: order,
+                last: order,
+            };
+            places.entry(place).or_insert(alone).include(alone);
         }
+        // What is known of a place stays in one piece: what a deployment did follows from all that succeeded just before it.
+        for (place, orders) in &mut places {
+            if let Some(known) = self.known.get(place) {
+                orders.include(*known);
+            }
+        }
+        places.retain(|place, orders| self.known.get(place) != Some(orders));
+        self.known.extend(places.clone());
+        let rows = self.tx.successes_within(&spans(&places))?;
+        self.add(rows)?;
+        self.add_successes(places, Side::Before)
+    }
+
+    /// Adds what succeeded just after these deployments on their places, as far as it could have taken one of them out, and the
+    /// history of that.
+    pub(super) fn add_following(&mut self, wanted: &[&Deployment]) -> Result<(), StoreError> {
+        self.add_history(wanted)?;
+        let wanted: BTreeSet<_> = wanted
+            .iter()
+            .map(|found| (found.service.clone(), found.environment.clone()))
+            .collect();
+        let mut places = self.known.clone();
+        places.retain(|place, _| wanted.contains(place));
+        self.add_successes(places.clone(), Side::After)?;
+        let all = self.fold();
+        let after = all.iter().filter(|found| {
+            let span = places.get(&(found.service.clone(), found.environment.clone()));
+            found.succeeded() && span.is_some_and(|span| Side::After.has(found.order(), span))
+        });
+        self.add_history(&after.collect::<Vec<_>>())
+    }
+
+    /// Adds successes beside these parts of places: as many as decide what a deployment did, or all there are.
+    fn add_successes(&mut self, mut places: Places, side: Side) -> Result<(), StoreError> {
         let mut limit = LOOK_BACK + SPARE;
         while !places.is_empty() {
-            let mut more = BTreeSet::new();
-            let mut rows = Vec::new();
-            for ((service, environment), span) in &places {
-                let place = at(service, environment);
-                let (first, last) = (span.first as i64, span.last as i64);
-                if first < last {
-                    rows.extend(self.tx.successes(place, first, last, None, usize::MAX)?);
+            let size = self.size;
+            let beside: Vec<Span<'_>> = spans(&places)
+                .iter()
+                .map(|span| match side {
+                    Side::Before => span.before(),
+                    Side::After => span.after(size),
+                })
+                .collect();
+            let rows = match side {
+                Side::Before => self.tx.last_successes(&beside, limit)?,
+                Side::After => self.tx.first_successes(&beside, limit)?,
+            };
+            let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+            for row in &rows {
+                if let (Some(service), Some(environment)) = (&row.service, &row.environment) {
+                    *counts.entry((service, environment)).or_default() += 1;
                 }
-                let before = self.tx.successes(place, 0, first, None, limit)?;
-                if before.len() == limit {
-                    more.insert((service.clone(), environment.clone()));
-                }
-                rows.extend(before);
             }
+            places.retain(|(service, environment), _| {
+                counts.get(&(service.as_str(), environment.as_str())) == Some(&limit)
+            });
             self.add(rows)?;
-            places.retain(|place, _| more.contains(place));
             if places.is_empty() {
                 break;
             }
-            let all = self.fold();
-            places.retain(|(service, environment), span| {
-                let here = all
-                    .iter()
-                    .filter(|d| d.service == *service && d.environment == *environment);
-                here.filter(|d| d.succeeded() && d.order() < span.first).count() < LOOK_BACK
-            });
+            // A success of a deployment that failed afterwards is none.
+            let mut counts: BTreeMap<(ServiceName, EnvironmentName), usize> = BTreeMap::new();
+            for found in self.fold().iter().filter(|found| found.succeeded()) {
+                let order = found.order();
+                let place = (found.service.clone(), found.environment.clone());
+                if places.get(&place).is_some_and(|span| side.has(order, span)) {
+                    *counts.entry(place).or_default() += 1;
+                }
+            }
+            places.retain(|place, _| counts.get(place).is_none_or(|count| *count < LOOK_BACK));
             limit *= 2;
         }
         Ok(())
     }
 
     /// The deployments.
-    pub(super) fn fold(&self) -> Vec<Deployment> {
-        deployment::fold(&self.records)
+    pub(super) fn fold(&self) -> Rc<Vec<Deployment>> {
+        let folded = self.folded.get_or_init(|| Rc::new(deployment::fold(&self.records)));
+        folded.clone()
     }
 
     /// Whether this entry is there.
@@ -144,6 +217,39 @@ impl<'t, 'a> Deployed<'t, 'a> {
     pub(super) fn into_records(self) -> Vec<Recorded> {
         self.records
     }
+
+    /// The same, beside what they were read from and of which of the deployments the history is there.
+    pub(super) fn into_parts(self) -> (&'t mut ReadTx<'a>, Vec<Recorded>, History) {
+        (self.tx, self.records, History(self.known))
+    }
+}
+
+/// Of which deployments all is there that tells what they did.
+pub(super) struct History(Places);
+
+impl History {
+    /// Whether it is there of this one.
+    pub(super) fn tells(&self, found: &Deployment) -> bool {
+        let known = self.0.get(&(found.service.clone(), found.environment.clone()));
+        known.is_some_and(|known| (known.first..=known.last).contains(&found.order()))
+    }
+}
+
+impl Orders {
+    fn include(&mut self, other: Self) {
+        self.first = self.first.min(other.first);
+        self.last = self.last.max(other.last);
+    }
+}
+
+/// The places as parts of the log.
+fn spans(places: &Places) -> Vec<Span<'_>> {
+    let spans = places.iter().map(|((service, environment), orders)| Span {
+        place: at(service, environment),
+        from: orders.first as i64,
+        to: orders.last as i64 + 1,
+    });
+    spans.collect()
 }
 
 /// What ran last of each service of an environment, now or at a time.
@@ -161,9 +267,9 @@ pub(super) fn newest(
         let mut deployed = Deployed::new(tx, size);
         deployed.add(pending.clone())?;
         let mut ended: BTreeMap<i64, Deployment> = BTreeMap::new();
-        for deployment in deployed.fold() {
+        for deployment in deployed.fold().iter() {
             if let Some(end) = deployment.end().map(|end| end.index as i64) {
-                ended.insert(end, deployment);
+                ended.insert(end, deployment.clone());
             }
         }
         // A success that is not how its deployment ended gives way to the one before it.

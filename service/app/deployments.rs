@@ -221,11 +221,11 @@ impl App {
             let next = next.map(|before| Cursor { tree_size, before }.to_string());
             deployed.add_history(&listed.iter().collect::<Vec<_>>())?;
             let wanted: BTreeSet<u64> = listed.iter().map(|found| found.index).collect();
-            let mut all = deployed.fold();
-            all.retain(|found| wanted.contains(&found.index));
+            let all = deployed.fold();
+            let items = all.iter().rev().filter(|found| wanted.contains(&found.index));
             Ok(Page {
                 tree_size,
-                items: all.iter().rev().map(Into::into).collect(),
+                items: items.map(Into::into).collect(),
                 next,
             })
         })
@@ -317,10 +317,11 @@ fn listed(
         let firsts: BTreeSet<u64> = rows.iter().map(|row| row.idx as u64).collect();
         before = firsts.first().copied().unwrap_or(before);
         deployed.add(rows)?;
-        let found = deployed.fold().into_iter().rev();
-        listed.extend(found.filter(|found| {
+        let all = deployed.fold();
+        let found = all.iter().rev().filter(|found| {
             firsts.contains(&found.index) && filter.status.is_none_or(|status| found.status() == status)
-        }));
+        });
+        listed.extend(found.cloned());
         if listed.len() > limit {
             listed.truncate(limit);
             let next = listed.last().map(|last| last.index);
@@ -341,25 +342,16 @@ pub(super) fn evidence_indexes(
     deployments: &[Deployment],
     tree_size: u64,
 ) -> Result<BTreeSet<i64>, StoreError> {
-    let kinds = |kinds: &[ReferenceKind]| kinds.iter().map(|kind| kind.as_str()).collect::<Vec<_>>();
-    let artifact = kinds(&[ReferenceKind::Digest, ReferenceKind::Artifact]);
-    let commit = kinds(&[ReferenceKind::Commit]);
-    let change = kinds(&[ReferenceKind::Change, ReferenceKind::Ticket, ReferenceKind::PullRequest]);
-    let id = kinds(&[ReferenceKind::Deployment]);
-    let mut wanted = BTreeSet::new();
+    let [mut contents, mut commits, mut changes, mut ids] = [const { BTreeSet::new() }; 4];
     for found in deployments {
-        let content = found
-            .artifact
-            .iter()
-            .flat_map(|said| said.value.digest.iter().chain([&said.value.id]));
-        wanted.extend(content.map(|value| (value.clone(), &artifact)));
-        wanted.extend(
-            found
-                .commit
-                .iter()
-                .map(|said| (said.value.to_ascii_lowercase(), &commit)),
+        let content = found.artifact.iter().map(|said| &said.value);
+        contents.extend(
+            content
+                .flat_map(|artifact| artifact.digest.iter().chain([&artifact.id]))
+                .cloned(),
         );
-        wanted.extend(found.tickets.iter().map(|said| (said.value.id.clone(), &change)));
+        commits.extend(found.commit.iter().map(|said| said.value.to_ascii_lowercase()));
+        changes.extend(found.tickets.iter().map(|said| said.value.id.clone()));
         for request in &found.pull_requests {
             let names = request
                 .value
@@ -367,13 +359,22 @@ pub(super) fn evidence_indexes(
                 .iter()
                 .chain([&request.value.id])
                 .chain(&request.value.merge_commit);
-            wanted.extend(names.map(|value| (value.clone(), &change)));
+            changes.extend(names.cloned());
         }
-        wanted.insert((found.id.as_str().to_owned(), &id));
+        ids.insert(found.id.to_string());
     }
     let mut indexes = BTreeSet::new();
-    for (value, kinds) in wanted {
-        indexes.extend(tx.referring(&value, kinds, tree_size)?);
+    for (values, kinds) in [
+        (contents, &[ReferenceKind::Digest, ReferenceKind::Artifact][..]),
+        (commits, &[ReferenceKind::Commit]),
+        (
+            changes,
+            &[ReferenceKind::Change, ReferenceKind::Ticket, ReferenceKind::PullRequest],
+        ),
+        (ids, &[ReferenceKind::Deployment]),
+    ] {
+        let kinds: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
+        indexes.extend(tx.referring_to_any(&values, &kinds, tree_size)?);
     }
     Ok(indexes)
 }

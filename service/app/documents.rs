@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::App;
 use super::completeness::completeness_of;
-use super::facts::document_facts;
+use super::facts::{compliance_facts, service_report_facts};
 use super::integrity::LogReading;
 use super::log::{LogError, root};
 use super::metrics::recorded_until;
@@ -317,10 +317,11 @@ impl Documents<'_> {
         query: &ComplianceQuery,
         asked: Option<u64>,
     ) -> Result<ComplianceReport, DocumentsError> {
+        let services = query.service.iter().cloned().collect();
         let frameworks = self.frameworks(&query.frameworks)?;
         let (ledger, facts, completeness, log) = self.database.read(|tx| {
             let size = tree_size(tx, asked)?;
-            let facts = document_facts(tx, query.service.as_ref(), &query.environment, size)?;
+            let facts = compliance_facts(tx, &services, &query.environment, query.period, size)?;
             let completeness = completeness_of(tx, &query.environment, query.service.as_ref(), query.period, size)?;
             let log = LogReading::of(tx, &query.period, size)?;
             Ok::<_, DocumentsError>((ledger_view(tx, size)?, facts, completeness, log))
@@ -360,8 +361,10 @@ impl Documents<'_> {
     }
 
     fn service_report(&self, query: &ServiceReportQuery, asked: Option<u64>) -> Result<ServiceReport, DocumentsError> {
-        let one = query.services.first().filter(|_| query.services.len() == 1);
-        let (ledger, facts) = self.facts(one, &query.environment, asked)?;
+        let team = query.team.as_deref();
+        let (ledger, facts) = self.facts(asked, |tx, size| {
+            service_report_facts(tx, &query.services, team, &query.environment, query.period, size)
+        })?;
         if let Some(team) = query.team.as_ref().filter(|team| !facts.services.has_team(team)) {
             return Err(DocumentsError::Team(team.clone()));
         }
@@ -387,13 +390,12 @@ impl Documents<'_> {
 
     fn facts(
         &self,
-        service: Option<&ServiceName>,
-        environment: &EnvironmentName,
         asked: Option<u64>,
+        load: impl FnOnce(&mut ReadTx<'_>, u64) -> Result<Facts, StoreError>,
     ) -> Result<(LedgerView, Facts), DocumentsError> {
         self.database.read(|tx| {
             let size = tree_size(tx, asked)?;
-            Ok((ledger_view(tx, size)?, document_facts(tx, service, environment, size)?))
+            Ok((ledger_view(tx, size)?, load(tx, size)?))
         })
     }
 
@@ -403,10 +405,7 @@ impl Documents<'_> {
         wanted: &Wanted<'_>,
         asked: Option<u64>,
     ) -> Result<(LedgerView, Facts), DocumentsError> {
-        self.database.read(|tx| {
-            let size = tree_size(tx, asked)?;
-            Ok((ledger_view(tx, size)?, notes_facts(tx, wanted, size)?))
-        })
+        self.facts(asked, |tx, size| notes_facts(tx, wanted, size))
     }
 }
 

@@ -1,46 +1,218 @@
-//! Loads what documents and metrics speak of: which entries may matter to a question, folded into facts.
+//! Loads what reports of a period speak of: its deployments, the evidence about them, and whether there ever was any where there
+//! is none now.
 
 use std::collections::BTreeSet;
 
-use super::declared::{all_declared_indexes, control_indexes, gate_indexes};
-use super::deployments::{DEPLOYMENT_SUBJECTS, evidence_indexes};
-use super::links::correlation_indexes;
-use super::suspects::facts_with_tests;
+use super::declared::gate_indexes;
+use super::deployed::Deployed;
+use super::deployments::evidence_indexes;
+use super::notes::some_evidence;
+use super::period::{Asked, Gathered, gather, places, services};
+use crate::document::service_report::NEXT_MS;
+use crate::domain::artifact::Artifact;
+use crate::domain::deployment::{Deployment, Status};
 use crate::domain::facts::Facts;
-use crate::domain::{EnvironmentName, ServiceName, deployment};
-use crate::store::{EventFilter, Rare, ReadTx, StoreError};
+use crate::domain::incident;
+use crate::domain::reference::ReferenceKind;
+use crate::domain::service::Services;
+use crate::domain::{EnvironmentName, Period, ServiceName, evidence};
+use crate::store::{Place, Rare, ReadTx, Span, StoreError};
 
-/// All that a document about a service (or all services) in an environment may speak of: its deployments in every
-/// environment, the evidence that speaks of those here, the incidents here, the tiers of environments.
-pub(super) fn document_facts(
+/// Newest tests in a place that are looked at to know whether any of them verified a deployment there.
+const VERIFYING: usize = 8;
+
+/// All that a compliance report speaks of.
+pub(super) fn compliance_facts(
     tx: &mut ReadTx<'_>,
-    service: Option<&ServiceName>,
+    services: &BTreeSet<ServiceName>,
     environment: &EnvironmentName,
+    period: Period,
     size: u64,
 ) -> Result<Facts, StoreError> {
-    let filter = EventFilter {
-        service: service.map(|name| name.as_str().to_owned()),
-        subjects: DEPLOYMENT_SUBJECTS,
-        ..EventFilter::default()
-    };
-    let deployment_rows = tx.events(&filter, size, i64::MAX)?;
-    let here: Vec<_> = deployment::fold(&tx.recorded_rows(&deployment_rows)?)
-        .into_iter()
-        .filter(|found| found.environment == *environment)
-        .collect();
-    let mut indexes: BTreeSet<i64> = deployment_rows.iter().map(|row| row.idx).collect();
-    indexes.extend(evidence_indexes(tx, &here, size)?);
-    indexes.extend(correlation_indexes(tx, Some(environment), size)?);
-    indexes.extend(environment_indexes(tx, size)?);
-    indexes.extend(all_declared_indexes(tx, size)?);
-    indexes.extend(control_indexes(tx, size)?);
-    indexes.extend(gate_indexes(tx, environment, size)?);
-    let records = tx.recorded(&indexes)?;
-    facts_with_tests(tx, records, size)
+    let asked = asked(services, environment, period, period);
+    let mut gathered = gather(tx, &asked, size)?;
+    let attempts = attempts(&gathered, period);
+    gathered.add_assurance(&attempts)?;
+    let answers = gate_indexes(gathered.deployed.tx, environment, period, size)?;
+    gathered.others.extend(answers);
+    let facts = gathered.facts()?;
+    with_verified(tx, facts, &attempts, size)
 }
 
-/// The entries that tell the tiers of environments.
-pub(super) fn environment_indexes(tx: &mut ReadTx<'_>, size: u64) -> Result<BTreeSet<i64>, StoreError> {
-    let rows = tx.rare(Rare::Environment, &[], size, i64::MAX)?;
-    Ok(rows.iter().map(|row| row.idx).collect())
+/// All that a service report speaks of: its period and the one before, and what was announced for after it.
+pub(super) fn service_report_facts(
+    tx: &mut ReadTx<'_>,
+    named: &BTreeSet<ServiceName>,
+    team: Option<&str>,
+    environment: &EnvironmentName,
+    period: Period,
+    size: u64,
+) -> Result<Facts, StoreError> {
+    let asked = asked(named, environment, period.previous(), period);
+    let services = services(tx, &asked, size)?;
+    let declared = tx.rare(Rare::Declaration, &[], size, i64::MAX)?;
+    let owners = Services::fold(&tx.recorded_rows(&declared)?);
+    let mut gathered = gather(tx, &asked, size)?;
+    gathered.add_origins_of_commits(&asked)?;
+    let here: Vec<Place<'_>> = places(&services, &asked.environments).collect();
+    gathered.add_announced(&here, period)?;
+    // Whether the services of the place ever had an incident, however long ago they were deployed.
+    let theirs = here.iter().copied().filter(|place| owners.was_of(team, place.service));
+    gathered.add_one_of_each(theirs.collect(), |found| {
+        owners.is_of(team, &found.service, found.start_at())
+    })?;
+    gathered.add_one_incident_of_each(&here)?;
+    let attempts = attempts(&gathered, period);
+    gathered.add_assurance(&attempts)?;
+    let facts = gathered.facts()?;
+    with_verified(tx, facts, &attempts, size)
+}
+
+fn asked<'q>(
+    services: &'q BTreeSet<ServiceName>,
+    environment: &EnvironmentName,
+    first: Period,
+    last: Period,
+) -> Asked<'q> {
+    Asked {
+        services,
+        environments: BTreeSet::from([environment.clone()]),
+        from: first.from,
+        to: last.to,
+    }
+}
+
+/// What was begun in the period, and is checked.
+fn attempts(gathered: &Gathered<'_, '_>, period: Period) -> Vec<Deployment> {
+    let attempts = gathered.population.iter();
+    let attempts = attempts.filter(|found| period.contains(found.start_at()));
+    attempts.cloned().collect()
+}
+
+impl Gathered<'_, '_> {
+    /// Adds what was announced for soon after the period and has not ended.
+    fn add_announced(&mut self, here: &[Place<'_>], period: Period) -> Result<(), StoreError> {
+        let size = self.deployed.size;
+        let (from, to) = (period.to.as_millis(), period.to.plus_millis(NEXT_MS).as_millis());
+        let times = here.iter().map(|place| Span {
+            place: *place,
+            from,
+            to,
+        });
+        let mut rows = self.deployed.tx.announced_between(&times.collect::<Vec<_>>(), size)?;
+        let ids: BTreeSet<&str> = rows.iter().filter_map(|row| row.about.as_deref()).collect();
+        let said = self.deployed.tx.about(&ids.into_iter().collect::<Vec<_>>(), size)?;
+        // What has the same id on the same place is the same deployment.
+        let ended = said
+            .iter()
+            .filter(|row| row.outcome.is_some() || row.subject == "service");
+        let ended: BTreeSet<_> = ended.map(|row| (&row.about, &row.service, &row.environment)).collect();
+        rows.retain(|row| !ended.contains(&(&row.about, &row.service, &row.environment)));
+        self.deployed.add(rows)?;
+        let next = self.deployed.fold();
+        let next = next.iter().filter(|found| {
+            let soon = period.to <= found.start_at() && found.start_at() < period.to.plus_millis(NEXT_MS);
+            soon && found.status() != Status::Finished
+        });
+        self.deployed.add_history(&next.collect::<Vec<_>>())
+    }
+
+    /// Adds an incident of each of these services, where it has any.
+    fn add_one_incident_of_each(&mut self, here: &[Place<'_>]) -> Result<(), StoreError> {
+        let size = self.deployed.size;
+        let mut missing = here.to_vec();
+        let mut limit = 1;
+        loop {
+            missing.retain(|place| !self.hurt.iter().any(|service| service.as_str() == place.service));
+            let spans: Vec<Span<'_>> = missing.iter().map(|place| Span::whole(*place, size)).collect();
+            let rows = self.deployed.tx.last_incidents(&spans, limit)?;
+            let count = |place: &Place<'_>| {
+                let theirs = rows.iter().filter(|row| row.service.as_deref() == Some(place.service));
+                theirs.count()
+            };
+            // Of the others all was read.
+            missing.retain(|place| count(place) == limit);
+            let ids: BTreeSet<&str> = rows.iter().filter_map(|row| row.about.as_deref()).collect();
+            let mut said = self.deployed.tx.about(&ids.into_iter().collect::<Vec<_>>(), size)?;
+            said.retain(|row| row.subject == "incident");
+            let incidents = incident::fold(&self.deployed.tx.recorded_rows(&said)?);
+            self.others.extend(said.iter().map(|row| row.idx));
+            self.hurt
+                .extend(incidents.into_iter().filter_map(|incident| incident.service));
+            if missing.is_empty() {
+                return Ok(());
+            }
+            limit *= 4;
+        }
+    }
+
+    /// Adds what checks of these deployments look at: the evidence about them, the same content in other environments, and
+    /// whether the services have other environments and evidence at all.
+    fn add_assurance(&mut self, attempts: &[Deployment]) -> Result<(), StoreError> {
+        let size = self.deployed.size;
+        let tx = &mut *self.deployed.tx;
+        let evidence = evidence_indexes(tx, attempts, size)?;
+        self.others.extend(evidence);
+        let services: BTreeSet<ServiceName> = attempts.iter().map(|found| found.service.clone()).collect();
+        self.others.extend(some_evidence(tx, &services, size)?);
+        let versions = attempts.iter().filter_map(|found| found.version.as_ref());
+        let versions = versions.map(|said| said.value.clone()).collect();
+        let same = tx.referring_to_any(&versions, &[ReferenceKind::Version.as_str()], size)?;
+        let mut rows = tx.events_of(&same)?;
+        let names: BTreeSet<&str> = services.iter().map(ServiceName::as_str).collect();
+        rows.retain(|row| row.service.as_deref().is_some_and(|service| names.contains(service)));
+        let environments = tx.environments(size)?;
+        self.deployed.add(rows)?;
+        let elsewhere = environments
+            .iter()
+            .flat_map(|environment| names.iter().map(move |service| Place { service, environment }));
+        self.add_one_of_each(elsewhere.collect(), |_| true)
+    }
+}
+
+/// The facts, and the places among those of these deployments where any deployment was ever verified.
+fn with_verified(
+    tx: &mut ReadTx<'_>,
+    mut facts: Facts,
+    attempts: &[Deployment],
+    size: u64,
+) -> Result<Facts, StoreError> {
+    let places: BTreeSet<_> = attempts
+        .iter()
+        .map(|found| (&found.service, &found.environment))
+        .collect();
+    let unknown = places.iter().filter(|(service, environment)| {
+        let place = ((*service).clone(), (*environment).clone());
+        !facts.verified.contains(&place)
+    });
+    let spans: Vec<Span<'_>> = unknown
+        .map(|(service, environment)| Span::whole(super::deployed::at(service, environment), size))
+        .collect();
+    let mut rows = tx.last_of_type(&spans, ("testsuiterun", "finished"), VERIFYING)?;
+    rows.extend(tx.last_of_type(&spans, ("testcaserun", "finished"), VERIFYING)?);
+    let evidence = evidence::fold(&tx.recorded_rows(&rows)?);
+    let (mut contents, mut commits, mut ids) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    for test in &evidence.tests {
+        let artifact = test.binding.artifact.as_deref().map(Artifact::parse);
+        contents.extend(artifact.map(|artifact| artifact.digest.unwrap_or(artifact.id)));
+        commits.extend(test.binding.commit.iter().map(|commit| commit.to_ascii_lowercase()));
+        ids.extend(test.binding.deployment_id.iter().map(ToString::to_string));
+    }
+    let mut indexes = BTreeSet::new();
+    for (values, kinds) in [
+        (contents, &[ReferenceKind::Digest, ReferenceKind::Artifact][..]),
+        (commits, &[ReferenceKind::Commit]),
+        (ids, &[ReferenceKind::Deployment]),
+    ] {
+        let kinds: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
+        indexes.extend(tx.referring_to_any(&values, &kinds, size)?);
+    }
+    let rows = tx.events_of(&indexes)?;
+    let mut deployed = Deployed::new(tx, size);
+    deployed.add(rows)?;
+    let all = deployed.fold();
+    let verified = all.iter().filter(|found| !evidence.verifications_of(found).is_empty());
+    let places = verified.map(|found| (found.service.clone(), found.environment.clone()));
+    facts.verified.extend(places);
+    Ok(facts)
 }

@@ -10,10 +10,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::App;
-use super::declared::control_indexes;
+use super::declared::{control_indexes, environment_indexes};
 use super::deployed::{Deployed, at};
 use super::deployments::evidence_indexes;
-use super::facts::environment_indexes;
 use super::links::{DecisionError, blocking};
 use super::metrics::recorded_until;
 use super::notes::{add_newest, add_same_content, some_evidence};
@@ -164,7 +163,11 @@ fn gate_facts(tx: &mut ReadTx<'_>, attempt: Recorded, size: u64) -> Result<Facts
     add_same_content(&mut deployed, asked, &found.service, &found.environment)?;
     let mut others = evidence_indexes(deployed.tx, asked, size)?;
     others.extend(environment_indexes(deployed.tx, size)?);
-    others.extend(some_evidence(deployed.tx, &found.service, size)?);
+    others.extend(some_evidence(
+        deployed.tx,
+        &BTreeSet::from([found.service.clone()]),
+        size,
+    )?);
     others.extend(control_indexes(deployed.tx, size)?);
     // Deployments come whole or not at all.
     let rows = deployed.tx.events_of(&others)?;

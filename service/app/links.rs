@@ -3,31 +3,29 @@
 //! A suggestion is computed when it is read. A decision is an entry that the service signs for whoever holds the token; it
 //! never goes away, and the newest counts.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::App;
 use super::causes::correlation_facts;
-use super::deployments::DEPLOYMENT_SUBJECTS;
 use super::incidents::{IncidentDetail, IncidentFilter, detail, found, listed};
 use super::read::{MAX_PAGE, Page, Paging, ReadError, start, tree_size};
 use super::record::RecordError;
 use crate::correlate::{self, Candidate, Correlator, LinkState};
-use crate::domain::dependency::MAX_DISTANCE;
 use crate::domain::deployment::Deployment;
 use crate::domain::extension::Extension;
 use crate::domain::facts::Facts;
 use crate::domain::incident::Incident;
-use crate::domain::link::{Decided, Judged, LINK_DECIDED, LINK_SUBJECT, LinkDecision, Verdict};
+use crate::domain::link::{Decided, Judged, LINK_DECIDED, LinkDecision, Verdict};
 use crate::domain::parse::CDEVENT_JSON;
 use crate::domain::producer::{Token, own_payload};
-use crate::domain::reference::{ReferenceKind, entry_named};
+use crate::domain::reference::entry_named;
 use crate::domain::{EnvironmentName, IncidentId, Instant, ServiceName};
 use crate::entropy::EntropyError;
 use crate::sequencer::SubmitError;
-use crate::store::{Cursor, EventFilter, ReadTx, StoreError};
+use crate::store::{Cursor, ReadTx, StoreError};
 
 /// Incidents that a page of links looks at in one step, and in all: one that finds little ends early.
 const INCIDENTS_AT_ONCE: usize = 25;
@@ -314,52 +312,6 @@ fn unfit(message: &str) -> DecisionError {
         pointer: "/deployment",
         message: message.to_owned(),
     }
-}
-
-/// The entries that correlation looks at for incidents of an environment, or of all.
-pub(super) fn correlation_indexes(
-    tx: &mut ReadTx<'_>,
-    environment: Option<&EnvironmentName>,
-    tree_size: u64,
-) -> Result<BTreeSet<i64>, StoreError> {
-    let mut of = |subjects| {
-        let filter = EventFilter {
-            environment: environment.map(|name| name.as_str().to_owned()),
-            subjects,
-            ..EventFilter::default()
-        };
-        tx.events(&filter, tree_size, i64::MAX)
-    };
-    let incidents = of(&["incident"])?;
-    let others = [of(DEPLOYMENT_SUBJECTS)?, of(&[LINK_SUBJECT])?];
-    let rows = incidents.iter().chain(others.iter().flatten());
-    let mut indexes: BTreeSet<i64> = rows.map(|row| row.idx).collect();
-    let hurt = incidents.into_iter().filter_map(|row| row.service).collect();
-    indexes.extend(dependency_indexes(tx, hurt, tree_size)?);
-    Ok(indexes)
-}
-
-/// Entries that declare what these services need, as far as correlation follows that.
-fn dependency_indexes(
-    tx: &mut ReadTx<'_>,
-    mut services: BTreeSet<String>,
-    tree_size: u64,
-) -> Result<BTreeSet<i64>, StoreError> {
-    let mut asked = BTreeSet::new();
-    let mut found = BTreeSet::new();
-    for _ in 0..MAX_DISTANCE {
-        let mut declared = BTreeSet::new();
-        for service in services.difference(&asked) {
-            declared.extend(tx.referring(service, &[ReferenceKind::Dependent.as_str()], tree_size)?);
-        }
-        asked.append(&mut services);
-        for record in tx.recorded(&declared)? {
-            let needs = record.event.extension.depends_on.iter().flatten();
-            services.extend(needs.map(|service| service.as_str().to_owned()));
-        }
-        found.append(&mut declared);
-    }
-    Ok(found)
 }
 
 fn link(incident: &Incident, deployment: &Deployment, candidate: Candidate) -> LinkView {

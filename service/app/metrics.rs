@@ -1,11 +1,15 @@
 //! Delivery metrics: gathers the facts and the links between them, and has them measured.
 
+use std::collections::BTreeSet;
+
 use super::App;
-use super::declared::all_declared_indexes;
-use super::facts::environment_indexes;
-use super::links::correlation_indexes;
+use super::declared::{all_declared_indexes, environment_indexes};
+use super::period::{Asked, gather, places, services};
 use super::read::{ReadError, tree_size};
-use super::suspects::facts_with_tests;
+use crate::domain::deployment::{Deployment, Effect};
+use crate::domain::extension::Tier;
+use crate::domain::facts::{Facts, usual_tier};
+use crate::domain::service::Services;
 use crate::domain::{EnvironmentName, Instant, ServiceName};
 use crate::metrics::{self, Input, MetricsError, Query, Report};
 use crate::store::{EventFilter, ReadTx, StoreError};
@@ -51,11 +55,7 @@ impl App {
                     return Err(PerformanceError::Environment(environment.clone()));
                 }
             }
-            let mut indexes = correlation_indexes(tx, None, tree_size)?;
-            indexes.extend(environment_indexes(tx, tree_size)?);
-            indexes.extend(all_declared_indexes(tx, tree_size)?);
-            let records = tx.recorded(&indexes)?;
-            let facts = facts_with_tests(tx, records, tree_size)?;
+            let facts = facts(tx, query, tree_size)?;
             if let Some(team) = query.team.as_ref().filter(|team| !facts.services.has_team(team)) {
                 return Err(PerformanceError::Team(team.clone()));
             }
@@ -76,6 +76,61 @@ impl App {
             Ok(report)
         })
     }
+}
+
+/// All that the numbers may speak of.
+fn facts(tx: &mut ReadTx<'_>, query: &Query, size: u64) -> Result<Facts, StoreError> {
+    let asked = Asked {
+        services: &query.services,
+        environments: match &query.environment {
+            Some(environment) => BTreeSet::from([environment.clone()]),
+            None => production(tx, size)?,
+        },
+        from: query.period.from,
+        to: query.period.to,
+    };
+    let services = services(tx, &asked, size)?;
+    let everywhere = tx.services(size)?;
+    let declared = all_declared_indexes(tx, size)?;
+    let owners = Services::fold(&tx.recorded(&declared)?);
+    let mut gathered = gather(tx, &asked, size)?;
+    gathered.add_origins_of_commits(&asked)?;
+    if query.by_service && query.services.is_empty() {
+        // There is a row for each service that was ever there.
+        let team = query.team.as_deref();
+        let here = places(&services, &asked.environments);
+        let here = here.filter(|place| owners.was_of(team, place.service)).collect();
+        gathered.add_one_of_each(here, |found| {
+            found.effect == Effect::Runs && owners.is_of(team, &found.service, found.start_at())
+        })?;
+    }
+    if query.environment.is_none() {
+        // An environment is one that something was deployed to.
+        for environment in &asked.environments {
+            let there = |found: &Deployment| found.environment == *environment;
+            if !gathered.deployed.fold().iter().any(there) {
+                let here = BTreeSet::from([environment.clone()]);
+                gathered.add_one_of_each(places(&everywhere, &here).collect(), |_| true)?;
+            }
+        }
+    }
+    gathered.facts()
+}
+
+/// The environments that users depend on: as recorded, or as their names say.
+fn production(tx: &mut ReadTx<'_>, size: u64) -> Result<BTreeSet<EnvironmentName>, StoreError> {
+    let indexes = environment_indexes(tx, size)?;
+    let mut tiers = Facts::fold(&tx.recorded(&indexes)?).tiers;
+    for name in tx.environments(size)? {
+        let name: EnvironmentName = name
+            .parse()
+            .map_err(|_| StoreError::Damaged(format!("{name} is no name of an environment")))?;
+        if let Some(tier) = usual_tier(name.as_str()) {
+            tiers.entry(name).or_insert(tier);
+        }
+    }
+    let production = tiers.into_iter().filter(|(_, tier)| *tier == Tier::Production);
+    Ok(production.map(|(name, _)| name).collect())
 }
 
 /// When the newest entry below a tree size was recorded; none in an empty log.

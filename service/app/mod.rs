@@ -23,6 +23,7 @@ mod links;
 mod log;
 mod metrics;
 mod notes;
+mod period;
 mod proof;
 mod quorum;
 mod read;

@@ -1,14 +1,13 @@
 //! Loads what release notes speak of: the deployments asked for, what ran before and after them, the evidence about them, and the
 //! incidents that may be theirs. Never more of the log than that, so notes cost the same in a log of any length.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::causes::{add_causes, called, names_of_deployment};
 use super::companions::companion_indexes;
-use super::declared::{control_indexes, declared_indexes};
+use super::declared::{control_indexes, declared_indexes, environment_indexes};
 use super::deployed::{Deployed, at};
 use super::deployments::evidence_indexes;
-use super::facts::environment_indexes;
 use super::suspects::facts_with_tests;
 use crate::correlate::{SKEW_MS, WINDOW_MS};
 use crate::document::release_notes::{Point, Scope, Wanted};
@@ -19,7 +18,7 @@ use crate::domain::incident::{self, Incident};
 use crate::domain::lineage::LOOK_BACK;
 use crate::domain::reference::ReferenceKind;
 use crate::domain::{EnvironmentName, ServiceName};
-use crate::store::{Place, Rare, ReadTx, StoreError};
+use crate::store::{Place, Rare, ReadTx, Span, StoreError};
 
 /// Statements of a place that are read at once to find its newest deployment.
 const NEWEST: usize = 12;
@@ -74,18 +73,24 @@ pub(super) fn notes_facts(tx: &mut ReadTx<'_>, wanted: &Wanted<'_>, size: u64) -
     };
     deployed.add_history(&asked)?;
     if let Some(last) = asked.iter().map(|found| found.order()).max() {
-        let next = deployed.tx.next_successes(place, last as i64 + 1, size, NEXT)?;
+        let after = Span {
+            place,
+            from: last as i64 + 1,
+            to: size as i64,
+        };
+        let next = deployed.tx.first_successes(&[after], NEXT)?;
         deployed.add(next)?;
     }
     let asked: BTreeSet<u64> = asked.iter().map(|found| found.index).collect();
     let all = deployed.fold();
-    let asked: Vec<Deployment> = all.into_iter().filter(|found| asked.contains(&found.index)).collect();
+    let asked = all.iter().filter(|found| asked.contains(&found.index));
+    let asked: Vec<Deployment> = asked.cloned().collect();
 
     let evidence = evidence_indexes(deployed.tx, &asked, size)?;
     add_same_content(&mut deployed, &asked, service, environment)?;
     let mut others = evidence.clone();
     others.extend(environment_indexes(deployed.tx, size)?);
-    others.extend(some_evidence(deployed.tx, service, size)?);
+    others.extend(some_evidence(deployed.tx, &BTreeSet::from([service.clone()]), size)?);
     others.extend(declared_indexes(deployed.tx, service, size)?);
     others.extend(control_indexes(deployed.tx, size)?);
     let known = deployed.fold();
@@ -189,55 +194,52 @@ pub(super) fn add_same_content(
             rows.extend(deployed.tx.said_before(Some(service.as_str()), Some(&other), size, 1)?);
         }
     }
-    let mut wanted = BTreeSet::new();
+    let mut wanted: BTreeMap<ReferenceKind, BTreeSet<String>> = BTreeMap::new();
     for found in asked {
         let artifact = found.artifact.as_ref().map(|said| &said.value);
-        wanted.extend(artifact.map(|artifact| match &artifact.digest {
+        let content = artifact.map(|artifact| match &artifact.digest {
             Some(digest) => (ReferenceKind::Digest, digest.clone()),
             None => (ReferenceKind::Artifact, artifact.id.clone()),
-        }));
-        wanted.extend(
-            found
-                .version
-                .iter()
-                .map(|said| (ReferenceKind::Version, said.value.clone())),
-        );
-        wanted.extend(
-            found
-                .commit
-                .iter()
-                .map(|said| (ReferenceKind::Commit, said.value.to_ascii_lowercase())),
-        );
+        });
+        let version = found.version.iter();
+        let version = version.map(|said| (ReferenceKind::Version, said.value.clone()));
+        let commit = found.commit.iter();
+        let commit = commit.map(|said| (ReferenceKind::Commit, said.value.to_ascii_lowercase()));
+        for (kind, value) in content.into_iter().chain(version).chain(commit) {
+            wanted.entry(kind).or_default().insert(value);
+        }
     }
     let mut indexes = BTreeSet::new();
-    for (kind, value) in wanted {
-        indexes.extend(deployed.tx.referring(&value, &[kind.as_str()], size)?);
+    for (kind, values) in wanted {
+        indexes.extend(deployed.tx.referring_to_any(&values, &[kind.as_str()], size)?);
     }
     let same = deployed.tx.events_of(&indexes)?.into_iter();
     rows.extend(same.filter(|row| row.service.as_deref() == Some(service.as_str())));
     deployed.add(rows)
 }
 
-/// Some approvals and test results of a service, if it has any: so that it means something where they are absent.
+/// Some approvals and test results of services, of those that have any: so that it means something where they are absent.
 pub(super) fn some_evidence(
     tx: &mut ReadTx<'_>,
-    service: &ServiceName,
+    services: &BTreeSet<ServiceName>,
     size: u64,
 ) -> Result<BTreeSet<i64>, StoreError> {
+    let environments = tx.environments(size)?;
+    let places = environments.iter().flat_map(|environment| {
+        services.iter().map(|service| Place {
+            service: service.as_str(),
+            environment,
+        })
+    });
+    let spans: Vec<Span<'_>> = places.map(|place| Span::whole(place, size)).collect();
     let mut indexes = BTreeSet::new();
-    for environment in tx
-        .environments(size)?
-        .iter()
-        .map(|name| Some(name.as_str()))
-        .chain([None])
-    {
-        for ended in [
-            ("approval", "closed"),
-            ("testsuiterun", "finished"),
-            ("testcaserun", "finished"),
-        ] {
-            indexes.extend(tx.newest_of(service.as_str(), environment, ended, size, SOME)?);
-        }
+    for ended in [
+        ("approval", "closed"),
+        ("testsuiterun", "finished"),
+        ("testcaserun", "finished"),
+    ] {
+        let rows = tx.last_of_type(&spans, ended, SOME)?;
+        indexes.extend(rows.iter().map(|row| row.idx));
     }
     Ok(indexes)
 }
@@ -253,7 +255,7 @@ fn incidents(
     let Some(first) = asked.first() else {
         return Ok(Vec::new());
     };
-    let services = dependents(deployed.tx, &first.service, size)?;
+    let services = dependents(deployed.tx, &BTreeSet::from([first.service.clone()]), size)?;
     let services: Vec<&str> = services.iter().map(String::as_str).collect();
     let rows = deployed.tx.rare(Rare::Incident, &services, size, i64::MAX)?;
     let earliest = asked
@@ -319,11 +321,18 @@ fn incidents(
     Ok(incidents)
 }
 
-/// A service and those that declared to need it, as far as correlation follows that.
-fn dependents(tx: &mut ReadTx<'_>, service: &ServiceName, size: u64) -> Result<BTreeSet<String>, StoreError> {
+/// Services and those that declared to need them, as far as correlation follows that; none where none is named.
+pub(super) fn dependents(
+    tx: &mut ReadTx<'_>,
+    services: &BTreeSet<ServiceName>,
+    size: u64,
+) -> Result<BTreeSet<String>, StoreError> {
+    let mut found: BTreeSet<String> = services.iter().map(ToString::to_string).collect();
+    if found.is_empty() {
+        return Ok(found);
+    }
     let rows = tx.rare(Rare::Dependencies, &[], size, i64::MAX)?;
     let records = tx.recorded_rows(&rows)?;
-    let mut found = BTreeSet::from([service.as_str().to_owned()]);
     for _ in 0..MAX_DISTANCE {
         let needing = records.iter().filter(|record| {
             let mut needs = record.event.extension.depends_on.iter().flatten();

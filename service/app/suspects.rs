@@ -10,8 +10,8 @@ use crate::domain::facts::Facts;
 use crate::domain::reference::ReferenceKind;
 use crate::store::{ReadTx, StoreError};
 
-/// Values that are looked up at once.
-const AT_ONCE: usize = 200;
+/// More contents than this are first compared with all that ever failed a test.
+const MANY: usize = 100;
 
 /// Facts from these entries, ascending by index, and from the tests that correlating the incidents among them needs.
 pub(super) fn facts_with_tests(
@@ -44,19 +44,23 @@ fn tests(
     let artifacts = artifacts.flat_map(|said| said.value.digest.iter().chain([&said.value.id]));
     let commits = deployments.iter().filter_map(|d| d.commit.as_ref());
     let commits = commits.map(|said| said.value.to_ascii_lowercase());
-    let named = [
+    let mut named: [(BTreeSet<String>, &[&str]); 2] = [
         (
-            artifacts.cloned().collect::<BTreeSet<String>>(),
-            &[ReferenceKind::Digest.as_str(), ReferenceKind::Artifact.as_str()][..],
+            artifacts.cloned().collect(),
+            &[ReferenceKind::Digest.as_str(), ReferenceKind::Artifact.as_str()],
         ),
         (commits.collect(), &[ReferenceKind::Commit.as_str()]),
     ];
+    if named.iter().any(|(values, _)| values.len() > MANY) {
+        // Where no run failed, the others say nothing.
+        let failed = tx.failed_contents(tree_size)?;
+        for (values, _) in &mut named {
+            values.retain(|value| failed.contains(value));
+        }
+    }
     let mut found = BTreeSet::new();
     for (values, kinds) in named {
-        let values: Vec<&str> = values.iter().map(String::as_str).collect();
-        for some in values.chunks(AT_ONCE) {
-            found.extend(tx.referring_to_any(some, kinds, tree_size)?);
-        }
+        found.extend(tx.referring_to_any(&values, kinds, tree_size)?);
     }
     let mut records = tx.recorded(&found.difference(known).copied().collect())?;
     // Others of the same content are of other places, or were asked for already.

@@ -103,9 +103,10 @@ fn reference(subject: &Subject<'_>) -> Verdict {
 /// The first deployment before this one to the same place that named a ticket.
 fn first_use(subject: &Subject<'_>, ticket: &str) -> Option<(u64, Instant)> {
     let deployment = subject.deployment;
-    let here = subject.facts.deployments.iter().filter(|earlier| {
-        let place = earlier.service == deployment.service && earlier.environment == deployment.environment;
-        place && earlier.index != deployment.index && earlier.start_at() < deployment.start_at()
+    let here = subject.facts.of_service(&deployment.service).filter(|earlier| {
+        earlier.environment == deployment.environment
+            && earlier.index != deployment.index
+            && earlier.start_at() < deployment.start_at()
     });
     let uses = here.filter_map(|earlier| {
         let said = earlier.tickets.iter().find(|known| known.value.id == ticket)?;

@@ -57,7 +57,7 @@ fn back_out(subject: &Subject<'_>) -> Verdict {
         }
     }
     let replaced = deployment.lineage.replaces;
-    let previous = subject.facts.deployments.iter().find(|d| Some(d.index) == replaced);
+    let previous = replaced.and_then(|index| subject.facts.deployment(index));
     if let Some((previous, digest)) = previous.and_then(|d| Some((d, d.digest()?))) {
         let found = format!("{} ran before, as {digest}", previous.label());
         return pass(expected, found, vec![previous.order(), start]);
@@ -121,8 +121,8 @@ fn handled(subject: &Subject<'_>) -> Verdict {
 }
 
 fn next_success<'a>(subject: &Subject<'a>, deployment: &Deployment) -> Option<&'a Deployment> {
-    let here = |d: &&Deployment| d.service == deployment.service && d.environment == deployment.environment;
-    let later = subject.facts.deployments.iter().filter(here);
+    let here = subject.facts.of_service(&deployment.service);
+    let later = here.filter(|d| d.environment == deployment.environment);
     later
         .filter(|d| d.succeeded() && d.order() > deployment.order())
         .min_by_key(|d| d.order())

@@ -164,9 +164,7 @@ fn promoted(subject: &Subject<'_>) -> Verdict {
     }
     let lower: Vec<&Deployment> = subject
         .facts
-        .deployments
-        .iter()
-        .filter(|d| d.service == deployment.service)
+        .of_service(&deployment.service)
         .filter(|d| {
             subject
                 .facts

@@ -31,7 +31,7 @@ const MAX_SUGGESTED: f64 = 0.95;
 /// One incident, and what its candidates have in common.
 pub(super) struct Case<'c, 'a> {
     all: &'c Correlator<'a>,
-    incident: &'c Incident,
+    pub(super) incident: &'c Incident,
     /// When it is taken to have begun.
     pub(super) began_at: Instant,
     /// Deployments that say they repair it.
@@ -39,7 +39,7 @@ pub(super) struct Case<'c, 'a> {
     /// The success just before the newest one that was live on its place.
     previous: Option<u64>,
     /// Steps to each service that the hurt one needed.
-    needed: BTreeMap<ServiceName, u32>,
+    pub(super) needed: BTreeMap<ServiceName, u32>,
     /// Whether another incident was open on its service already.
     other_open: bool,
 }
@@ -65,13 +65,9 @@ impl<'c, 'a> Case<'c, 'a> {
             .map(|service| all.facts.dependencies.of(service, began_at));
         let place = incident.service.as_ref().zip(incident.environment.as_ref());
         let timeline = place.and_then(|place| all.timelines.get(&place));
-        let open_before = |other: &&Incident| {
+        let open_before = |other: &Incident| {
             let over = other.resolved().map(|end| end.occurred_at);
-            other.id != incident.id
-                && other.service.is_some()
-                && (&other.service, &other.environment) == (&incident.service, &incident.environment)
-                && other.began().0 < began_at
-                && over.is_none_or(|end| end > began_at)
+            other.id != incident.id && other.began().0 < began_at && over.is_none_or(|end| end > began_at)
         };
         Self {
             all,
@@ -80,7 +76,7 @@ impl<'c, 'a> Case<'c, 'a> {
             fixes: fixes.filter(|d| repairs(d, incident)).collect(),
             previous: timeline.and_then(|timeline| previous(timeline, began_at)),
             needed: needed.unwrap_or_default(),
-            other_open: all.facts.incidents.iter().any(|other| open_before(&other)),
+            other_open: all.reach.beside(incident).iter().any(|other| open_before(other)),
         }
     }
 
@@ -247,13 +243,8 @@ impl<'c, 'a> Case<'c, 'a> {
 
     /// An id that two deployments share names the one of the incident's own place.
     fn shares_its_id(&self, deployment: &Deployment) -> bool {
-        let same = |d: &&Deployment| d.index != deployment.index && d.id == deployment.id;
-        self.all
-            .facts
-            .deployments
-            .iter()
-            .filter(same)
-            .any(|d| self.could_be_ours(d))
+        let mut same = self.all.reach.with_id(&deployment.id).iter();
+        same.any(|d| d.index != deployment.index && self.could_be_ours(d))
     }
 
     fn in_window(&self, deployment: &Deployment) -> bool {
@@ -276,8 +267,7 @@ impl<'c, 'a> Case<'c, 'a> {
                     && (-SKEW_MS..=RECOVERY_MS).contains(&end.occurred_at.millis_since(at))
             })
         };
-        let mut rollbacks = self.all.withdrawing.iter();
-        rollbacks.any(|d| in_time(d) && d.lineage.withdraws.contains(&deployment.index))
+        self.all.reach.withdrawing(deployment).iter().any(|d| in_time(d))
     }
 }
 

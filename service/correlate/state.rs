@@ -32,6 +32,11 @@ impl<'a> Verdicts<'a> {
         self.on.get(&deployment).copied()
     }
 
+    /// The deployments that something was decided about.
+    pub(super) fn deployments(&self) -> impl Iterator<Item = u64> {
+        self.on.keys().copied()
+    }
+
     /// The states and shares of all that is shown, those that somebody spoke of first.
     pub(super) fn judge(&self, clues: Vec<Clue<'_>>) -> (Vec<Candidate>, NoDeployment) {
         // Confirming a deployment later takes back that there was none.

@@ -12,6 +12,8 @@ pub mod release_notes;
 mod rows;
 pub mod service_report;
 
+use std::collections::HashMap;
+
 use serde::Serialize;
 
 use crate::correlate::{self, Candidate, Correlator};
@@ -190,37 +192,33 @@ impl Request<'_> {
 
 /// The incidents with the deployments that may have caused them, looked up by deployment.
 struct Links<'a> {
-    links: Vec<(&'a Incident, Candidate)>,
-    fixes: Vec<(&'a Incident, u64)>,
+    links: HashMap<u64, Vec<(&'a Incident, Candidate)>>,
+    fixes: HashMap<u64, Vec<&'a Incident>>,
 }
 
 impl<'a> Links<'a> {
     fn of(facts: &'a Facts) -> Self {
         let mut links = Self {
-            links: Vec::new(),
-            fixes: Vec::new(),
+            links: HashMap::new(),
+            fixes: HashMap::new(),
         };
         let correlator = Correlator::new(facts);
         for incident in &facts.incidents {
             let correlation = correlator.candidates(incident);
-            links
-                .fixes
-                .extend(correlation.remediated_by.iter().map(|index| (incident, *index)));
-            links.links.extend(
-                correlation
-                    .candidates
-                    .into_iter()
-                    .map(|candidate| (incident, candidate)),
-            );
+            for index in correlation.remediated_by {
+                links.fixes.entry(index).or_default().push(incident);
+            }
+            for candidate in correlation.candidates {
+                let of_deployment = links.links.entry(candidate.index).or_default();
+                of_deployment.push((incident, candidate));
+            }
         }
         links
     }
 
     fn of_deployment(&self, index: u64) -> impl Iterator<Item = (&'a Incident, &Candidate)> {
-        self.links
-            .iter()
-            .filter(move |(_, c)| c.index == index)
-            .map(|(incident, candidate)| (*incident, candidate))
+        let links = self.links.get(&index).into_iter().flatten();
+        links.map(|(incident, candidate)| (*incident, candidate))
     }
 
     /// Incidents that somebody says it caused.
@@ -232,10 +230,7 @@ impl<'a> Links<'a> {
     }
 
     fn fixed_by(&self, index: u64) -> impl Iterator<Item = &'a Incident> {
-        self.fixes
-            .iter()
-            .filter(move |(_, fix)| *fix == index)
-            .map(|(incident, _)| *incident)
+        self.fixes.get(&index).into_iter().flatten().copied()
     }
 }
 

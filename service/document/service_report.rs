@@ -34,6 +34,9 @@ pub use stability::{Failed, Stability};
 /// Name of the built-in template.
 pub const TEMPLATE: &str = "service-report.md";
 
+/// How long after the period what is announced may begin and still be told.
+pub const NEXT_MS: i64 = 31 * 24 * 3_600_000;
+
 /// What a service report is composed from.
 #[derive(Debug, Clone, Copy)]
 pub struct ServiceReportInput<'a> {
@@ -92,7 +95,7 @@ pub struct ServiceReport {
     pub control: Control,
     /// What waits for somebody to decide or to do it.
     pub decisions: Vec<Decision>,
-    /// Deployments that were announced and have not ended.
+    /// Deployments that were announced for the period or soon after it, and have not ended.
     pub next: Vec<DeploymentRow>,
     /// What the reader should know about the data.
     pub data_notes: Vec<String>,
@@ -184,6 +187,7 @@ pub fn compose(input: &ServiceReportInput<'_>) -> Result<ServiceReport, MetricsE
     let next = input.facts.deployments.iter().filter(here);
     let next: Vec<DeploymentRow> = next
         .filter(|d| d.status() != Status::Finished && d.start_at() >= period.from)
+        .filter(|d| d.start_at() < period.to.plus_millis(NEXT_MS))
         .map(DeploymentRow::of)
         .collect();
     let flow = Flow {

@@ -1,6 +1,6 @@
 //! Everything that checks and documents read, folded from the events of one reading of the ledger.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::alias::Aliases;
 use super::dependency::Dependencies;
@@ -50,6 +50,8 @@ pub struct Facts {
     pub tested: BTreeSet<ServiceName>,
     /// Places where any deployment was verified.
     pub verified: BTreeSet<(ServiceName, EnvironmentName)>,
+    /// Positions of the deployments of each service.
+    of_services: HashMap<ServiceName, Vec<usize>>,
 }
 
 impl Facts {
@@ -81,7 +83,12 @@ impl Facts {
             .iter()
             .filter_map(|t| t.binding.service.clone())
             .collect();
-        for deployment in &facts.deployments {
+        for (at, deployment) in facts.deployments.iter().enumerate() {
+            facts
+                .of_services
+                .entry(deployment.service.clone())
+                .or_default()
+                .push(at);
             if !evidence.approvals_of(deployment).is_empty() {
                 facts.approved.insert(deployment.service.clone());
             }
@@ -94,12 +101,24 @@ impl Facts {
                     .insert((deployment.service.clone(), deployment.environment.clone()));
             }
             if !facts.tiers.contains_key(&deployment.environment)
-                && let Some(tier) = by_name(deployment.environment.as_str())
+                && let Some(tier) = usual_tier(deployment.environment.as_str())
             {
                 facts.tiers.insert(deployment.environment.clone(), tier);
             }
         }
         facts
+    }
+
+    /// The deployment with this [`Deployment::index`].
+    pub fn deployment(&self, index: u64) -> Option<&Deployment> {
+        let at = self.deployments.binary_search_by_key(&index, |found| found.index);
+        at.ok().map(|at| &self.deployments[at])
+    }
+
+    /// The deployments of a service, by first index.
+    pub fn of_service(&self, service: &ServiceName) -> impl Iterator<Item = &Deployment> {
+        let positions = self.of_services.get(service).into_iter().flatten();
+        positions.map(|at| &self.deployments[*at])
     }
 
     /// How close an environment is to users, where that is known.
@@ -128,7 +147,8 @@ fn tiers(records: &[Recorded]) -> BTreeMap<EnvironmentName, Tier> {
     tiers
 }
 
-fn by_name(name: &str) -> Option<Tier> {
+/// How close to users an environment of this name usually is.
+pub fn usual_tier(name: &str) -> Option<Tier> {
     let words = || {
         name.split(|c: char| !c.is_ascii_alphanumeric())
             .map(str::to_ascii_lowercase)

@@ -91,10 +91,12 @@ pub enum BeganBy {
 }
 
 impl Incident {
-    /// The time it is taken to have begun at, and what that rests on.
+    /// The time it is taken to have begun at, and what that rests on. Users did not begin to feel what was over already.
     pub fn began(&self) -> (Instant, BeganBy) {
         let first = |says| self.statements.iter().find(|s| s.says == says).map(|s| s.occurred_at);
-        if let Some(impact) = &self.impact_start {
+        let over = self.resolved().map(|end| end.occurred_at);
+        let felt = |impact: &&Said<Instant>| over.is_none_or(|over| impact.value <= over);
+        if let Some(impact) = self.impact_start.as_ref().filter(felt) {
             (impact.value, BeganBy::ImpactStart)
         } else if let Some(at) = first(IncidentSays::Detected) {
             (at, BeganBy::Detected)

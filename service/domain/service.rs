@@ -126,6 +126,14 @@ impl Services {
         team.is_none_or(|team| self.team(service, at).is_some_and(|owner| owner.value == team))
     }
 
+    /// Whether a service of this name was ever owned by a team; by any, where no team is asked for.
+    pub fn was_of(&self, team: Option<&str>, service: &str) -> bool {
+        let mut declared = self.declared.iter().filter(|(name, _)| name.as_str() == service);
+        team.is_none_or(|team| {
+            declared.any(|(_, all)| all.iter().any(|(_, said)| said.value.team.as_deref() == Some(team)))
+        })
+    }
+
     /// Where the tickets of a service live. It is the newest declaration that counts, for old deployments too: an address is
     /// for going there now.
     pub fn ticket_links(&self, service: &ServiceName) -> &[TicketLink] {

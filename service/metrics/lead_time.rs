@@ -1,15 +1,16 @@
 //! Change lead time: how long a commit took from being committed to running in production. It must never count a
 //! commit twice, nor take the whole history for the change that the first record of a service brought.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::population::Population;
 use super::quantile::Distribution;
-use crate::domain::deployment::Deployment;
+use crate::domain::deployment::{Deployment, Said};
 use crate::domain::extension::{Commit, DeploymentKind};
+use crate::domain::{Instant, ServiceName};
 
 /// How long commits took to production, each counted where it got there first. Merges are left out.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
@@ -47,6 +48,37 @@ pub struct LongCommit {
     pub commit: String,
 }
 
+/// The commits that reached production, by service.
+#[derive(Default)]
+struct Seen<'a> {
+    counted: HashSet<(&'a ServiceName, String)>,
+    /// Those that came with other deployments, and when that was said last.
+    earlier: HashMap<(&'a ServiceName, String), Instant>,
+}
+
+impl<'a> Seen<'a> {
+    fn add_earlier(&mut self, deployment: &'a Deployment, commit: &Commit, said_at: Instant) {
+        let key = (&deployment.service, commit.id.to_ascii_lowercase());
+        let last = self.earlier.entry(key).or_insert(said_at);
+        *last = said_at.max(*last);
+    }
+
+    /// Whether a commit reached production for the first time. What claims to be older than it did not bring it.
+    fn is_new(&mut self, deployment: &'a Deployment, commit: &Commit) -> bool {
+        let key = (&deployment.service, commit.id.to_ascii_lowercase());
+        let earlier = self.earlier.get(&key);
+        let came_before = earlier.is_some_and(|last| commit.committed_at.is_none_or(|made| *last >= made));
+        self.counted.insert(key) && !came_before
+    }
+}
+
+/// When it was said that a deployment brought a commit, as claimed.
+fn said_at(deployment: &Deployment, commit: &Said<Commit>) -> Instant {
+    let mut statements = deployment.statements.iter();
+    let said = statements.find(|statement| statement.index == commit.index);
+    said.map_or_else(|| deployment.start_at(), |statement| statement.occurred_at)
+}
+
 /// How many of the longest are named.
 const LONGEST: usize = 5;
 
@@ -57,15 +89,17 @@ impl LeadTime {
             time_source: "committed_at",
             ..Self::default()
         };
-        let mut seen = HashSet::new();
+        let mut seen = Seen::default();
         let (mut items, mut longest) = (Vec::new(), Vec::new());
         for deployment in &population.history {
             let counts = deployment.finished_at().is_some_and(|at| period.contains(at))
                 && population.scope.is_owned(&deployment.service, deployment.start_at());
             for commit in &deployment.commits {
+                let said_at = said_at(deployment, commit);
                 let commit = &commit.value;
-                let new = seen.insert((&deployment.service, commit.id.to_ascii_lowercase()));
-                if new && counts {
+                if !counts {
+                    seen.add_earlier(deployment, commit, said_at);
+                } else if seen.is_new(deployment, commit) {
                     let item = found.item(deployment, commit);
                     items.extend(item);
                     longest.extend(item.map(|(deployment, lead_time_ms)| LongCommit {

@@ -33,6 +33,10 @@ const WRITER_SETTINGS: &str = "SET idle_in_transaction_session_timeout = '5s'; S
      SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3; \
      SET enable_seqscan = off; SET enable_bitmapscan = off; SET jit = off";
 
+/// Readers find what they read by a key too, often for many places in one question. Of how few rows that is the planner knows
+/// nothing, so it would compile the query, or read a whole table instead.
+const READER_SETTINGS: &str = "SET enable_seqscan = off; SET jit = off";
+
 /// Where the database is, by URL scheme.
 #[derive(Debug, Clone)]
 pub enum DatabaseUrl {
@@ -117,8 +121,11 @@ impl Connect {
     /// A connection that only reads.
     pub(super) fn establish_reader(&self) -> Result<Connection, StoreError> {
         let mut connection = self.establish()?;
-        if let Connection::Sqlite(sqlite) = &mut connection {
-            sqlite.batch_execute("PRAGMA query_only = ON; PRAGMA cache_size = -4000;")?;
+        match &mut connection {
+            Connection::Sqlite(sqlite) => {
+                sqlite.batch_execute("PRAGMA query_only = ON; PRAGMA cache_size = -4000;")?;
+            }
+            Connection::Postgres(postgres) => postgres.batch_execute(READER_SETTINGS)?,
         }
         Ok(connection)
     }

@@ -20,7 +20,7 @@ use super::{ROWS_PER_INSERT, ReadTx, StoreError, WriteTx};
 const RUNS_AT_ONCE: usize = 64;
 
 /// What an event says, in columns.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Queryable, Insertable, Selectable)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Queryable, QueryableByName, Insertable, Selectable)]
 #[diesel(table_name = event, treat_none_as_default_value = false)]
 pub struct EventRow {
     /// Index of its entry.

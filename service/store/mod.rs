@@ -21,6 +21,7 @@ mod pool;
 mod references;
 mod schema;
 mod snapshots;
+mod spans;
 mod tree;
 mod witnessed;
 
@@ -36,6 +37,7 @@ pub use log::{EnvelopeRow, HeadRow, LogRow};
 pub use page::{Cursor, CursorError};
 pub use places::{Place, Rare};
 pub use references::{RUN, ReferenceRow};
+pub use spans::{Named, Span};
 pub use tree::Nodes;
 pub use witnessed::{WitnessDatabase, WitnessedRow};
 

@@ -13,16 +13,19 @@ use super::{EventRow, ROWS_PER_INSERT, ReadTx, StoreError};
 
 /// Most milliseconds between the time that an event claims and the time at which it was recorded, for those that are found
 /// near either; the index over all others, `event_astray`, says the same.
-const STRAY_MS: i64 = 86_400_000;
+pub(super) const STRAY_MS: i64 = 86_400_000;
 /// Whether an event is among the others, as that index has it.
-const IS_ASTRAY: &str = "event.recorded_ms - event.occurred_ms NOT BETWEEN -86400000 AND 86400000";
+pub(super) const IS_ASTRAY: &str = "event.recorded_ms - event.occurred_ms NOT BETWEEN -86400000 AND 86400000";
+/// Names that are looked up one by one: of few events any is said, so of more all that name anything are read.
+const MOST_NAMES: usize = 5000;
 /// Whether an event says that a deployment ended well, or that the service runs or no longer runs, which is the same.
-const IS_SUCCESS: &str = "(event.about IS NOT NULL AND (event.outcome = 'success' OR event.subject = 'service'))";
+pub(super) const IS_SUCCESS: &str =
+    "(event.about IS NOT NULL AND (event.outcome = 'success' OR event.subject = 'service'))";
 /// Whether an event says something about a deployment.
 pub(super) const IS_OF_DEPLOYMENT: &str =
     "(event.about IS NOT NULL AND event.subject IN ('deployment', 'shipslog-deployment', 'service'))";
 /// What there is little of, as the indexes over it have it.
-const IS_RARE: &str = "event.subject IN ('environment', 'incident', 'shipslog-alias', 'shipslog-dependencies', \
+pub(super) const IS_RARE: &str = "event.subject IN ('environment', 'incident', 'shipslog-alias', 'shipslog-dependencies', \
                        'shipslog-exception', 'shipslog-link', 'shipslog-service')";
 
 /// A subject of events that there are few of, for each of which there is an index.
@@ -122,51 +125,6 @@ impl ReadTx<'_> {
         Ok(each!(self.connection, c => query.select(EventRow::as_select()).load(c))?)
     }
 
-    /// The next successes in a place from index `start` on, oldest first, at most `limit`.
-    pub fn next_successes(
-        &mut self,
-        place: Place<'_>,
-        start: i64,
-        tree_size: u64,
-        limit: usize,
-    ) -> Result<Vec<EventRow>, StoreError> {
-        let query = event::table
-            .filter(event::environment.eq(place.environment))
-            .filter(event::service.eq(place.service))
-            .filter(event::idx.ge(start).and(event::idx.lt(tree_size as i64)))
-            .filter(sql::<Bool>(IS_SUCCESS))
-            .order(event::idx)
-            .limit(most(limit));
-        Ok(each!(self.connection, c => query.select(EventRow::as_select()).load(c))?)
-    }
-
-    /// What was said about deployments of a place that claims to have happened in a time, both ends included.
-    pub fn said_between(
-        &mut self,
-        place: Place<'_>,
-        from_ms: i64,
-        to_ms: i64,
-        tree_size: u64,
-    ) -> Result<Vec<EventRow>, StoreError> {
-        let size = tree_size as i64;
-        let first = self.index_after(from_ms.saturating_sub(STRAY_MS).saturating_sub(1))?;
-        let last = self.index_after(to_ms.saturating_add(STRAY_MS))?.min(size);
-        let here = || {
-            event::table
-                .filter(event::environment.eq(place.environment))
-                .filter(event::service.eq(place.service))
-                .filter(event::occurred_ms.between(from_ms, to_ms))
-                .filter(event::about.is_not_null())
-                .filter(event::subject.ne("incident"))
-        };
-        let near = here().filter(event::idx.ge(first).and(event::idx.lt(last)));
-        let astray = here().filter(event::idx.lt(size)).filter(sql::<Bool>(IS_ASTRAY));
-        let mut rows: Vec<EventRow> = each!(self.connection, c => near.select(EventRow::as_select()).load(c))?;
-        let others: Vec<EventRow> = each!(self.connection, c => astray.select(EventRow::as_select()).load(c))?;
-        rows.extend(others);
-        Ok(rows)
-    }
-
     /// All that was said about deployments with these ids in an environment, and by their chains.
     pub fn said_of(
         &mut self,
@@ -243,30 +201,18 @@ impl ReadTx<'_> {
         Ok(each!(self.connection, c => query.select(EventRow::as_select()).load(c))?)
     }
 
-    /// Indexes of the newest events of a type, by its subject and predicate, about a service: in an environment, or in none.
-    pub fn newest_of(
-        &mut self,
-        service: &str,
-        environment: Option<&str>,
-        (subject, predicate): (&str, &str),
-        tree_size: u64,
-        limit: usize,
-    ) -> Result<Vec<i64>, StoreError> {
-        Ok(each!(self.connection, c => {
-            let mut query = event::table.select(event::idx).into_boxed();
-            query = match environment {
-                Some(environment) => query.filter(event::environment.eq(environment)),
-                None => query.filter(event::environment.is_null()),
-            };
-            query = query.filter(event::service.eq(service).and(event::idx.lt(tree_size as i64)));
-            query = query.filter(event::subject.eq(subject).and(event::predicate.eq(predicate)));
-            query.order(event::idx.desc()).limit(most(limit)).load(c)
-        })?)
-    }
-
     /// Events that name one of these: deployments as what they repair, incidents as their cause, decisions as what they judge.
     pub fn naming(&mut self, names: &[&str], tree_size: u64) -> Result<Vec<EventRow>, StoreError> {
         let mut rows = Vec::new();
+        if names.len() > MOST_NAMES {
+            let query = event::table
+                .filter(event::names.is_not_null())
+                .filter(event::idx.lt(tree_size as i64));
+            rows = each!(self.connection, c => query.select(EventRow::as_select()).load(c))?;
+            let names: BTreeSet<&str> = names.iter().copied().collect();
+            rows.retain(|row: &EventRow| row.names.as_deref().is_some_and(|name| names.contains(name)));
+            return Ok(rows);
+        }
         for some in names.chunks(ROWS_PER_INSERT) {
             let query = event::table
                 .filter(event::names.eq_any(some))
@@ -327,6 +273,60 @@ impl ReadTx<'_> {
         })?)
     }
 
+    /// Ids of the incidents that any word about them says to be of one of these services (or all, where none is named), but those
+    /// that were over before a time and of which nothing claims to have happened later.
+    pub fn incidents_since(
+        &mut self,
+        services: &[&str],
+        since_ms: i64,
+        tree_size: u64,
+    ) -> Result<Vec<String>, StoreError> {
+        let of_incidents =
+            || event::table.filter(sql::<Bool>(Rare::Incident.is()).and(event::idx.lt(tree_size as i64)));
+        // A word that no end came after is of an incident that goes on.
+        let goes_on = "(event.predicate <> 'resolved' AND NOT EXISTS (
+            SELECT 1 FROM event AS later WHERE later.about = event.about AND later.idx > event.idx
+            AND later.subject = 'incident' AND later.predicate = 'resolved' AND later.idx < ";
+        let goes_on = sql::<Bool>(goes_on).bind::<BigInt, _>(tree_size as i64).sql("))");
+        let since = event::occurred_ms.ge(since_ms).or(goes_on);
+        let mut found: Vec<Option<String>> = Vec::new();
+        if services.is_empty() {
+            let query = of_incidents().filter(sql::<Bool>(IS_RARE).and(since));
+            let query = query.select(event::about).distinct();
+            found = each!(self.connection, c => query.load(c))?;
+        } else {
+            let query = of_incidents().filter(sql::<Bool>(IS_RARE).and(event::service.eq_any(services)));
+            let query = query.select(event::about).distinct();
+            let theirs: Vec<Option<String>> = each!(self.connection, c => query.load(c))?;
+            for some in theirs.chunks(ROWS_PER_INSERT) {
+                let query = of_incidents().filter(event::about.eq_any(some).and(since.clone()));
+                let query = query.select(event::about).distinct();
+                let part: Vec<Option<String>> = each!(self.connection, c => query.load(c))?;
+                found.extend(part);
+            }
+        }
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    /// Ids of the incidents that name a digest or a commit.
+    pub fn incidents_of_content(&mut self, tree_size: u64) -> Result<Vec<String>, StoreError> {
+        let names = "EXISTS (SELECT 1 FROM reference WHERE reference.idx = event.idx AND kind IN ('digest', 'commit'))";
+        let query = event::table
+            .filter(sql::<Bool>(IS_RARE).and(sql::<Bool>(Rare::Incident.is())))
+            .filter(event::idx.lt(tree_size as i64).and(sql::<Bool>(names)))
+            .select(event::about)
+            .distinct();
+        let found: Vec<Option<String>> = each!(self.connection, c => query.load(c))?;
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    /// Digests, commits and other artifacts of which any test failed.
+    pub fn failed_contents(&mut self, tree_size: u64) -> Result<BTreeSet<String>, StoreError> {
+        let query = diesel::sql_query(FAILED_CONTENTS).bind::<BigInt, _>(tree_size as i64);
+        let found: Vec<Name> = each!(self.connection, c => query.load(c))?;
+        Ok(found.into_iter().map(|row| row.name).collect())
+    }
+
     /// Index of the first entry that was recorded after this time; the size of the log if none was.
     fn index_after(&mut self, ms: i64) -> Result<i64, StoreError> {
         let query = event::table
@@ -362,6 +362,12 @@ diesel::define_sql_function! {
     /// planner would rather read everything of an environment.
     fn coalesce(value: Nullable<Text>, other: Text) -> Text;
 }
+
+const FAILED_CONTENTS: &str = "
+SELECT value AS name FROM reference
+WHERE kind IN ('digest', 'artifact', 'commit') AND idx IN (
+    SELECT event.idx FROM event
+    WHERE event.subject IN ('testsuiterun', 'testcaserun') AND event.outcome IN ('failure', 'error') AND event.idx < $1)";
 
 const ENVIRONMENTS: &str = "
 WITH RECURSIVE environments (name) AS (

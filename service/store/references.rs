@@ -4,6 +4,8 @@
 //! place of a tree as large as the log. So they are written twice in order instead: by index, and, a little later, sorted
 //! by value within runs of [`RUN`] entries. A lookup takes one step for each complete run and reads what is after the last.
 
+use std::collections::BTreeSet;
+
 use diesel::prelude::*;
 
 use super::append::{RunRow, append};
@@ -13,6 +15,8 @@ use super::{EventRow, ReadTx, StoreError, WriteTx};
 
 /// Entries of one run.
 pub const RUN: u64 = 4096;
+/// Values that one query looks up.
+const VALUES_AT_ONCE: usize = 200;
 
 /// A value that an event can be found by. In the order of a run.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Queryable, Insertable, Selectable)]
@@ -51,36 +55,44 @@ pub(super) fn place(environment: &str, service: &str) -> String {
 impl ReadTx<'_> {
     /// Entries below `tree_size` that hold exactly this value, as any of these kinds, in order.
     pub fn referring(&mut self, value: &str, kinds: &[&str], tree_size: u64) -> Result<Vec<i64>, StoreError> {
-        self.referring_to_any(&[value], kinds, tree_size)
+        let found = self.referring_to_any(&BTreeSet::from([value.to_owned()]), kinds, tree_size)?;
+        Ok(found.into_iter().collect())
     }
 
-    /// The same of any of a few hundred values.
+    /// The same of any of these values.
     pub fn referring_to_any(
         &mut self,
-        values: &[&str],
+        values: &BTreeSet<String>,
         kinds: &[&str],
         tree_size: u64,
-    ) -> Result<Vec<i64>, StoreError> {
+    ) -> Result<BTreeSet<i64>, StoreError> {
         let runs = self.runs()?;
-        let sorted = reference_run::table
-            .filter(reference_run::run.eq_any(&runs))
-            .filter(
-                reference_run::value
-                    .eq_any(values)
-                    .and(reference_run::kind.eq_any(kinds)),
-            )
-            .filter(reference_run::idx.lt(tree_size as i64))
-            .select(reference_run::idx);
+        let list: Vec<&str> = values.iter().map(String::as_str).collect();
+        let mut found = BTreeSet::new();
+        for some in list.chunks(VALUES_AT_ONCE) {
+            let sorted = reference_run::table
+                .filter(reference_run::run.eq_any(&runs))
+                .filter(reference_run::value.eq_any(some).and(reference_run::kind.eq_any(kinds)))
+                .filter(reference_run::idx.lt(tree_size as i64))
+                .select(reference_run::idx);
+            let indexes: Vec<i64> = each!(self.connection, c => sorted.load(c))?;
+            found.extend(indexes);
+        }
+        // What is in no run yet is read once, however many values there are.
         let rest = reference::table
             .filter(reference::idx.ge(after(&runs)).and(reference::idx.lt(tree_size as i64)))
-            .filter(reference::value.eq_any(values).and(reference::kind.eq_any(kinds)))
-            .select(reference::idx);
-        let mut indexes: Vec<i64> = each!(self.connection, c => sorted.load(c))?;
-        let newest: Vec<i64> = each!(self.connection, c => rest.load(c))?;
-        indexes.extend(newest);
-        indexes.sort_unstable();
-        indexes.dedup();
-        Ok(indexes)
+            .filter(reference::kind.eq_any(kinds));
+        if list.len() <= VALUES_AT_ONCE {
+            let rest = rest.filter(reference::value.eq_any(&list)).select(reference::idx);
+            let indexes: Vec<i64> = each!(self.connection, c => rest.load(c))?;
+            found.extend(indexes);
+        } else {
+            let rest = rest.select((reference::value, reference::idx));
+            let rows: Vec<(String, i64)> = each!(self.connection, c => rest.load(c))?;
+            let rows = rows.into_iter().filter(|(value, _)| values.contains(value));
+            found.extend(rows.map(|(_, idx)| idx));
+        }
+        Ok(found)
     }
 
     /// References below `tree_size` whose value lies in this range, both ends included, in order of value, at most `limit`.

@@ -205,6 +205,21 @@ fn questions(history: &History, quick: bool) -> Vec<Question> {
             whole,
             vec![from],
         ));
+        let quarter = history.end.plus_millis(-91 * DAY);
+        let period = format!("environment=production&from={}&to={}", day(quarter), day(history.end));
+        let from = Value::Integer(quarter.as_millis());
+        for (name, document, aim_ms) in [
+            ("service report, a quarter", "service", 1000.0),
+            ("compliance report, a quarter", "compliance", 5000.0),
+        ] {
+            questions.push(question(
+                name,
+                aim_ms,
+                format!("/v1/reports/{document}?format=json&{period}"),
+                whole,
+                vec![from.clone()],
+            ));
+        }
     }
     questions
 }

@@ -44,6 +44,7 @@ mod migrations;
 mod monitor;
 mod openapi;
 mod pages;
+mod periods;
 mod problems;
 mod proofs;
 mod reading;

@@ -42,6 +42,9 @@ WHERE subject IN ('environment', 'incident', 'shipslog-alias', 'shipslog-depende
 CREATE INDEX event_rare_service ON event (subject, service, idx)
 WHERE subject IN ('environment', 'incident', 'shipslog-alias', 'shipslog-dependencies', 'shipslog-exception', 'shipslog-link',
                   'shipslog-service');
+-- Tests that failed: of few deployments any test had failed before, and of the others it need not be looked for.
+CREATE INDEX event_failed_test ON event (idx)
+WHERE subject IN ('testsuiterun', 'testcaserun') AND outcome IN ('failure', 'error');
 
 -- What an event can be found by, in the order of the log.
 CREATE TABLE reference (

@@ -1,11 +1,14 @@
 //! What went wrong in a period: deployments that failed, how that is known and how long it took; incidents that nothing
 //! explains.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::super::Links;
 use super::super::rows::{DeploymentRow, IncidentRow};
 use super::{ServiceReportInput, is_here};
+use crate::domain::ServiceName;
 use crate::domain::deployment::Deployment;
 use crate::domain::extension::DeploymentKind;
 use crate::metrics::Performance;
@@ -109,18 +112,14 @@ impl Stability {
 
 /// Services of the place that have no incident at all in the ledger: their silence may mean that nobody reports.
 pub(super) fn without_incidents(input: &ServiceReportInput<'_>) -> Vec<String> {
+    let incidents = input.facts.incidents.iter();
+    let hurt: BTreeSet<&ServiceName> = incidents.filter_map(|i| i.service.as_ref()).collect();
     let mut services: Vec<String> = input
         .facts
         .deployments
         .iter()
         .filter(|d| is_here(input, d))
-        .filter(|d| {
-            !input
-                .facts
-                .incidents
-                .iter()
-                .any(|i| i.service.as_ref() == Some(&d.service))
-        })
+        .filter(|d| !hurt.contains(&d.service))
         .map(|d| d.service.to_string())
         .collect();
     services.sort_unstable();

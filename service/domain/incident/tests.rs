@@ -44,3 +44,16 @@ fn it_began_when_users_felt_it_where_that_is_known() {
         .impact_start = Some(at(-30));
     assert_eq!(fold(&ledger.records)[0].began(), (at(-30), BeganBy::ImpactStart));
 }
+
+#[test]
+fn users_did_not_begin_to_feel_what_was_over() {
+    let mut ledger = Ledger::default();
+    ledger
+        .incident(10, "I", IncidentStep::Detected)
+        .event
+        .extension
+        .impact_start = Some(at(40));
+    assert_eq!(fold(&ledger.records)[0].began(), (at(40), BeganBy::ImpactStart));
+    ledger.incident(30, "I", IncidentStep::Resolved);
+    assert_eq!(fold(&ledger.records)[0].began(), (at(10), BeganBy::Detected));
+}

@@ -137,6 +137,17 @@ fn lead_time_counts_each_commit_where_it_came_first() {
 }
 
 #[test]
+fn what_claims_to_be_older_than_a_commit_did_not_bring_it() {
+    let mut ledger = Ledger::default();
+    ledger.deploy(0, "a", "1", Extension::default());
+    ledger.deploy(HOUR, "b", "2", bringing(&[committed("x", 2 * HOUR)]));
+    let c = ledger.deploy(3 * DAY, "c", "3", bringing(&[committed("x", 2 * HOUR)]));
+    let lead = measure_at(WEEK, &ledger, &[], &query("2026-03-05", "2026-03-06", "UTC"));
+    let commits = lead.whole.change_lead_time.commits;
+    assert_eq!((commits.n, commits.deployments), (1, set([c])));
+}
+
+#[test]
 fn rework_is_what_something_gone_wrong_made_necessary() {
     let mut ledger = Ledger::default();
     let unplanned = |reason: &str| Extension {

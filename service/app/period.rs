@@ -1,0 +1,290 @@
+//! Loads what metrics and reports of a period speak of: the deployments of the period, what ran before and after them, the
+//! incidents that may be theirs, and what repaired them. A fold of it tells the same of the period as a fold of the whole log,
+//! and costs what happened in the period, however long the log is.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::causes::{add_causes, called_any, names_of_deployment};
+use super::declared::{all_declared_indexes, control_indexes, environment_indexes};
+use super::deployed::{Deployed, at};
+use super::metrics::recorded_until;
+use super::notes::dependents;
+use super::suspects::facts_with_tests;
+use crate::correlate::{SKEW_MS, WINDOW_MS};
+use crate::domain::deployment::{Deployment, Lineage};
+use crate::domain::facts::Facts;
+use crate::domain::incident::{self, Incident};
+use crate::domain::reference::ReferenceKind;
+use crate::domain::{EnvironmentName, Instant, ServiceName};
+use crate::store::{Place, ReadTx, Span, StoreError};
+
+/// Statements of a place that are read at once to find one deployment.
+const SOME: usize = 4;
+/// Earlier and later than any time, with room for what is added to it.
+const EVER: (i64, i64) = (i64::MIN / 4, i64::MAX / 4);
+
+/// What is asked about.
+#[derive(Debug, Clone)]
+pub(super) struct Asked<'q> {
+    /// These services; all where none is named.
+    pub(super) services: &'q BTreeSet<ServiceName>,
+    /// In these environments.
+    pub(super) environments: BTreeSet<EnvironmentName>,
+    /// From this time on.
+    pub(super) from: Instant,
+    /// Before this time.
+    pub(super) to: Instant,
+}
+
+/// What is loaded of a period.
+pub(super) struct Gathered<'t, 'a> {
+    pub(super) deployed: Deployed<'t, 'a>,
+    /// The deployments of the period, by index.
+    pub(super) population: Vec<Deployment>,
+    /// The services that incidents of the period hurt.
+    pub(super) hurt: BTreeSet<ServiceName>,
+    /// Entries about other things.
+    pub(super) others: BTreeSet<i64>,
+}
+
+/// All but the evidence.
+pub(super) fn gather<'t, 'a>(
+    tx: &'t mut ReadTx<'a>,
+    asked: &Asked<'_>,
+    size: u64,
+) -> Result<Gathered<'t, 'a>, StoreError> {
+    let mut others = environment_indexes(tx, size)?;
+    others.extend(control_indexes(tx, size)?);
+    others.extend(all_declared_indexes(tx, size)?);
+    let services = services(tx, asked, size)?;
+    let mut deployed = Deployed::new(tx, size);
+    let times: Vec<Span<'_>> = places(&services, &asked.environments)
+        .map(|place| Span {
+            place,
+            from: asked.from.as_millis(),
+            to: asked.to.as_millis(),
+        })
+        .collect();
+    let rows = deployed.tx.said_between(&times, size)?;
+    deployed.add(rows)?;
+    let population = population(&deployed, asked);
+    deployed.add_following(&population.iter().collect::<Vec<_>>())?;
+    let incidents = incidents(&mut deployed, asked, &population)?;
+    others.extend(add_causes(&mut deployed, &incidents)?);
+    let entries = incidents.iter().flat_map(Incident::indexes);
+    others.extend(entries.map(|index| index as i64));
+    add_namesakes(&mut deployed)?;
+    Ok(Gathered {
+        deployed,
+        population,
+        hurt: incidents.into_iter().filter_map(|incident| incident.service).collect(),
+        others,
+    })
+}
+
+impl Gathered<'_, '_> {
+    /// Adds the deployments that brought commits of the period before, so that it is known which of them are new.
+    pub(super) fn add_origins_of_commits(&mut self, asked: &Asked<'_>) -> Result<(), StoreError> {
+        // Of each service: what is looked for, how far back it could have come, and before which entry.
+        let mut wanted: BTreeMap<&ServiceName, (BTreeSet<String>, i64, i64)> = BTreeMap::new();
+        for found in self.population.iter().filter(|found| found.succeeded()) {
+            let made = found.commits.iter().map(|said| &said.value);
+            let made = made.map(|commit| {
+                let at = commit.committed_at.map_or(EVER.0, Instant::as_millis);
+                (commit.id.to_ascii_lowercase(), at)
+            });
+            let (commits, earliest, before) =
+                wanted
+                    .entry(&found.service)
+                    .or_insert((BTreeSet::new(), asked.from.as_millis(), 0));
+            for (commit, at) in made {
+                *earliest = at.min(*earliest);
+                commits.insert(commit);
+            }
+            *before = (found.order() as i64).max(*before);
+        }
+        let mut times = Vec::new();
+        for (service, (_, earliest, _)) in &wanted {
+            for environment in &asked.environments {
+                let place = at(service, environment);
+                let before = (*earliest, asked.from.as_millis());
+                let after = (asked.to.as_millis(), EVER.1);
+                times.extend([before, after].map(|(from, to)| Span { place, from, to }));
+            }
+        }
+        times.retain(|span| span.from < span.to);
+        let last = wanted.values().map(|(_, _, before)| *before).max().unwrap_or_default();
+        let named = self.deployed.tx.commits_between(&times, last as u64)?;
+        let known: BTreeSet<&String> = wanted.values().flat_map(|(commits, ..)| commits).collect();
+        let named = named.into_iter().filter(|named| known.contains(&named.value));
+        let rows = self.deployed.tx.events_of(&named.map(|named| named.idx).collect())?;
+        self.deployed.add(rows)
+    }
+
+    /// Adds a deployment of each of these places that is wanted, where there is any: whether there is one counts, whenever it was.
+    pub(super) fn add_one_of_each(
+        &mut self,
+        mut places: Vec<Place<'_>>,
+        wanted: impl Fn(&Deployment) -> bool,
+    ) -> Result<(), StoreError> {
+        let mut limit = SOME;
+        loop {
+            let all = self.deployed.fold();
+            let found = all.iter().filter(|found| wanted(found));
+            let found: BTreeSet<(&str, &str)> = found
+                .map(|found| (found.service.as_str(), found.environment.as_str()))
+                .collect();
+            places.retain(|place| !found.contains(&(place.service, place.environment)));
+            if places.is_empty() {
+                return Ok(());
+            }
+            let size = self.deployed.size;
+            let spans = places.iter().map(|place| Span::whole(*place, size));
+            let rows = self.deployed.tx.last_said(&spans.collect::<Vec<_>>(), limit)?;
+            let mut counts: BTreeMap<(String, String), usize> = BTreeMap::new();
+            for row in &rows {
+                let place = (row.service.clone(), row.environment.clone());
+                if let (Some(service), Some(environment)) = place {
+                    *counts.entry((service, environment)).or_default() += 1;
+                }
+            }
+            self.deployed.add(rows)?;
+            let all = self.deployed.fold();
+            let found = all.iter().filter(|found| wanted(found));
+            let found: BTreeSet<(&str, &str)> = found
+                .map(|found| (found.service.as_str(), found.environment.as_str()))
+                .collect();
+            // Of the others all was read.
+            places.retain(|place| {
+                let (service, environment) = (place.service, place.environment);
+                !found.contains(&(service, environment))
+                    && counts.get(&(service.to_owned(), environment.to_owned())) == Some(&limit)
+            });
+            limit *= 4;
+        }
+    }
+
+    /// The facts of all that was loaded.
+    pub(super) fn facts(mut self) -> Result<Facts, StoreError> {
+        // Deployments come whole or not at all.
+        let rows = self.deployed.tx.events_of(&self.others)?;
+        self.deployed.add(rows.clone())?;
+        let rows: Vec<_> = rows.into_iter().filter(|row| !self.deployed.has(row.idx)).collect();
+        let mut records = self.deployed.tx.recorded_rows(&rows)?;
+        let size = self.deployed.size;
+        let (tx, deployments, history) = self.deployed.into_parts();
+        records.extend(deployments);
+        records.sort_by_key(|record| record.index);
+        let recorded_until = recorded_until(tx, size)?;
+        let mut facts = facts_with_tests(tx, records, size)?;
+        facts.recorded_until = recorded_until;
+        // What a deployment did cannot be told where some of what ran before it was not loaded.
+        for deployment in &mut facts.deployments {
+            if !history.tells(deployment) {
+                deployment.lineage = Lineage::default();
+            }
+        }
+        Ok(facts)
+    }
+}
+
+/// The services that are asked about.
+pub(super) fn services(tx: &mut ReadTx<'_>, asked: &Asked<'_>, size: u64) -> Result<Vec<String>, StoreError> {
+    if asked.services.is_empty() {
+        tx.services(size)
+    } else {
+        Ok(asked.services.iter().map(ToString::to_string).collect())
+    }
+}
+
+/// All places of these services and environments.
+pub(super) fn places<'n>(
+    services: &'n [String],
+    environments: &'n BTreeSet<EnvironmentName>,
+) -> impl Iterator<Item = Place<'n>> {
+    environments.iter().flat_map(move |environment| {
+        services.iter().map(move |service| Place {
+            service,
+            environment: environment.as_str(),
+        })
+    })
+}
+
+/// The deployments that something was said about which claims to be of the period.
+fn population(deployed: &Deployed<'_, '_>, asked: &Asked<'_>) -> Vec<Deployment> {
+    let all = deployed.fold();
+    let within = all.iter().filter(|found| {
+        let mut times = found.statements.iter().map(|said| said.occurred_at);
+        asked.environments.contains(&found.environment)
+            && (asked.services.is_empty() || asked.services.contains(&found.service))
+            && times.any(|at| asked.from <= at && at < asked.to)
+    });
+    within.cloned().collect()
+}
+
+/// The incidents of the period, and all that may be linked to these deployments: what began on their services, or on what needs
+/// those, or names their content, while they were recent; what names them; and what they, or those that took them out, say that
+/// they repair. Adds what names them.
+fn incidents(
+    deployed: &mut Deployed<'_, '_>,
+    asked: &Asked<'_>,
+    population: &[Deployment],
+) -> Result<Vec<Incident>, StoreError> {
+    let size = deployed.size;
+    let starts = || population.iter().map(Deployment::start_at);
+    let first = starts().min().map_or(asked.from, |start| start.min(asked.from));
+    let last = starts().max().map_or(asked.to, |start| start.max(asked.to));
+    let (first, last) = (first.plus_millis(-SKEW_MS), last.plus_millis(WINDOW_MS));
+    let services = dependents(deployed.tx, asked.services, size)?;
+    let services: Vec<&str> = services.iter().map(String::as_str).collect();
+    let mut recent: BTreeSet<String> = BTreeSet::new();
+    recent.extend(deployed.tx.incidents_since(&services, first.as_millis(), size)?);
+    if !services.is_empty() {
+        recent.extend(deployed.tx.incidents_of_content(size)?);
+    }
+
+    let names: BTreeSet<String> = population.iter().flat_map(names_of_deployment).collect();
+    let naming = deployed
+        .tx
+        .naming(&names.iter().map(String::as_str).collect::<Vec<_>>(), size)?;
+    let mut named: BTreeSet<String> = BTreeSet::new();
+    let of_incident = |subject: &str| subject == "incident" || subject == "shipslog-link";
+    let spoken = naming.iter().filter(|row| of_incident(&row.subject));
+    named.extend(spoken.filter_map(|row| row.about.clone()));
+    deployed.add(naming)?;
+    let repaired = repaired(deployed);
+    let tickets = deployed
+        .tx
+        .referring_to_any(&repaired, &[ReferenceKind::Ticket.as_str()], size)?;
+    let mut rows = deployed.tx.events_of(&tickets)?;
+    rows.extend(called_any(deployed.tx, &repaired, size)?);
+    let rows = rows.into_iter().filter(|row| row.subject == "incident");
+    named.extend(rows.filter_map(|row| row.about));
+
+    let ids: Vec<&str> = recent.union(&named).map(String::as_str).collect();
+    let mut rows = deployed.tx.about(&ids, size)?;
+    rows.retain(|row| row.subject == "incident");
+    let mut incidents = incident::fold(&deployed.tx.recorded_rows(&rows)?);
+    incidents.retain(|incident| {
+        let near = (first..=last).contains(&incident.began().0);
+        near || named.contains(incident.id.as_str())
+    });
+    Ok(incidents)
+}
+
+/// What the deployments that are there say that they repair.
+fn repaired(deployed: &Deployed<'_, '_>) -> BTreeSet<String> {
+    let all = deployed.fold();
+    let said = all.iter().filter_map(|found| found.remediates.as_ref());
+    said.map(|said| said.value.clone()).collect()
+}
+
+/// Adds all deployments that a repair could mean: an id that several share means one of them, or none.
+fn add_namesakes(deployed: &mut Deployed<'_, '_>) -> Result<(), StoreError> {
+    let size = deployed.size;
+    let rows = called_any(deployed.tx, &repaired(deployed), size)?;
+    deployed.add(rows)?;
+    let repairs = deployed.fold();
+    let repairs = repairs.iter().filter(|found| found.remediates.is_some());
+    deployed.add_history(&repairs.collect::<Vec<_>>())
+}

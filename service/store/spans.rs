@@ -1,0 +1,216 @@
+//! What was said in many places, by one question for all of them: PostgreSQL takes longer to be asked than to answer. Each place
+//! is sought in an index, as in `places.rs`.
+
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Text};
+
+use super::connection::{Connection, each};
+use super::places::{IS_ASTRAY, IS_OF_DEPLOYMENT, IS_RARE, IS_SUCCESS, STRAY_MS};
+use super::{EventRow, Place, ReadTx, StoreError};
+
+/// A part of what was said in a place: from an index or a time up to, and not including, another.
+#[derive(Debug, Clone, Copy)]
+pub struct Span<'a> {
+    /// The place.
+    pub place: Place<'a>,
+    /// Where it begins: an index, or Unix ms.
+    pub from: i64,
+    /// What it ends before.
+    pub to: i64,
+}
+
+impl<'a> Span<'a> {
+    /// All of a place, below a tree size.
+    pub fn whole(place: Place<'a>, tree_size: u64) -> Self {
+        Self {
+            place,
+            from: 0,
+            to: tree_size as i64,
+        }
+    }
+
+    /// What is after a part of the log, below a tree size.
+    pub fn after(&self, tree_size: u64) -> Self {
+        Self {
+            from: self.to,
+            to: tree_size as i64,
+            ..*self
+        }
+    }
+
+    /// What is before a part of the log.
+    pub fn before(&self) -> Self {
+        Self {
+            from: 0,
+            to: self.from,
+            ..*self
+        }
+    }
+}
+
+/// A commit that an entry names.
+#[derive(Debug, QueryableByName)]
+pub struct Named {
+    /// The commit.
+    #[diesel(sql_type = Text)]
+    pub value: String,
+    /// The entry.
+    #[diesel(sql_type = BigInt)]
+    pub idx: i64,
+}
+
+impl ReadTx<'_> {
+    /// What was said about deployments and claims to have happened in one of these times.
+    pub fn said_between(&mut self, times: &[Span<'_>], tree_size: u64) -> Result<Vec<EventRow>, StoreError> {
+        let indexes = self.claimed_in(IS_OF_DEPLOYMENT, tree_size);
+        self.rows_among(times, &indexes)
+    }
+
+    /// The same, of what says that a deployment has yet to end.
+    pub fn announced_between(&mut self, times: &[Span<'_>], tree_size: u64) -> Result<Vec<EventRow>, StoreError> {
+        let announces = format!("{IS_OF_DEPLOYMENT} AND event.predicate IN ('queued', 'started')");
+        let indexes = self.claimed_in(&announces, tree_size);
+        self.rows_among(times, &indexes)
+    }
+
+    /// The commits that deployments are said to have brought, of what claims to have happened in one of these times.
+    pub fn commits_between(&mut self, times: &[Span<'_>], tree_size: u64) -> Result<Vec<Named>, StoreError> {
+        let indexes = self.claimed_in(IS_OF_DEPLOYMENT, tree_size);
+        self.among(
+            times,
+            "SELECT value, idx FROM reference WHERE kind = 'commit' AND idx IN",
+            &indexes,
+        )
+    }
+
+    /// Successes in these parts of the log.
+    pub fn successes_within(&mut self, spans: &[Span<'_>]) -> Result<Vec<EventRow>, StoreError> {
+        self.some_of_each(spans, IS_SUCCESS)
+    }
+
+    /// The last successes of each part of the log, at most `limit` of each.
+    pub fn last_successes(&mut self, spans: &[Span<'_>], limit: usize) -> Result<Vec<EventRow>, StoreError> {
+        self.some_of_each(spans, &format!("{IS_SUCCESS} ORDER BY event.idx DESC LIMIT {limit}"))
+    }
+
+    /// The first successes of each part of the log, at most `limit` of each.
+    pub fn first_successes(&mut self, spans: &[Span<'_>], limit: usize) -> Result<Vec<EventRow>, StoreError> {
+        self.some_of_each(spans, &format!("{IS_SUCCESS} ORDER BY event.idx LIMIT {limit}"))
+    }
+
+    /// What was last said about deployments in each part of the log, at most `limit` of each.
+    pub fn last_said(&mut self, spans: &[Span<'_>], limit: usize) -> Result<Vec<EventRow>, StoreError> {
+        self.some_of_each(
+            spans,
+            &format!("{IS_OF_DEPLOYMENT} ORDER BY event.idx DESC LIMIT {limit}"),
+        )
+    }
+
+    /// The newest events of a type, by its subject and predicate, about the service of each part of the log: in its environment, and
+    /// in none. At most `limit` of each.
+    pub fn last_of_type(
+        &mut self,
+        spans: &[Span<'_>],
+        (subject, predicate): (&'static str, &'static str),
+        limit: usize,
+    ) -> Result<Vec<EventRow>, StoreError> {
+        let some = format!(
+            "event.subject = '{subject}' AND event.predicate = '{predicate}' ORDER BY event.idx DESC LIMIT {limit}"
+        );
+        let mut rows = self.some_of_each(spans, &some)?;
+        let nowhere = IN_SPAN.replace("event.environment = asked.environment", "event.environment IS NULL");
+        rows.extend(self.some_where(spans, &nowhere, &some)?);
+        Ok(rows)
+    }
+
+    /// The newest words about incidents of the service of each part of the log, at most `limit` of each.
+    pub fn last_incidents(&mut self, spans: &[Span<'_>], limit: usize) -> Result<Vec<EventRow>, StoreError> {
+        let anywhere = IN_SPAN.replace("event.environment = asked.environment", IS_RARE);
+        let some = format!("event.subject = 'incident' ORDER BY event.idx DESC LIMIT {limit}");
+        self.some_where(spans, &anywhere, &some)
+    }
+
+    fn some_of_each(&mut self, spans: &[Span<'_>], some: &str) -> Result<Vec<EventRow>, StoreError> {
+        self.some_where(spans, IN_SPAN, some)
+    }
+
+    fn some_where(&mut self, spans: &[Span<'_>], there: &str, some: &str) -> Result<Vec<EventRow>, StoreError> {
+        let indexes = self.of_each("asked", &format!("{there} AND {some}"));
+        self.rows_among(spans, &indexes)
+    }
+
+    /// Indexes of the events that are wanted of each row of a table.
+    fn of_each(&self, table: &str, wanted: &str) -> String {
+        let of_one = format!("SELECT event.idx FROM event WHERE {wanted}");
+        match self.connection {
+            Connection::Sqlite(_) => {
+                format!("SELECT each.idx FROM {table} CROSS JOIN event AS each WHERE each.idx IN ({of_one})")
+            }
+            // An offset keeps the planner from joining all events with the table.
+            Connection::Postgres(_) => {
+                format!("SELECT each.idx FROM {table} CROSS JOIN LATERAL ({of_one} OFFSET 0) AS each")
+            }
+        }
+    }
+
+    /// Indexes of events of a kind that claim to have happened between the times asked for: those recorded near then, and those
+    /// astray.
+    fn claimed_in(&self, kind: &str, tree_size: u64) -> String {
+        let here = "event.environment = near.environment AND event.service = near.service \
+                    AND event.occurred_ms >= near.low AND event.occurred_ms < near.high";
+        let recorded_near = format!(
+            "{here} AND event.idx >= near.first_idx AND event.idx < near.last_idx AND event.idx < {tree_size} AND {kind}"
+        );
+        let astray = format!("{here} AND event.idx < {tree_size} AND {IS_ASTRAY} AND {kind}");
+        format!(
+            "WITH near AS MATERIALIZED (SELECT asked.*, {} AS first_idx, {} AS last_idx FROM asked) {} UNION ALL {}",
+            after(&format!("asked.low - {}", STRAY_MS + 1), tree_size),
+            after(&format!("asked.high + {STRAY_MS}"), tree_size),
+            self.of_each("near", &recorded_near),
+            self.of_each("near", &astray),
+        )
+    }
+
+    fn rows_among(&mut self, spans: &[Span<'_>], indexes: &str) -> Result<Vec<EventRow>, StoreError> {
+        self.among(spans, "SELECT * FROM event WHERE idx IN", indexes)
+    }
+
+    /// What has the indexes that a query gives, which may speak of the spans as a table `asked`.
+    fn among<T>(&mut self, spans: &[Span<'_>], select: &str, indexes: &str) -> Result<Vec<T>, StoreError>
+    where
+        T: QueryableByName<diesel::sqlite::Sqlite> + QueryableByName<diesel::pg::Pg> + Send + 'static,
+    {
+        if spans.is_empty() {
+            return Ok(Vec::new());
+        }
+        let list = |span: &Span<'_>| {
+            let Place { service, environment } = span.place;
+            serde_json::json!([environment, service, span.from, span.to])
+        };
+        let list = serde_json::Value::from_iter(spans.iter().map(list)).to_string();
+        let elements = match self.connection {
+            Connection::Sqlite(_) => "json_each($1)",
+            Connection::Postgres(_) => "jsonb_array_elements(CAST($1 AS jsonb)) AS element (value)",
+        };
+        let query = format!(
+            "WITH asked (environment, service, low, high) AS MATERIALIZED (
+                 SELECT value ->> 0, value ->> 1, CAST(value ->> 2 AS BIGINT), CAST(value ->> 3 AS BIGINT)
+                 FROM {elements}
+             ) {select} ({indexes})"
+        );
+        let query = diesel::sql_query(query).bind::<Text, _>(list);
+        Ok(each!(self.connection, c => query.load(c))?)
+    }
+}
+
+/// Whether an event is in the place and between the indexes that are asked for.
+const IN_SPAN: &str = "event.environment = asked.environment AND event.service = asked.service \
+                       AND event.idx >= asked.low AND event.idx < asked.high";
+
+/// Index of the first entry that was recorded after a time.
+fn after(ms: &str, tree_size: u64) -> String {
+    format!(
+        "coalesce((SELECT event.idx FROM event WHERE event.recorded_ms > {ms}
+                   ORDER BY event.recorded_ms, event.idx LIMIT 1), {tree_size})"
+    )
+}
