@@ -15,12 +15,14 @@ use super::metrics::recorded_until;
 use super::notes::notes_facts;
 use super::read::{ReadError, tree_size};
 use super::release::ReleaseQuery;
+use super::sample::SampleQuery;
 use crate::catalogue::Catalogue;
 use crate::catalogue::framework::Framework;
 use crate::document::audience::Audience;
 use crate::document::compliance::oscal::{self, Model};
 use crate::document::compliance::{self, ComplianceInput, ComplianceReport};
 use crate::document::release_notes::{self, Release, ReleaseNotesInput, Scope, Variant, Wanted};
+use crate::document::sample::Sample;
 use crate::document::service_report::{self, ServiceReport, ServiceReportInput};
 use crate::document::{DocumentError, ErasedEntry, Generated, LedgerView, Request};
 use crate::domain::facts::Facts;
@@ -160,6 +162,8 @@ pub enum DocumentQuery {
     Compliance(ComplianceQuery),
     /// A service report.
     Service(ServiceReportQuery),
+    /// A sample of deployments with its working papers.
+    Sample(SampleQuery),
 }
 
 impl DocumentQuery {
@@ -170,6 +174,7 @@ impl DocumentQuery {
             Self::Release(query) => &query.words,
             Self::Compliance(query) => &query.words,
             Self::Service(query) => &query.words,
+            Self::Sample(query) => &query.words,
         }
     }
 }
@@ -182,13 +187,14 @@ pub(super) enum Composed {
     Release(Box<Release>),
     Compliance(Box<ComplianceReport>),
     Service(Box<ServiceReport>),
+    Sample(Box<Sample>),
 }
 
 impl Composed {
     fn compliance(&self) -> Result<&ComplianceReport, DocumentsError> {
         match self {
             Self::Compliance(report) => Ok(report),
-            Self::ReleaseNotes(_) | Self::Release(_) | Self::Service(_) => Err(DocumentsError::Form),
+            Self::ReleaseNotes(_) | Self::Release(_) | Self::Service(_) | Self::Sample(_) => Err(DocumentsError::Form),
         }
     }
 
@@ -199,6 +205,7 @@ impl Composed {
             Self::Release(release) => (release.document, &release.title, &release.generated),
             Self::Compliance(report) => (report.document, &report.title, &report.generated),
             Self::Service(report) => (report.document, &report.title, &report.generated),
+            Self::Sample(sample) => (sample.document, &sample.title, &sample.generated),
         }
     }
 }
@@ -206,7 +213,7 @@ impl Composed {
 /// What makes documents: a ledger and templates, and nothing else.
 #[derive(Clone, Copy)]
 pub(super) struct Documents<'a> {
-    database: &'a Database,
+    pub(super) database: &'a Database,
     pub(super) templates: &'a Templates,
     pub(super) catalogue: &'a Catalogue,
 }
@@ -266,6 +273,7 @@ impl Documents<'_> {
             DocumentQuery::Release(query) => Composed::Release(Box::new(self.release(query, asked)?)),
             DocumentQuery::Compliance(query) => Composed::Compliance(Box::new(self.compliance_report(query, asked)?)),
             DocumentQuery::Service(query) => Composed::Service(Box::new(self.service_report(query, asked)?)),
+            DocumentQuery::Sample(query) => Composed::Sample(Box::new(self.sample(query, asked)?)),
         })
     }
 
@@ -414,7 +422,7 @@ pub(super) fn at_size(words: &str, ledger: &LedgerView) -> String {
 }
 
 /// The state of the log that a document speaks of.
-fn ledger_view(tx: &mut ReadTx<'_>, size: u64) -> Result<LedgerView, DocumentsError> {
+pub(super) fn ledger_view(tx: &mut ReadTx<'_>, size: u64) -> Result<LedgerView, DocumentsError> {
     let log = tx.log()?.ok_or(LogError::NoResource)?;
     Ok(LedgerView {
         origin: log.origin,

@@ -39,6 +39,25 @@ pub(super) fn compliance_facts(
     with_verified(tx, facts, &attempts, size)
 }
 
+/// All that the working papers of a sample speak of: `pick` draws from the deployments of the period, by first index.
+pub(super) fn sample_facts<E: From<StoreError>>(
+    tx: &mut ReadTx<'_>,
+    services: &BTreeSet<ServiceName>,
+    environment: &EnvironmentName,
+    period: Period,
+    size: u64,
+    pick: impl FnOnce(&mut ReadTx<'_>, &[Deployment]) -> Result<BTreeSet<u64>, E>,
+) -> Result<Facts, E> {
+    let asked = asked(services, environment, period, period);
+    let mut gathered = gather(tx, &asked, size)?;
+    let mut attempts = attempts(&gathered, period);
+    let picked = pick(gathered.deployed.tx, &attempts)?;
+    attempts.retain(|attempt| picked.contains(&attempt.index));
+    gathered.add_assurance(&attempts)?;
+    let facts = gathered.facts()?;
+    Ok(with_verified(tx, facts, &attempts, size)?)
+}
+
 /// All that a service report speaks of: its period and the one before, and what was announced for after it.
 pub(super) fn service_report_facts(
     tx: &mut ReadTx<'_>,

@@ -30,6 +30,7 @@ mod read;
 mod record;
 mod release;
 mod replay;
+mod sample;
 mod sessions;
 mod suspects;
 mod tokens;
@@ -75,6 +76,7 @@ pub use read::{MAX_PAGE, Page, Paging, ReadError};
 pub use record::{Accepted, RecordError};
 pub use release::ReleaseQuery;
 pub use replay::{Rebuilt, Replay, Replayed};
+pub use sample::SampleQuery;
 pub use sessions::Caller;
 pub use tokens::{IssuedToken, NewToken};
 

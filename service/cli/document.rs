@@ -11,7 +11,7 @@ use super::{Cli, Command, Context, Failure, text};
 use crate::app::DocumentQuery;
 use crate::config::ClientSettings;
 use crate::domain::{DeploymentId, EnvironmentName, ServiceName};
-use crate::http::api::asked::{ComplianceParameters, NotesParameters, ServiceReportParameters};
+use crate::http::api::asked::{ComplianceParameters, NotesParameters, SampleParameters, ServiceReportParameters};
 
 /// Where a kind of document is read, and what it is called where it is issued.
 struct Kind {
@@ -39,6 +39,11 @@ const ISSUED_FORMS: [(&str, &str); 3] = [
     ("html", "html_sha256"),
     ("json", "json_sha256"),
 ];
+
+const SAMPLE: Kind = Kind {
+    path: "/v1/samples",
+    name: "sample",
+};
 
 /// A parameter of a query, if it is given.
 type Parameter = (&'static str, Option<String>);
@@ -124,6 +129,52 @@ pub struct ServiceReport {
     format: DocumentFormat,
     #[command(flatten)]
     document: Document,
+}
+
+/// Arguments of `sample`.
+#[derive(Debug, clap::Args)]
+pub struct Sample {
+    /// Environment
+    #[arg(long, value_name = "NAME")]
+    environment: EnvironmentName,
+    /// Only this service
+    #[arg(long, value_name = "NAME")]
+    service: Option<ServiceName>,
+    /// How many are drawn beside those that are drawn in full
+    #[arg(long, value_name = "N")]
+    size: usize,
+    /// The auditor's seed, which decides what is drawn
+    #[arg(long, value_name = "TEXT", value_parser = text)]
+    seed: String,
+    /// Kind of deployments that is drawn in full, or none; may be given several times [default: emergency]
+    #[arg(long, value_name = "KIND", value_parser = text)]
+    full: Vec<String>,
+    #[command(flatten)]
+    period: Period,
+    /// Form of the document
+    #[arg(long, value_enum, default_value_t)]
+    format: DocumentFormat,
+    #[command(flatten)]
+    document: Document,
+}
+
+impl Sample {
+    /// Prints it.
+    pub fn run(self, context: &Context) -> Result<(), Failure> {
+        let parameters = self.parameters();
+        self.document.run(&SAMPLE, parameters, self.format.as_str(), context)
+    }
+
+    fn parameters(&self) -> Vec<Parameter> {
+        let full = self.full.iter().map(|kind| ("full", Some(kind.clone())));
+        let parameters = [
+            ("environment", Some(self.environment.to_string())),
+            ("service", self.service.as_ref().map(ToString::to_string)),
+            ("size", Some(self.size.to_string())),
+            ("seed", Some(self.seed.clone())),
+        ];
+        full.chain(parameters).chain(self.period.parameters()).collect()
+    }
 }
 
 /// The period of a report.
@@ -247,6 +298,7 @@ pub(super) fn question(words: &str) -> Result<(DocumentQuery, u64), String> {
             let (kind, parameters) = report.parameters();
             (kind.path, parameters, report.document())
         }
+        Command::Sample(sample) => (SAMPLE.path, sample.parameters(), &sample.document),
         _ => return Err("it is no command that makes a document".to_owned()),
     };
     parameters.push(("time_zone", document.time_zone.clone()));
@@ -257,6 +309,8 @@ pub(super) fn question(words: &str) -> Result<(DocumentQuery, u64), String> {
         NotesParameters::read(asked).and_then(|asked| asked.query())
     } else if path == COMPLIANCE.path {
         ComplianceParameters::read(asked).and_then(|asked| asked.query())
+    } else if path == SAMPLE.path {
+        SampleParameters::read(asked).and_then(|asked| asked.query())
     } else {
         ServiceReportParameters::read(asked).and_then(|asked| asked.query())
     };
@@ -311,7 +365,7 @@ async fn issue(client: &Client, kind: &Kind, parameters: &[(&str, Option<String>
     let mut parameters = Map::new();
     for (name, value) in given {
         match (name, parameters.get_mut(name), value.parse::<u64>()) {
-            ("tree_size", _, Ok(size)) => _ = parameters.insert(name.to_owned(), json!(size)),
+            ("tree_size" | "size", _, Ok(size)) => _ = parameters.insert(name.to_owned(), json!(size)),
             (_, Some(Value::Array(values)), _) => values.push(json!(value)),
             // A report may be about several services or frameworks.
             ("service", None, _) if kind.name == SERVICE.name => {

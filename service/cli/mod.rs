@@ -101,6 +101,8 @@ enum Command {
     /// Reports over a period
     #[command(subcommand)]
     Report(document::Report),
+    /// Draw deployments for an auditor to test, by a seed of hers, with a working paper for each
+    Sample(document::Sample),
     /// Try an organisation's own templates, without a service
     #[command(subcommand)]
     Template(template::Command),
@@ -218,6 +220,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Send(send) => send.run(&context),
         Command::Notes(notes) => notes.run(&context),
         Command::Report(report) => report.run(&context),
+        Command::Sample(sample) => sample.run(&context),
         Command::Template(command) => command.run(),
         Command::Catalogue(command) => command.run(),
         Command::Link(command) => command.run(&context),

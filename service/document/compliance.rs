@@ -28,7 +28,9 @@ use crate::catalogue::Catalogue;
 use crate::catalogue::framework::Framework;
 use crate::check::{CATALOGUE, ParameterValue};
 use crate::domain::deployment::Deployment;
+use crate::domain::exception::Exception;
 use crate::domain::facts::Facts;
+use crate::domain::gate::Decided;
 use crate::domain::{EnvironmentName, Period, ServiceName};
 use crate::reconcile::Completeness;
 
@@ -89,6 +91,10 @@ pub struct ComplianceReport {
     pub period_checks: Vec<CheckRow>,
     /// Deployments that failed a check, each with all its failures.
     pub exceptions: Vec<ExceptionRow>,
+    /// Exceptions that were in force in the period, or ran out in it.
+    pub granted: Vec<Exception>,
+    /// Answers of the gate that were overridden.
+    pub overrides: Vec<Decided>,
     /// What could not be evaluated, by check and reason.
     pub not_evaluable: Vec<GapRow>,
     /// All emergency changes and hotfixes.
@@ -166,6 +172,8 @@ pub fn compose(input: &ComplianceInput<'_>) -> Result<ComplianceReport, Document
         results,
         period_checks,
         exceptions: tested.exceptions,
+        granted: granted(input),
+        overrides: overrides(input),
         not_evaluable: tested.gaps,
         emergencies: tested.emergencies,
         late: tested.late,
@@ -184,4 +192,33 @@ pub fn compose(input: &ComplianceInput<'_>) -> Result<ComplianceReport, Document
         parameters: parameters.rows(),
         csv,
     })
+}
+
+/// The exceptions that held at any time of the period, of what the report is about.
+fn granted(input: &ComplianceInput<'_>) -> Vec<Exception> {
+    let period = input.period;
+    let concerns = |exception: &Exception| {
+        let scope = &exception.grant.scope;
+        (scope.environments.is_empty() || scope.environments.contains(input.environment))
+            && input
+                .service
+                .is_none_or(|service| scope.services.is_empty() || scope.services.contains(service))
+    };
+    let in_period = |exception: &Exception| {
+        exception.valid_from() < period.to && exception.grant.expires_at >= period.from && concerns(exception)
+    };
+    let found = input.facts.exceptions.iter().filter(|exception| in_period(exception));
+    found.cloned().collect()
+}
+
+/// What went ahead although the gate had not allowed it.
+fn overrides(input: &ComplianceInput<'_>) -> Vec<Decided> {
+    let overridden = |answer: &Decided| {
+        answer.said.override_reason.is_some()
+            && answer.environment == *input.environment
+            && input.service.is_none_or(|service| answer.service == *service)
+            && input.period.contains(answer.recorded_at)
+    };
+    let found = input.facts.gates.iter().filter(|answer| overridden(answer));
+    found.cloned().collect()
 }

@@ -10,6 +10,7 @@ mod changes;
 pub mod compliance;
 pub mod release_notes;
 mod rows;
+pub mod sample;
 pub mod service_report;
 
 use std::collections::HashMap;
@@ -163,6 +164,9 @@ pub enum DocumentError {
         "`{0}` is neither a date, a date and time with a zone, an entry such as `#12`, nor a deployment or version"
     )]
     Point(String),
+    /// The seed of a sample is no key of HMAC.
+    #[error("the seed cannot be used: {0}")]
+    Seed(String),
     /// The table of the population cannot be written.
     #[error("the table cannot be written: {0}")]
     Table(String),

@@ -314,6 +314,17 @@ pub enum DeploymentKind {
 }
 
 impl DeploymentKind {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Standard,
+        Self::Normal,
+        Self::Emergency,
+        Self::Hotfix,
+        Self::Rollback,
+        Self::Redeploy,
+        Self::Baseline,
+    ];
+
     /// The word used in JSON, in the database and on pages.
     pub const fn as_str(self) -> &'static str {
         match self {

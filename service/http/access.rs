@@ -77,6 +77,8 @@ pub const ROUTES: &[(Method, &str, Access)] = &[
     (Method::GET, "/v1/reports/compliance", READER),
     (Method::GET, "/v1/reports/service", READER),
     (Method::POST, "/v1/documents", REVIEWER),
+    (Method::GET, "/v1/samples", READER),
+    (Method::POST, "/v1/samples", REVIEWER),
     (Method::GET, "/v1/log", READER),
     (Method::GET, "/v1/log/entries/{index}", READER),
     (Method::GET, "/v1/log/entries/{index}/proof", READER),

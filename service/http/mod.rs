@@ -78,6 +78,8 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(api::documents::compliance_report)
         .service(api::documents::service_report)
         .service(api::documents::issue_document)
+        .service(api::documents::show_sample)
+        .service(api::documents::draw_sample)
         .service(api::log::show_log)
         .service(api::log::show_entry)
         .service(api::log::show_proof)

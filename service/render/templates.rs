@@ -38,6 +38,7 @@ const BUILT_IN: &[(&str, &str)] = &[
         include_str!("../../templates/compliance-report.md"),
     ),
     ("service-report.md", include_str!("../../templates/service-report.md")),
+    ("sample.md", include_str!("../../templates/sample.md")),
     ("web/document.html", include_str!("../../templates/web/document.html")),
     ("web/style.css", include_str!("../../templates/web/style.css")),
     ("web/layout.html", include_str!("../../templates/web/layout.html")),

@@ -81,6 +81,18 @@ impl ReadTx<'_> {
         Ok(each!(self.connection, c => query.load(c))?)
     }
 
+    /// The leaves of the given entries, each with its index.
+    pub fn leaves_of(&mut self, indexes: &[i64]) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
+        let mut rows = Vec::with_capacity(indexes.len());
+        for some in indexes.chunks(ROWS_PER_INSERT) {
+            let query = entry::table.filter(entry::idx.eq_any(some));
+            let part: Vec<(i64, Vec<u8>)> =
+                each!(self.connection, c => query.select((entry::idx, entry::leaf)).load(c))?;
+            rows.extend(part);
+        }
+        Ok(rows)
+    }
+
     /// Envelopes from `start`, in order, at most `count`.
     pub fn envelopes(&mut self, start: u64, count: u64) -> Result<Vec<EnvelopeRow>, StoreError> {
         let query = envelope::table

@@ -52,6 +52,7 @@ mod record;
 mod refresh;
 mod release_notes;
 mod replicas;
+mod samples;
 mod scripts;
 mod static_export;
 mod storage_trouble;

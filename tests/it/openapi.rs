@@ -169,6 +169,17 @@ fn calls(app: &TestApp) -> BTreeMap<(&'static str, &'static str), Answer> {
             ),
         ),
         (
+            ("get", "/v1/samples"),
+            get("/v1/samples?environment=production&period=2026&size=1&seed=x&format=json"),
+        ),
+        (
+            ("post", "/v1/samples"),
+            app.client.post_json(
+                "/v1/samples",
+                &json!({ "environment": "production", "period": "2026", "size": 1, "seed": "x" }),
+            ),
+        ),
+        (
             ("get", "/v1/reports/compliance"),
             get(
                 "/v1/reports/compliance?environment=production&from=2026-02-01T00:00:00Z&to=2026-04-01T00:00:00Z&format=json",

@@ -4,13 +4,14 @@ use std::fs;
 
 use crate::support::binary::{code, run, said, stdout};
 
-const DOCUMENTS: [&str; 6] = [
+const DOCUMENTS: [&str; 7] = [
     "release-notes.md",
     "release-notes-manager.md",
     "release-notes-customer.md",
     "release.md",
     "service-report.md",
     "compliance-report.md",
+    "sample.md",
 ];
 
 fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {

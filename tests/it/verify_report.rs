@@ -13,7 +13,7 @@ use crate::support::events::{at, deployed, event, incident, sign};
 use crate::support::{Backend, key};
 
 /// The commands of every kind of document.
-const DOCUMENTS: [&[&str]; 7] = [
+const DOCUMENTS: [&[&str]; 8] = [
     &["notes", "checkout", "production"],
     &["notes", "checkout", "production", "--audience", "customer"],
     &[
@@ -54,6 +54,17 @@ const DOCUMENTS: [&[&str]; 7] = [
         "2026-01",
         "--team",
         "The Till",
+    ],
+    &[
+        "sample",
+        "--environment",
+        "production",
+        "--period",
+        "2026-01",
+        "--size",
+        "2",
+        "--seed",
+        "2026-01, Smith",
     ],
     &[
         "report",

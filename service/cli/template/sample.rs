@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ledger::Edge;
+use ledger::{Edge, sha256};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -12,8 +12,10 @@ use crate::catalogue::Catalogue;
 use crate::document::audience::Audience;
 use crate::document::compliance::{ComplianceInput, LogPeriod};
 use crate::document::release_notes::{RELEASE_TEMPLATE, ReleaseInput, ReleaseNotesInput, Scope};
+use crate::document::sample::SampleInput;
 use crate::document::service_report::ServiceReportInput;
-use crate::document::{LedgerView, Request, compliance, release_notes, service_report};
+use crate::document::{LedgerView, Request, compliance, release_notes, sample, service_report};
+use crate::domain::deployment::Deployment;
 use crate::domain::extension::DeploymentKind;
 use crate::domain::facts::Facts;
 use crate::domain::keyring::Keyring;
@@ -125,6 +127,26 @@ pub fn contexts() -> Result<BTreeMap<&'static str, Value>, Failure> {
             keyring: &Keyring::default(),
         },
     });
+    let leaves = here().map(|d| (d.index, sha256(d.id.as_str().as_bytes()))).collect();
+    let plan = sample::Plan {
+        seed: "an auditor's seed".to_owned(),
+        size: 3,
+        full: vec![DeploymentKind::Emergency],
+    };
+    let population: Vec<Deployment> = here().cloned().collect();
+    let papers = sample::compose(&SampleInput {
+        request: request(sample::TEMPLATE),
+        environment: &environment,
+        service: None,
+        period,
+        plan: &plan,
+        leaves: &leaves,
+        drawn: &sample::draw(&population, &leaves, &plan).map_err(|error| failed(&error))?,
+        facts: &facts,
+        proofs: &BTreeMap::new(),
+        parameters,
+    });
+    contexts.insert(sample::TEMPLATE, value(&papers)?);
     let services: BTreeSet<ServiceName> = here().map(|d| d.service.clone()).collect();
     let services: Vec<(ServiceName, Facts)> = services.into_iter().map(|name| (name, facts.clone())).collect();
     let release = release_notes::compose_release(&ReleaseInput {

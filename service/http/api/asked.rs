@@ -7,10 +7,15 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::super::problem::Problem;
 use super::query::{invalid, name, optional_name, read, take};
-use crate::app::{ComplianceQuery, DocumentQuery, Format, Frameworks, NotesQuery, ReleaseQuery, ServiceReportQuery};
+use crate::app::{
+    ComplianceQuery, DocumentQuery, Format, Frameworks, NotesQuery, ReleaseQuery, SampleQuery, ServiceReportQuery,
+};
 use crate::document::audience::Audience;
 use crate::document::compliance::oscal::Model;
 use crate::document::release_notes::{Point, Scope};
+use crate::document::sample::{MAX_SEED_BYTES, MOST, Plan};
+use crate::domain::extension::DeploymentKind;
+use crate::domain::id::is_hidden;
 use crate::domain::{Instant, Period, ServiceName, Zone};
 
 /// Most services that release notes speak of.
@@ -127,6 +132,37 @@ pub struct ComplianceParameters {
     pub format: Option<ReportFormat>,
     /// Zone of the dates, by its name in the IANA database; `UTC` if absent.
     pub time_zone: Option<String>,
+    /// As of this tree size; the newest if absent.
+    pub tree_size: Option<u64>,
+}
+
+/// Which sample.
+#[derive(Debug, Deserialize, IntoParams, ToSchema)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct SampleParameters {
+    /// The environment.
+    pub environment: String,
+    /// Only this service.
+    pub service: Option<String>,
+    /// A period of the calendar: a year, a quarter, a month or a week such as `2026`, `2026-Q1`, `2026-03` or `2026-W13`.
+    pub period: Option<String>,
+    /// Instead of it: first day or instant of the period.
+    pub from: Option<String>,
+    /// The period ends before this day or instant.
+    pub to: Option<String>,
+    /// How many deployments are drawn beside those that are drawn in full; at most 1000.
+    pub size: usize,
+    /// The auditor's seed, which decides what is drawn.
+    pub seed: String,
+    /// A kind of deployments that is drawn in full, or `none`; several may be named. `emergency` if absent.
+    #[serde(default, deserialize_with = "one_or_several")]
+    pub full: Vec<String>,
+    /// Zone of the dates, by its name in the IANA database; `UTC` if absent.
+    pub time_zone: Option<String>,
+    /// `md`, `html` or `json`.
+    #[param(inline)]
+    pub format: Option<DocumentFormat>,
     /// As of this tree size; the newest if absent.
     pub tree_size: Option<u64>,
 }
@@ -362,6 +398,66 @@ impl ServiceReportParameters {
             period,
             words,
         }))
+    }
+}
+
+impl SampleParameters {
+    /// Reads a query string, in which `full` may be there several times.
+    pub fn read(query: &str) -> Result<Self, Problem> {
+        let (full, rest) = take(query.as_bytes(), "full");
+        let parameters: Self = read(rest.as_bytes())?;
+        Ok(Self { full, ..parameters })
+    }
+
+    /// What is asked for.
+    pub fn query(&self) -> Result<DocumentQuery, Problem> {
+        let mut words = format!("shipslog sample --environment {}", quoted(&self.environment));
+        if let Some(service) = &self.service {
+            words.push_str(&format!(" --service {}", quoted(service)));
+        }
+        let asked = AskedPeriod {
+            name: self.period.as_deref(),
+            from: self.from.as_deref(),
+            to: self.to.as_deref(),
+            time_zone: self.time_zone.as_deref(),
+        };
+        let period = asked.read(&mut words)?;
+        words.push_str(&format!(" --size {} --seed {}", self.size, quoted(&self.seed)));
+        for kind in &self.full {
+            words.push_str(&format!(" --full {}", quoted(kind)));
+        }
+        if self.size > MOST {
+            return Err(invalid("size", &format!("must be at most {MOST}")));
+        }
+        if self.seed.trim().is_empty() || self.seed.len() > MAX_SEED_BYTES || self.seed.contains(is_hidden) {
+            let message = format!("must be text of at most {MAX_SEED_BYTES} bytes, without control characters");
+            return Err(invalid("seed", &message));
+        }
+        Ok(DocumentQuery::Sample(SampleQuery {
+            environment: name("environment", &self.environment)?,
+            service: optional_name("service", self.service.as_deref())?,
+            period,
+            plan: Plan {
+                seed: self.seed.clone(),
+                size: self.size,
+                full: self.in_full()?,
+            },
+            words,
+        }))
+    }
+
+    fn in_full(&self) -> Result<Vec<DeploymentKind>, Problem> {
+        match self.full.as_slice() {
+            [] => Ok(vec![DeploymentKind::Emergency]),
+            [none] if none == "none" => Ok(Vec::new()),
+            kinds => {
+                let kind = |name: &String| {
+                    let known = DeploymentKind::ALL.into_iter().find(|kind| kind.as_str() == name);
+                    known.ok_or_else(|| invalid("full", &format!("`{name}` is no kind of deployment")))
+                };
+                kinds.iter().map(kind).collect()
+            }
+        }
     }
 }
 

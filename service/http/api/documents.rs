@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::super::problem::{Kind, Problem};
 use super::super::{blocking, body};
-use super::asked::{ComplianceParameters, NotesParameters, ServiceReportParameters};
+use super::asked::{ComplianceParameters, NotesParameters, SampleParameters, ServiceReportParameters};
 use super::events::ReceiptBody;
 use crate::app::{App, Document, DocumentQuery, Format};
 use crate::domain::issued::IssuedDocument;
@@ -88,6 +88,55 @@ pub async fn service_report(app: Data<App>, request: HttpRequest) -> Result<Http
     .await
 }
 
+/// A sample of deployments, drawn by the auditor's seed, with a working paper and proofs for each.
+#[utoipa::path(
+    tag = "documents",
+    params(SampleParameters),
+    responses(
+        (status = 200, description = "The document", content((String = "text/markdown"), (String = "text/html"), (Object = "application/json"))),
+        (status = 304, description = "Unchanged"),
+        (status = "4XX", description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("token" = []))
+)]
+#[get("/v1/samples")]
+pub async fn show_sample(app: Data<App>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let asked = SampleParameters::read(request.query_string())?;
+    answer(
+        app,
+        &request,
+        asked.query()?,
+        asked.tree_size,
+        asked.format.unwrap_or_default().into(),
+    )
+    .await
+}
+
+/// Draws a sample and issues its working papers: the seed, the population and what was drawn are then on the record.
+#[utoipa::path(
+    tag = "documents",
+    request_body = SampleParameters,
+    responses(
+        (status = 201, description = "Recorded", body = IssuedBody),
+        (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("token" = []))
+)]
+#[post("/v1/samples")]
+pub async fn draw_sample(
+    app: Data<App>,
+    request: HttpRequest,
+    caller: ReqData<Token>,
+    payload: Payload,
+) -> Result<HttpResponse, Problem> {
+    let asked: SampleParameters = body::read_json(&request, payload).await?;
+    if asked.format.is_some() {
+        return Err(Problem::new(Kind::InvalidEvent, "every form of a document is issued").at("/format"));
+    }
+    let under = |problem: Problem| member_of(problem, "");
+    issued(app, asked.query().map_err(under)?, asked.tree_size, &caller, under).await
+}
+
 async fn answer(
     app: Data<App>,
     request: &HttpRequest,
@@ -109,6 +158,8 @@ pub enum IssueRequest {
     ComplianceReport(ComplianceParameters),
     /// A service report.
     ServiceReport(ServiceReportParameters),
+    /// A sample of deployments.
+    Sample(SampleParameters),
 }
 
 /// A document that was issued.
@@ -147,15 +198,25 @@ pub async fn issue_document(
         IssueRequest::ReleaseNotes(notes) => (notes.query(), notes.tree_size, notes.format.is_some()),
         IssueRequest::ComplianceReport(report) => (report.query(), report.tree_size, report.format.is_some()),
         IssueRequest::ServiceReport(report) => (report.query(), report.tree_size, report.format.is_some()),
+        IssueRequest::Sample(sample) => (sample.query(), sample.tree_size, sample.format.is_some()),
     };
     if format {
         return Err(Problem::new(Kind::InvalidEvent, "every form of a document is issued").at("/parameters/format"));
     }
-    let issued = app
-        .into_inner()
-        .issue_document(query.map_err(in_parameters)?, tree_size, &caller)
-        .await;
-    let issued = issued.map_err(|error| in_parameters(error.into()))?;
+    let under = |problem: Problem| member_of(problem, "/parameters");
+    issued(app, query.map_err(under)?, tree_size, &caller, under).await
+}
+
+/// Issues a document, and answers with what was recorded.
+async fn issued(
+    app: Data<App>,
+    query: DocumentQuery,
+    tree_size: Option<u64>,
+    caller: &Token,
+    under: impl Fn(Problem) -> Problem,
+) -> Result<HttpResponse, Problem> {
+    let issued = app.into_inner().issue_document(query, tree_size, caller).await;
+    let issued = issued.map_err(|error| under(error.into()))?;
     let receipt = RawValue::from_string(issued.accepted.receipt.to_json());
     Ok(HttpResponse::Created()
         .insert_header((LOCATION, format!("/v1/events/{}", issued.accepted.index)))
@@ -166,10 +227,10 @@ pub async fn issue_document(
         }))
 }
 
-/// What is wrong with a parameter, as a member of the body.
-fn in_parameters(problem: Problem) -> Problem {
+/// What is wrong with a parameter, as a member of an object in the body.
+fn member_of(problem: Problem, object: &str) -> Problem {
     match problem.pointer.clone() {
-        Some(parameter) if !parameter.starts_with('/') => problem.at(format!("/parameters/{parameter}")),
+        Some(parameter) if !parameter.starts_with('/') => problem.at(format!("{object}/{parameter}")),
         Some(_) | None => problem,
     }
 }

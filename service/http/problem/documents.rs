@@ -27,6 +27,7 @@ impl From<DocumentError> for Problem {
         let detail = error.to_string();
         match error {
             DocumentError::Table(_) => Self::internal(&error),
+            DocumentError::Seed(_) => Self::new(Kind::InvalidParameter, detail).at("seed"),
             DocumentError::NoDeployments { .. } => Self::new(Kind::NotFound, detail),
             DocumentError::UnknownDeployment { .. } => Self::new(Kind::NotFound, detail).at("deployment"),
             DocumentError::Reversed { .. } => Self::new(Kind::InvalidParameter, detail).at("from"),
