@@ -152,5 +152,7 @@ pub(super) fn requirement(conclusion: Conclusion, counts: &Counts) -> String {
         Conclusion::NotApplicable => return "Did not apply to any deployment".to_owned(),
         Conclusion::Manual => return "Only people can attest it".to_owned(),
     };
-    format!("{words}: {}", self::conclusion(counts))
+    let conclusion = self::conclusion(counts);
+    // The words have said already that it is evidence.
+    format!("{words}: {}", conclusion.strip_prefix("evidence ").unwrap_or(&conclusion))
 }
