@@ -6,6 +6,7 @@
 //! missing data into 0, or aggregate aggregates: every number is computed from the raw items of its whole period, and
 //! comes with the indexes of the deployments or incidents behind it.
 
+mod approval;
 mod band;
 mod bucket;
 mod change_fail;
@@ -29,11 +30,13 @@ use self::failure::Failures;
 use self::population::{Population, Scope};
 use crate::correlate;
 use crate::domain::deployment::Deployment;
+use crate::domain::evidence::Evidence;
 use crate::domain::extension::Tier;
 use crate::domain::incident::Incident;
 use crate::domain::service::Services;
 use crate::domain::{EnvironmentName, Instant, Period, PeriodError, ServiceName, zone};
 
+pub use approval::{AnsweredRequest, ApprovalLeadTime};
 pub use band::{BandRow, Bands, Edition, Rung};
 pub use bucket::Bucket;
 pub use change_fail::{ChangeFailRate, Immature};
@@ -89,6 +92,8 @@ pub struct Input<'a> {
     pub deployments: &'a [Deployment],
     /// All incidents.
     pub incidents: &'a [Incident],
+    /// The approvals of all deployments, beside any other evidence.
+    pub evidence: &'a Evidence,
     /// How close environments are to users.
     pub tiers: &'a BTreeMap<EnvironmentName, Tier>,
     /// Which teams own services.

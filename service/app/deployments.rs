@@ -342,6 +342,34 @@ pub(super) fn evidence_indexes(
     deployments: &[Deployment],
     tree_size: u64,
 ) -> Result<BTreeSet<i64>, StoreError> {
+    let mut indexes = naming_indexes(tx, deployments, tree_size)?;
+    let approvals = whole_approvals(tx, &indexes, tree_size)?;
+    indexes.extend(approvals);
+    Ok(indexes)
+}
+
+/// The entries about the approvals of these deployments.
+pub(super) fn approval_indexes(
+    tx: &mut ReadTx<'_>,
+    deployments: &[Deployment],
+    tree_size: u64,
+) -> Result<BTreeSet<i64>, StoreError> {
+    let naming = naming_indexes(tx, deployments, tree_size)?;
+    whole_approvals(tx, &naming, tree_size)
+}
+
+/// All entries about the approvals that some of these entries are about: an answer need not repeat what its request names.
+fn whole_approvals(tx: &mut ReadTx<'_>, indexes: &BTreeSet<i64>, tree_size: u64) -> Result<BTreeSet<i64>, StoreError> {
+    let rows = tx.events_of(indexes)?.into_iter();
+    let ids = rows.filter(|row| row.subject == "approval").map(|row| row.subject_id);
+    tx.referring_to_any(&ids.collect(), &[ReferenceKind::Approval.as_str()], tree_size)
+}
+
+fn naming_indexes(
+    tx: &mut ReadTx<'_>,
+    deployments: &[Deployment],
+    tree_size: u64,
+) -> Result<BTreeSet<i64>, StoreError> {
     let [mut contents, mut commits, mut changes, mut ids] = [const { BTreeSet::new() }; 4];
     for found in deployments {
         let content = found.artifact.iter().map(|said| &said.value);

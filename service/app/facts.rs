@@ -73,6 +73,7 @@ pub(super) fn service_report_facts(
     let owners = Services::fold(&tx.recorded_rows(&declared)?);
     let mut gathered = gather(tx, &asked, size)?;
     gathered.add_origins_of_commits(&asked)?;
+    gathered.add_approvals()?;
     let here: Vec<Place<'_>> = places(&services, &asked.environments).collect();
     gathered.add_announced(&here, period)?;
     // Whether the services of the place ever had an incident, however long ago they were deployed.

@@ -67,6 +67,7 @@ impl App {
                     recorded_until: recorded_until(tx, tree_size)?,
                     deployments: &facts.deployments,
                     incidents: &facts.incidents,
+                    evidence: &facts.evidence,
                     tiers: &facts.tiers,
                     owners: &facts.services,
                     links: &links,
@@ -95,6 +96,7 @@ fn facts(tx: &mut ReadTx<'_>, query: &Query, size: u64) -> Result<Facts, StoreEr
     let owners = Services::fold(&tx.recorded(&declared)?);
     let mut gathered = gather(tx, &asked, size)?;
     gathered.add_origins_of_commits(&asked)?;
+    gathered.add_approvals()?;
     if query.by_service && query.services.is_empty() {
         // There is a row for each service that was ever there.
         let team = query.team.as_deref();

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::causes::{add_causes, called_any, names_of_deployment};
 use super::declared::{all_declared_indexes, control_indexes, environment_indexes};
 use super::deployed::{Deployed, at};
+use super::deployments::approval_indexes;
 use super::metrics::recorded_until;
 use super::notes::dependents;
 use super::suspects::facts_with_tests;
@@ -119,6 +120,13 @@ impl Gathered<'_, '_> {
         let named = named.into_iter().filter(|named| known.contains(&named.value));
         let rows = self.deployed.tx.events_of(&named.map(|named| named.idx).collect())?;
         self.deployed.add(rows)
+    }
+
+    /// Adds the approvals of the deployments of the period.
+    pub(super) fn add_approvals(&mut self) -> Result<(), StoreError> {
+        let approvals = approval_indexes(self.deployed.tx, &self.population, self.deployed.size)?;
+        self.others.extend(approvals);
+        Ok(())
     }
 
     /// Adds a deployment of each of these places that is wanted, where there is any: whether there is one counts, whenever it was.

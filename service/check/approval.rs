@@ -4,7 +4,7 @@ use super::person::{Likeness, compare};
 use super::verdict::{fail, not_evaluable, pass};
 use super::{Check, Rule, Scope, Severity, Subject, Verdict};
 use crate::domain::Instant;
-use crate::domain::evidence::{Answer, Approval, Bond};
+use crate::domain::evidence::{Answer, Approval, Bond, is_taken_back};
 use crate::domain::extension::DeploymentKind;
 use crate::domain::words::{span, when};
 
@@ -68,11 +68,7 @@ impl<'a> Approvals<'a> {
             anonymous: Vec::new(),
         };
         for (at, (approval, bond)) in answers.iter().enumerate() {
-            let taken_back = answers[at + 1..].iter().any(|(later, _)| {
-                let same = later.id == approval.id || later.person == approval.person;
-                same && later.answer.revokes() && subject.before(later.origin.index, later.origin.occurred_at)
-            });
-            if approval.answer != Answer::Approved || taken_back {
+            if approval.answer != Answer::Approved || is_taken_back(&answers, at, subject.deployment) {
                 approvals.other.push(approval);
             } else if approval.person.is_none() {
                 approvals.anonymous.push(approval);

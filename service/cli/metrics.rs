@@ -114,6 +114,7 @@ fn numbers(whole: &Value) -> String {
     let frequency = &whole["deployment_frequency"];
     let (lead, fail) = (&whole["change_lead_time"], &whole["change_fail_rate"]);
     let recovery = &whole["failed_deployment_recovery_time"];
+    let approval = &whole["approval_lead_time"];
     let (incidents, success) = (&whole["incidents"], &whole["success_rate"]);
     let quantiles = |times: &Value| match times["n"].as_u64() {
         None | Some(0) => String::new(),
@@ -183,6 +184,26 @@ fn numbers(whole: &Value) -> String {
     let beside = of(success, &[("cancelled", "cancelled, not counted")]);
     row("success rate", part(succeeded), cell(succeeded, "n"), beside);
     row("emergency ratio", part(emergencies), cell(emergencies, "n"), Vec::new());
+    let waits = &approval["approvals"];
+    let start = &approval["to_start"];
+    let mut beside = vec![quantiles(waits)];
+    if start["n"].as_u64() > Some(0) {
+        beside.push(format!("median {} from approval to start", length(start, "median_ms")));
+    }
+    beside.extend(of(
+        approval,
+        &[
+            ("without_request", "without a recorded request"),
+            ("negative", "older than their request"),
+            ("after_start", "after the start, not counted"),
+        ],
+    ));
+    row(
+        "approval lead time",
+        length(waits, "median_ms"),
+        cell(waits, "n"),
+        beside,
+    );
     let mut beside = of(incidents, &[("unattributed", "unattributed")]);
     beside.extend(of(&incidents["review_backlog"], &[("suggestions", "to review")]));
     row("incidents", cell(incidents, "count"), cell(incidents, "count"), beside);

@@ -23,7 +23,7 @@ use crate::domain::extension::DeploymentKind;
 use crate::domain::facts::Facts;
 use crate::domain::{EnvironmentName, Instant, Period, ServiceName};
 use crate::metrics::{
-    self, Bucket, Frequency, Input, LeadTime, Link, MATURITY_HOURS, MetricsError, Performance, Query,
+    self, ApprovalLeadTime, Bucket, Frequency, Input, LeadTime, Link, MATURITY_HOURS, MetricsError, Performance, Query,
 };
 
 pub use chart::{Chart, Series};
@@ -116,6 +116,8 @@ pub struct Flow {
     pub frequency: Frequency,
     /// The times from commit to users.
     pub lead_time: LeadTime,
+    /// The times from the request for an approval to the start.
+    pub approval_lead_time: ApprovalLeadTime,
     /// Half of the deployments that brought commits brought at most so many.
     pub median_commits: Option<usize>,
 }
@@ -194,6 +196,7 @@ pub fn compose(input: &ServiceReportInput<'_>) -> Result<ServiceReport, MetricsE
         bucket: bucket(period),
         frequency: performance.deployment_frequency.clone(),
         lead_time: performance.change_lead_time.clone(),
+        approval_lead_time: performance.approval_lead_time.clone(),
         median_commits: median_commits(&ended),
     };
     Ok(ServiceReport {
@@ -264,6 +267,7 @@ fn measured(
             recorded_until: input.recorded_until,
             deployments: &input.facts.deployments,
             incidents: &input.facts.incidents,
+            evidence: &input.facts.evidence,
             tiers: &input.facts.tiers,
             owners: &input.facts.services,
             links,

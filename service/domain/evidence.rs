@@ -52,6 +52,8 @@ pub struct Approval {
     pub role: Option<String>,
     /// Who asked, where that is recorded.
     pub requested_by: Option<String>,
+    /// The entry that asked, where there is one before the answer.
+    pub request: Option<Origin>,
     /// What the answer says beside that.
     pub note: Option<String>,
     /// Where to read about it.
@@ -259,6 +261,16 @@ impl Evidence {
     }
 }
 
+/// Whether an answer was taken back before the start of a deployment: under the same request, or by the same person. The
+/// answers are all of the deployment, in ledger order.
+pub fn is_taken_back(answers: &[(&Approval, Bond)], at: usize, deployment: &Deployment) -> bool {
+    let (answer, _) = answers[at];
+    answers[at + 1..].iter().any(|(later, _)| {
+        let same = later.id == answer.id || later.person == answer.person;
+        same && later.answer.revokes() && deployment.starts_after(later.origin.index, later.origin.occurred_at)
+    })
+}
+
 /// The last run of each test, of runs in ledger order.
 pub fn last_runs<'e>(runs: &[&'e TestResult]) -> Vec<&'e TestResult> {
     let again = |at: usize, run: &TestResult| {
@@ -347,6 +359,7 @@ pub fn fold(records: &[Recorded]) -> Evidence {
 #[derive(Default)]
 struct Request {
     requested_by: Option<String>,
+    request: Option<Origin>,
     binding: Binding,
     /// Positions of the answers so far.
     answers: Vec<usize>,
@@ -368,6 +381,7 @@ impl Request {
         let binding = bound(record).or(&self.binding);
         if body.step == ApprovalStep::Created {
             self.requested_by = person(record, body);
+            self.request = Some(origin(record));
             self.binding = binding;
             return None;
         }
@@ -378,6 +392,7 @@ impl Request {
             answer: Answer::of(body)?,
             role: record.event.extension.role.clone(),
             requested_by: self.requested_by.clone(),
+            request: self.request.clone(),
             note: record.event.extension.reason.clone(),
             details: body.details.clone(),
             binding,

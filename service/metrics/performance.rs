@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::approval::ApprovalLeadTime;
 use super::change_fail::ChangeFailRate;
 use super::frequency::Frequency;
 use super::incidents::IncidentCounts;
@@ -33,6 +34,8 @@ pub struct Performance {
     pub success_rate: SuccessRate,
     /// Which part of the successes, redeploys among them, could not wait for the usual approval.
     pub emergency_ratio: Ratio,
+    /// How long changes waited for approvals, and for their deployment after that.
+    pub approval_lead_time: ApprovalLeadTime,
     /// Incidents that began in the period.
     pub incidents: IncidentCounts,
 }
@@ -72,6 +75,7 @@ impl Performance {
             deployment_rework_rate: Ratio::of(indexes(rework), n),
             success_rate: SuccessRate::of(population),
             emergency_ratio: Ratio::of(indexes(emergencies), n),
+            approval_lead_time: ApprovalLeadTime::of(population),
             incidents: IncidentCounts::of(population),
         }
     }

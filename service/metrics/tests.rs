@@ -2,6 +2,7 @@ use super::*;
 use crate::correlate::LinkState;
 use crate::domain::deployment::Deployment;
 use crate::domain::event::{IncidentStep, Outcome};
+use crate::domain::evidence;
 use crate::domain::extension::{Commit, DeploymentKind, Extension};
 use crate::domain::fixture::{Ledger, at, commit};
 use crate::domain::incident;
@@ -38,6 +39,7 @@ fn measure_at(minutes: i64, ledger: &Ledger, links: &[Link], query: &Query) -> R
         recorded_until: Some(at(minutes)),
         deployments: &deployments,
         incidents: &incidents,
+        evidence: &evidence::fold(&ledger.records),
         tiers: &tiers,
         owners: &Services::default(),
         links,
@@ -86,6 +88,7 @@ fn indexes(deployments: &[Deployment], ids: &[&str]) -> BTreeSet<u64> {
     ids.iter().map(of).collect()
 }
 
+mod approvals;
 mod calendar;
 mod failures;
 mod flow;

@@ -4,7 +4,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::support::binary::{Service, said, stdout};
-use crate::support::events::{at, deployed, event, incident, sign};
+use crate::support::events::{at, deployed, event, incident, purl, sign};
 use crate::support::{Backend, TestApp, key};
 
 const JANUARY: &str = "from=2026-01-01&to=2026-02-01";
@@ -328,4 +328,54 @@ fn a_team_counts_what_it_owned_when_it_happened(#[values(Backend::Sqlite, Backen
         let problem = app.client.get(&format!("{path}{JANUARY}&team=Nobody")).problem(404);
         assert_eq!(problem["pointer"], "team", "{path}: {problem}");
     }
+}
+
+#[rstest]
+fn an_approval_is_timed_from_its_request(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+    let Some(app) = TestApp::start(backend) else { return };
+    let about = |step: &str, person: Value| {
+        let mut said = json!({ "approvalDetailsUrl": "https://deploy.example.com/a",
+                               "resourceTargetUrl": "https://deploy.example.com/b" });
+        said.as_object_mut()
+            .unwrap()
+            .extend(person.as_object().unwrap().clone());
+        event(
+            &format!("a-{step}"),
+            &format!("approval.{step}.0.1.0"),
+            "A",
+            said,
+            json!({}),
+        )
+    };
+    let mut asked = about("created", json!({ "requestor": "mailto:ada@example.com" }));
+    asked["customData"]["shipslog"]["artifact"] = purl("checkout", 1).into();
+    // The answer does not repeat what was asked for.
+    let answer = json!({ "responder": "mailto:grace@example.com", "decision": "approved", "status": "approved" });
+    let request = app.record(&at(asked, "2026-01-05T08:00:00Z"));
+    let approval = app.record(&at(about("closed", answer), "2026-01-05T09:30:00Z"));
+    let content = json!({ "environment": { "id": "production" }, "artifactId": purl("checkout", 1) });
+    let of_checkout = || json!({ "service": "checkout" });
+    let started = event(
+        "d1",
+        "shipslog-deployment.started.0.1.0",
+        "d",
+        content.clone(),
+        of_checkout(),
+    );
+    let deployment = app.record(&at(started, "2026-01-05T10:00:00Z"));
+    let mut content = content;
+    content["outcome"] = "success".into();
+    let finished = event("d2", "shipslog-deployment.finished.0.1.0", "d", content, of_checkout());
+    app.record(&at(finished, "2026-01-05T10:05:00Z"));
+
+    let found = measured(&app, JANUARY)["whole"]["approval_lead_time"].clone();
+    let wait = json!({ "deployment": deployment, "request": request, "approval": approval, "wait_ms": 90 * 60_000 });
+    assert_eq!(found["answered"], json!([wait]), "{found}");
+    assert_eq!(found["approvals"]["median_ms"], 90 * 60_000);
+    assert_eq!(found["to_start"]["median_ms"], 30 * 60_000);
+    let before = measured(&app, &format!("{JANUARY}&tree_size={approval}"));
+    assert_eq!(
+        before["whole"]["approval_lead_time"]["approvals"]["median_ms"],
+        Value::Null
+    );
 }

@@ -180,13 +180,27 @@ fn happening(chance: &mut Chance, number: u64, now: Instant) -> Value {
             let name = format!("INC-{}", chance.below(8));
             event(&id, &format!("incident.{kind}.0.3.0"), &name, said, ours)
         }
-        16 => {
-            ours["artifact"] = artifact.into();
-            let said = json!({ "responder": "mailto:grace@example.com", "decision": "approved", "status": "approved",
-                               "approvalDetailsUrl": "https://deploy.example.com/a", "resourceTargetUrl": "https://deploy.example.com/b" });
-            event(&id, "approval.closed.0.1.0", &format!("approval-{number}"), said, ours)
+        16 | 17 if chance.one_in(2) => {
+            // A request, or an answer, which need not repeat what was asked for.
+            let asks = chance.one_in(2);
+            let mut said = json!({ "approvalDetailsUrl": "https://deploy.example.com/a",
+                                   "resourceTargetUrl": "https://deploy.example.com/b" });
+            let step = if asks {
+                said["requestor"] = "mailto:ada@example.com".into();
+                "created"
+            } else {
+                said["responder"] = "mailto:grace@example.com".into();
+                said["decision"] = "approved".into();
+                said["status"] = "approved".into();
+                "closed"
+            };
+            if asks || chance.one_in(2) {
+                ours["artifact"] = artifact.into();
+            }
+            let name = format!("approval-{}", chance.below(6));
+            event(&id, &format!("approval.{step}.0.1.0"), &name, said, ours)
         }
-        17 | 18 => {
+        16..=18 => {
             ours["artifact"] = artifact.into();
             let said = json!({ "outcome": chance.of(&["success", "failure"]), "environment": place,
                                "testSuite": { "id": "s", "name": "integration" } });
@@ -264,6 +278,7 @@ fn metrics_of_a_period_are_those_of_the_whole_ledger(
             recorded_until,
             deployments: &facts.deployments,
             incidents: &facts.incidents,
+            evidence: &facts.evidence,
             tiers: &facts.tiers,
             owners: &facts.services,
             links: &links,

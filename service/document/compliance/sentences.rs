@@ -154,5 +154,8 @@ pub(super) fn requirement(conclusion: Conclusion, counts: &Counts) -> String {
     };
     let conclusion = self::conclusion(counts);
     // The words have said already that it is evidence.
-    format!("{words}: {}", conclusion.strip_prefix("evidence ").unwrap_or(&conclusion))
+    format!(
+        "{words}: {}",
+        conclusion.strip_prefix("evidence ").unwrap_or(&conclusion)
+    )
 }

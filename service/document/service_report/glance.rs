@@ -34,6 +34,7 @@ pub(super) fn rows(now: &Performance, before: &Performance) -> Vec<Glance> {
     let frequency = &now.deployment_frequency;
     let (lead, fail) = (&now.change_lead_time, &now.change_fail_rate);
     let recovery = &now.failed_deployment_recovery_time;
+    let approval = &now.approval_lead_time;
     let left_out = |n: usize, what: &str| (n > 0).then(|| format!("{n} {what}"));
     vec![
         Glance {
@@ -87,6 +88,23 @@ pub(super) fn rows(now: &Performance, before: &Performance) -> Vec<Glance> {
             &before.success_rate.succeeded,
         ),
         ratio("Emergency changes", &now.emergency_ratio, &before.emergency_ratio),
+        Glance {
+            metric: "Approval lead time",
+            value: times(&approval.approvals),
+            n: count(approval.approvals.n, "approval"),
+            previous: times(&before.approval_lead_time.approvals),
+            change: direction(
+                approval.approvals.median_ms,
+                before.approval_lead_time.approvals.median_ms,
+            ),
+            quality: left_out(approval.without_request.len(), "approvals have no recorded request").or_else(|| {
+                left_out(
+                    approval.negative.len(),
+                    "approvals claim to be older than their request",
+                )
+            }),
+            indexes: approval.approvals.deployments.iter().copied().collect(),
+        },
     ]
 }
 

@@ -94,6 +94,7 @@ fn an_answer_takes_from_the_request_what_it_does_not_name() {
     let approval = &evidence.approvals[0];
     assert_eq!((approval.origin.index, approval.person.as_deref()), (1, Some("bob")));
     assert_eq!(approval.requested_by.as_deref(), Some("alice@example.com"));
+    assert_eq!(approval.request.as_ref().map(|request| request.index), Some(0));
     assert_eq!(approval.binding.artifact, Some(digest("1")));
 }
 

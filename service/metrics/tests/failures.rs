@@ -100,6 +100,7 @@ fn the_young_are_shown_apart() {
         recorded_until: None,
         deployments: &[],
         incidents: &[],
+        evidence: &Evidence::default(),
         tiers: &tiers,
         owners: &Services::default(),
         links: &[],

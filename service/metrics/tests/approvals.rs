@@ -1,0 +1,86 @@
+//! Approval lead time: which waits count, and what is told of the others.
+
+use super::*;
+use crate::domain::event::{ApprovalStep, Body, Decision};
+
+/// Somebody asks for, or gives, the approval of that version under this id.
+fn say(ledger: &mut Ledger, minutes: i64, id: &str, step: ApprovalStep, version: &str) -> u64 {
+    let record = ledger.approve(minutes, "grace", version);
+    record.event.subject_id = id.to_owned();
+    if let Body::Approval(body) = &mut record.event.body {
+        body.step = step;
+    }
+    record.index
+}
+
+fn refuse(ledger: &mut Ledger, minutes: i64, version: &str) {
+    if let Body::Approval(body) = &mut ledger.approve(minutes, "grace", version).event.body {
+        body.decision = Some(Decision::Rejected);
+        body.status = None;
+    }
+}
+
+#[test]
+fn an_approval_counts_once_from_its_request_and_the_last_one_up_to_the_start() {
+    let mut ledger = Ledger::default();
+    let asked = say(&mut ledger, 0, "A", ApprovalStep::Created, "1");
+    let given = say(&mut ledger, 30, "A", ApprovalStep::Closed, "1");
+    let unasked = ledger.approve(40, "heidi", "1").index;
+    let first = ledger.deploy(50, "a", "1", Extension::default());
+    // Somebody else's go: the same content again waits for nobody, and what came afterwards held nothing up.
+    ledger.deploy(HOUR, "b", "2", Extension::default());
+    let late = ledger.approve(2 * HOUR, "grace", "2").index;
+    ledger.deploy(DAY, "c", "1", Extension::default());
+    let whole = measure_at(WEEK, &ledger, &[], &march()).whole;
+    let found = &whole.approval_lead_time;
+    let wait = AnsweredRequest {
+        deployment: first,
+        request: asked,
+        approval: given,
+        wait_ms: 30 * 60_000,
+    };
+    assert_eq!(found.answered, [wait]);
+    assert_eq!(
+        (
+            found.approvals.n,
+            found.approvals.median_ms,
+            &found.approvals.deployments
+        ),
+        (1, Some(30 * 60_000), &set([first]))
+    );
+    assert_eq!(
+        (found.to_start.n, found.to_start.median_ms, &found.to_start.deployments),
+        (1, Some(10 * 60_000), &set([first]))
+    );
+    assert_eq!(
+        (&found.without_request, &found.after_start),
+        (&set([unasked]), &set([late]))
+    );
+}
+
+#[test]
+fn a_wait_that_is_not_known_is_no_data() {
+    let mut ledger = Ledger::default();
+    // Asked for only after it was given, by claim.
+    say(&mut ledger, 20, "A", ApprovalStep::Created, "1");
+    let early = say(&mut ledger, 10, "A", ApprovalStep::Closed, "1");
+    ledger.finish(50, "a", "1", Outcome::Success);
+    // Taken back, and named by nobody.
+    say(&mut ledger, 60, "B", ApprovalStep::Created, "2");
+    say(&mut ledger, 70, "B", ApprovalStep::Closed, "2");
+    refuse(&mut ledger, 80, "2");
+    if let Body::Approval(body) = &mut ledger.approve(90, "", "2").event.body {
+        body.person = None;
+    }
+    ledger.deploy(100, "b", "2", Extension::default());
+    let whole = measure_at(WEEK, &ledger, &[], &march()).whole;
+    let found = &whole.approval_lead_time;
+    assert_eq!(
+        *found,
+        ApprovalLeadTime {
+            negative: set([early]),
+            without_start: indexes(&ledger.deployments(), &["a"]),
+            ..ApprovalLeadTime::default()
+        }
+    );
+}
