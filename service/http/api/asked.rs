@@ -343,13 +343,7 @@ impl ComplianceParameters {
         for framework in &self.framework {
             words.push_str(&format!(" --framework {}", quoted(framework)));
         }
-        let asked = AskedPeriod {
-            name: self.period.as_deref(),
-            from: self.from.as_deref(),
-            to: self.to.as_deref(),
-            time_zone: self.time_zone.as_deref(),
-        };
-        let period = asked.read(&mut words)?;
+        let period = period([&self.period, &self.from, &self.to, &self.time_zone], &mut words)?;
         let all = self.framework.iter().any(|id| id == ALL_FRAMEWORKS);
         Ok(DocumentQuery::Compliance(ComplianceQuery {
             environment: name("environment", &self.environment)?,
@@ -384,13 +378,7 @@ impl ServiceReportParameters {
         if let Some(team) = &self.team {
             words.push_str(&format!(" --team {}", quoted(team)));
         }
-        let asked = AskedPeriod {
-            name: self.period.as_deref(),
-            from: self.from.as_deref(),
-            to: self.to.as_deref(),
-            time_zone: self.time_zone.as_deref(),
-        };
-        let period = asked.read(&mut words)?;
+        let period = period([&self.period, &self.from, &self.to, &self.time_zone], &mut words)?;
         Ok(DocumentQuery::Service(ServiceReportQuery {
             environment: name("environment", &self.environment)?,
             services,
@@ -415,13 +403,7 @@ impl SampleParameters {
         if let Some(service) = &self.service {
             words.push_str(&format!(" --service {}", quoted(service)));
         }
-        let asked = AskedPeriod {
-            name: self.period.as_deref(),
-            from: self.from.as_deref(),
-            to: self.to.as_deref(),
-            time_zone: self.time_zone.as_deref(),
-        };
-        let period = asked.read(&mut words)?;
+        let period = period([&self.period, &self.from, &self.to, &self.time_zone], &mut words)?;
         words.push_str(&format!(" --size {} --seed {}", self.size, quoted(&self.seed)));
         for kind in &self.full {
             words.push_str(&format!(" --full {}", quoted(kind)));
@@ -461,36 +443,26 @@ impl SampleParameters {
     }
 }
 
-/// A period as it is asked for: by its name in the calendar, or by its limits.
-struct AskedPeriod<'a> {
-    name: Option<&'a str>,
-    from: Option<&'a str>,
-    to: Option<&'a str>,
-    time_zone: Option<&'a str>,
-}
-
-impl AskedPeriod<'_> {
-    /// Reads it, and adds it to the words of the question.
-    fn read(&self, words: &mut String) -> Result<Period, Problem> {
-        let zone = self.time_zone.unwrap_or("UTC");
-        let period = match (self.name, self.from, self.to) {
-            (Some(name), None, None) => {
-                words.push_str(&format!(" --period {name}"));
-                Period::named(name, zone)?
-            }
-            (None, Some(from), Some(to)) => {
-                words.push_str(&format!(" --from {} --to {}", quoted(from), quoted(to)));
-                Period::parse(from, to, zone)?
-            }
-            (Some(_), _, _) => return Err(invalid("period", &"cannot be given beside from and to")),
-            (None, Some(_), None) => return Err(invalid("to", &"is needed beside from")),
-            (None, None, _) => return Err(invalid("period", &"is needed, or from and to")),
-        };
-        if let Some(zone) = self.time_zone {
-            words.push_str(&format!(" --time-zone {zone}"));
+/// Reads a period by its name in the calendar, or by its limits, in a zone; and adds it to the words of the question.
+fn period([name, from, to, time_zone]: [&Option<String>; 4], words: &mut String) -> Result<Period, Problem> {
+    let zone = time_zone.as_deref().unwrap_or("UTC");
+    let period = match (name, from, to) {
+        (Some(name), None, None) => {
+            words.push_str(&format!(" --period {name}"));
+            Period::named(name, zone)?
         }
-        Ok(period)
+        (None, Some(from), Some(to)) => {
+            words.push_str(&format!(" --from {} --to {}", quoted(from), quoted(to)));
+            Period::parse(from, to, zone)?
+        }
+        (Some(_), _, _) => return Err(invalid("period", &"cannot be given beside from and to")),
+        (None, Some(_), None) => return Err(invalid("to", &"is needed beside from")),
+        (None, None, _) => return Err(invalid("period", &"is needed, or from and to")),
+    };
+    if let Some(zone) = time_zone {
+        words.push_str(&format!(" --time-zone {zone}"));
     }
+    Ok(period)
 }
 
 /// A word of the command line: in quotes where a shell would take it for something else.
