@@ -63,6 +63,12 @@ pub enum AdministrationError {
         /// JSON pointer to it.
         pointer: &'static str,
     },
+    /// A time that has passed already.
+    #[error("must be later than now")]
+    Past {
+        /// JSON pointer to it.
+        pointer: &'static str,
+    },
     /// A member says too much.
     #[error("must not be longer than {most} characters")]
     TooLong {

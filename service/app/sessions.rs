@@ -55,11 +55,10 @@ impl App {
 
     /// Who is signed in with this cookie.
     pub fn caller(&self, cookie: &str) -> Option<Caller> {
-        let token_id = self.sessions.used(&sha256(cookie.as_bytes()), self.clock.now())?;
+        let now = self.clock.now();
+        let token_id = self.sessions.used(&sha256(cookie.as_bytes()), now)?;
         let keyring = self.keyring();
-        let token = keyring
-            .token(&token_id)
-            .filter(|token| token.revoked_at_index.is_none())?;
+        let token = keyring.token(&token_id).filter(|token| token.is_valid(now))?;
         Some(Caller {
             token: token.clone(),
             form_key: sha256(format!("shipslog form\0{cookie}").as_bytes()).to_string(),

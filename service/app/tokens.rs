@@ -6,6 +6,7 @@ use subtle::ConstantTimeEq;
 
 use super::administration::AdministrationError;
 use super::{Accepted, App};
+use crate::domain::Instant;
 use crate::domain::producer::{Administration, Role, Token};
 
 const PREFIX: &str = "shipslog";
@@ -73,9 +74,15 @@ impl App {
         &self,
         name: &str,
         role: Role,
+        valid_until: Option<Instant>,
         by: Option<&Token>,
     ) -> Result<IssuedToken, AdministrationError> {
-        self.issue(self.new_token()?, name, role, by).await
+        if valid_until.is_some_and(|until| until <= self.clock.now()) {
+            return Err(AdministrationError::Past {
+                pointer: "/valid_until",
+            });
+        }
+        self.issue(self.new_token()?, name, role, valid_until, by).await
     }
 
     /// Issues a token that was made before. Nobody is named where it is the service itself that does it.
@@ -84,6 +91,7 @@ impl App {
         new: NewToken,
         name: &str,
         role: Role,
+        valid_until: Option<Instant>,
         by: Option<&Token>,
     ) -> Result<IssuedToken, AdministrationError> {
         if name.trim().is_empty() {
@@ -94,6 +102,7 @@ impl App {
             name: name.to_owned(),
             role,
             secret_sha256: new.secret_hash().to_string(),
+            valid_until,
         };
         let accepted = self.administer(administration, by.map(Token::actor).as_ref()).await?;
         Ok(IssuedToken {
@@ -133,13 +142,12 @@ impl App {
         Ok((token, accepted))
     }
 
-    /// The token that this is the text of, if it was issued and not revoked.
+    /// The token that this is the text of, if it was issued, was not revoked and has not run out.
     pub fn authenticate(&self, text: &str) -> Option<Token> {
         let presented = NewToken::parse(text)?;
         let keyring = self.keyring();
-        let token = keyring
-            .token(&presented.id)
-            .filter(|token| token.revoked_at_index.is_none())?;
+        let now = self.clock.now();
+        let token = keyring.token(&presented.id).filter(|token| token.is_valid(now))?;
         let same: bool = token.secret_sha256.0.ct_eq(&presented.secret_hash().0).into();
         same.then(|| token.clone())
     }

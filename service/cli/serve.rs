@@ -246,7 +246,7 @@ async fn first_token(app: &App, data: &DataDirectory) -> Result<(), Failure> {
             token
         }
     };
-    app.issue(token, "first administrator", Role::Admin, None)
+    app.issue(token, "first administrator", Role::Admin, None, None)
         .await
         .map_err(|error| refused(&error))?;
     Ok(())

@@ -8,6 +8,7 @@ use super::output::{Format, cell, note, print, print_json, table};
 use super::producer::items;
 use super::{Context, Failure, text};
 use crate::config::ClientSettings;
+use crate::domain::Instant;
 
 /// What can be done with tokens.
 #[derive(Debug, Subcommand)]
@@ -29,6 +30,9 @@ pub struct Add {
     /// What it may do
     #[arg(long, value_enum, default_value_t = Role::Reader)]
     role: Role,
+    /// Time from which it opens nothing any more [default: until it is revoked]
+    #[arg(long, value_name = "TIME", value_parser = Instant::parse)]
+    valid_until: Option<Instant>,
     /// Form of the result
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -88,7 +92,8 @@ impl Add {
             Role::Reviewer => "reviewer",
             Role::Admin => "admin",
         };
-        let answer = block_on(client.post("/v1/tokens", &json!({ "name": self.name, "role": role })))?;
+        let body = json!({ "name": self.name, "role": role, "valid_until": self.valid_until });
+        let answer = block_on(client.post("/v1/tokens", &body))?;
         match self.format {
             Format::Json => print_json(&answer),
             Format::Table => {
@@ -110,9 +115,10 @@ impl List {
         if self.format == Format::Json {
             return print_json(&answer);
         }
-        let mut rows = table(["id", "name", "role", "issued by entry", "revoked by entry"]);
+        let mut rows = table(["id", "name", "role", "valid until", "issued by entry", "revoked by entry"]);
         for item in items(&answer) {
-            rows.add_row(["id", "name", "role", "issued_index", "revoked_index"].map(|member| cell(item, member)));
+            let members = ["id", "name", "role", "valid_until", "issued_index", "revoked_index"];
+            rows.add_row(members.map(|member| cell(item, member)));
         }
         print(&rows.to_string())
     }

@@ -198,6 +198,7 @@ impl Keyring {
                 name,
                 role,
                 secret_sha256,
+                valid_until,
             } => {
                 let secret_sha256 = Hash::from_hex(secret_sha256).ok_or(KeyringError::TokenHash)?;
                 if self.token(id).is_some() {
@@ -208,6 +209,7 @@ impl Keyring {
                     name: name.clone(),
                     role: *role,
                     secret_sha256,
+                    valid_until: *valid_until,
                     issued_at_index: index,
                     revoked_at_index: None,
                 });

@@ -200,6 +200,8 @@ pub struct Token {
     pub role: Role,
     /// SHA-256 of its secret.
     pub secret_sha256: Hash,
+    /// It opens nothing from this time on.
+    pub valid_until: Option<Instant>,
     /// Index of the entry that issued it.
     pub issued_at_index: u64,
     /// Index of the entry that revoked it.
@@ -207,6 +209,11 @@ pub struct Token {
 }
 
 impl Token {
+    /// Whether it opens anything at this time: it was not revoked, and has not run out.
+    pub fn is_valid(&self, now: Instant) -> bool {
+        self.revoked_at_index.is_none() && self.valid_until.is_none_or(|until| now < until)
+    }
+
     /// Whoever holds it, as the one who acts.
     pub fn actor(&self) -> Actor {
         Actor {
@@ -302,6 +309,10 @@ pub enum Administration {
         role: Role,
         /// SHA-256 of its secret, in hex. The secret is 32 random bytes: nobody finds it from this.
         secret_sha256: String,
+        /// It opens nothing from this time on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = Option<String>, format = DateTime)]
+        valid_until: Option<Instant>,
     },
     /// A bearer token no longer opens anything.
     TokenRevoked {

@@ -315,9 +315,9 @@ impl From<AdministrationError> for Problem {
         let detail = error.to_string();
         match error {
             AdministrationError::NotFound { .. } => Self::new(Kind::NotFound, detail),
-            AdministrationError::Empty { pointer } | AdministrationError::TooLong { pointer, .. } => {
-                Self::new(Kind::InvalidEvent, detail).at(pointer)
-            }
+            AdministrationError::Empty { pointer }
+            | AdministrationError::Past { pointer }
+            | AdministrationError::TooLong { pointer, .. } => Self::new(Kind::InvalidEvent, detail).at(pointer),
             AdministrationError::Store(error) => error.into(),
             AdministrationError::Key(_) => Self::new(Kind::InvalidEvent, detail).at("/public_key"),
             AdministrationError::Payload(error) => Self::internal(&error),

@@ -82,7 +82,7 @@ impl History {
             let database = tokio::task::spawn_blocking(move || Database::open(connect).unwrap());
             let (app, writer) = App::open(database.await.unwrap(), options).await.unwrap();
             data.keep_log_key(&log_key).unwrap();
-            let token = app.issue_token("admin", Role::Admin, None).await.unwrap().token;
+            let token = app.issue_token("admin", Role::Admin, None, None).await.unwrap().token;
             data.keep_admin_token(&token).unwrap();
             app.register_producer(producer(&key), None).await.unwrap();
             let started = std::time::Instant::now();

@@ -120,6 +120,25 @@ fn the_table_has_every_documented_route(#[values(Backend::Sqlite)] backend: Back
 }
 
 #[rstest]
+fn a_token_opens_nothing_after_its_time(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+    let Some(app) = TestApp::start(backend) else { return };
+    let request = |until: &str| json!({ "name": "auditor", "role": "reader", "valid_until": until });
+    let now = Instant::parse("2026-03-05T09:00:00Z").unwrap();
+    app.clock.set(now);
+    let until = now.plus_millis(3_600_000);
+    let past = app.client.post_json("/v1/tokens", &request(&now.to_string()));
+    assert_eq!(past.problem(400)["pointer"], "/valid_until");
+    let issued = app.client.post_json("/v1/tokens", &request(&until.to_string())).expect(201);
+    let token = issued.json()["token"].as_str().unwrap().to_owned();
+    app.clock.set(until.plus_millis(-1));
+    app.client.with_token(&token).get("/v1/log").expect(200);
+    app.clock.set(until);
+    app.client.with_token(&token).get("/v1/log").problem(401);
+    let listed = app.client.get("/v1/tokens").expect(200).json();
+    assert_eq!(listed[1]["valid_until"], until.to_string());
+}
+
+#[rstest]
 fn a_revoked_token_opens_nothing(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
     let Some(mut app) = TestApp::start(backend) else { return };
     let before = app.tree_size();

@@ -67,6 +67,7 @@ fn issue(ledger: &mut Ledger, by: Option<&str>, name: &str) {
         name: name.to_owned(),
         role: Role::Admin,
         secret_sha256: "0".repeat(64),
+        valid_until: None,
     }));
 }
 

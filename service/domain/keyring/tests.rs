@@ -276,6 +276,7 @@ fn tokens_are_issued_and_revoked_once() {
         name: "auditor".to_owned(),
         role: Role::Reader,
         secret_sha256: secret.to_owned(),
+        valid_until: None,
     };
     let taken_back = Administration::TokenRevoked {
         id: "t1".to_owned(),

@@ -145,6 +145,7 @@ fn what_is_written_is_read_back() {
             name: "auditor".to_owned(),
             role: Role::Reader,
             secret_sha256: "ab".repeat(32),
+            valid_until: None,
         },
         Administration::TokenRevoked {
             id: "t1".to_owned(),

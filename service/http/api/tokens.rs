@@ -10,6 +10,7 @@ use super::super::problem::Problem;
 use super::events::ReceiptBody;
 use super::producers::{Revocation, with_receipt};
 use crate::app::App;
+use crate::domain::Instant;
 use crate::domain::producer::{Role, Token};
 
 /// A token, without its secret.
@@ -21,6 +22,9 @@ pub struct TokenView {
     pub name: String,
     /// What it allows.
     pub role: Role,
+    /// It opens nothing from this time on.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub valid_until: Option<Instant>,
     /// The entry that recorded its issue.
     pub issued_index: u64,
     /// The entry that recorded its revocation.
@@ -48,6 +52,10 @@ pub struct TokenRequest {
     pub name: String,
     /// What it allows.
     pub role: Role,
+    /// It opens nothing from this time on; until it is revoked if absent.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub valid_until: Option<Instant>,
 }
 
 /// The token that was revoked, and the receipt of the entry that says so.
@@ -64,6 +72,7 @@ impl From<&Token> for TokenView {
             id: token.id.clone(),
             name: token.name.clone(),
             role: token.role,
+            valid_until: token.valid_until,
             issued_index: token.issued_at_index,
             revoked_index: token.revoked_at_index,
         }
@@ -98,8 +107,12 @@ pub async fn issue_token(
     caller: ReqData<Token>,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
-    let TokenRequest { name, role } = body::read_json(&request, payload).await?;
-    let issued = app.issue_token(&name, role, Some(&caller)).await?;
+    let TokenRequest {
+        name,
+        role,
+        valid_until,
+    } = body::read_json(&request, payload).await?;
+    let issued = app.issue_token(&name, role, valid_until, Some(&caller)).await?;
     Ok(HttpResponse::Created().json(IssuedToken {
         id: issued.id,
         name,

@@ -194,7 +194,7 @@ impl TestApp {
                 directory.keep_log_key(&log_key).unwrap();
                 let app = Data::new(app);
                 let token = if first {
-                    app.issue_token("admin", Role::Admin, None).await.unwrap().token
+                    app.issue_token("admin", Role::Admin, None, None).await.unwrap().token
                 } else {
                     String::new()
                 };
