@@ -97,12 +97,8 @@ pub(super) fn rows(now: &Performance, before: &Performance) -> Vec<Glance> {
                 approval.approvals.median_ms,
                 before.approval_lead_time.approvals.median_ms,
             ),
-            quality: left_out(approval.without_request.len(), "approvals have no recorded request").or_else(|| {
-                left_out(
-                    approval.negative.len(),
-                    "approvals claim to be older than their request",
-                )
-            }),
+            quality: left_out(approval.without_request.len(), "without a recorded request")
+                .or_else(|| left_out(approval.negative.len(), "claim to be older than their request")),
             indexes: approval.approvals.deployments.iter().copied().collect(),
         },
     ]
