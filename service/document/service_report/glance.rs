@@ -30,7 +30,8 @@ pub struct Glance {
     pub indexes: Vec<u64>,
 }
 
-pub(super) fn rows(now: &Performance, before: &Performance) -> Vec<Glance> {
+/// The main numbers of a period beside those of the period before.
+pub fn at_a_glance(now: &Performance, before: &Performance) -> Vec<Glance> {
     let frequency = &now.deployment_frequency;
     let (lead, fail) = (&now.change_lead_time, &now.change_fail_rate);
     let recovery = &now.failed_deployment_recovery_time;
