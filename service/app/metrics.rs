@@ -6,6 +6,7 @@ use super::App;
 use super::declared::{all_declared_indexes, environment_indexes};
 use super::period::{Asked, gather, places, services};
 use super::read::{ReadError, tree_size};
+use crate::document::service_report::{Glance, at_a_glance};
 use crate::domain::deployment::{Deployment, Effect};
 use crate::domain::extension::Tier;
 use crate::domain::facts::{Facts, usual_tier};
@@ -76,6 +77,22 @@ impl App {
             )?;
             Ok(report)
         })
+    }
+
+    /// The same with the main numbers in words, each beside that of the period before.
+    pub fn delivery_at_a_glance(
+        &self,
+        query: &Query,
+        tree_size: u64,
+    ) -> Result<(Report, Vec<Glance>), PerformanceError> {
+        let now = self.delivery_performance(query, Some(tree_size))?;
+        let previous = Query {
+            period: query.period.previous(),
+            ..query.clone()
+        };
+        let before = self.delivery_performance(&previous, Some(tree_size))?;
+        let rows = at_a_glance(&now.whole, &before.whole);
+        Ok((now, rows))
     }
 }
 

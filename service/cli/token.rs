@@ -115,7 +115,14 @@ impl List {
         if self.format == Format::Json {
             return print_json(&answer);
         }
-        let mut rows = table(["id", "name", "role", "valid until", "issued by entry", "revoked by entry"]);
+        let mut rows = table([
+            "id",
+            "name",
+            "role",
+            "valid until",
+            "issued by entry",
+            "revoked by entry",
+        ]);
         for item in items(&answer) {
             let members = ["id", "name", "role", "valid_until", "issued_index", "revoked_index"];
             rows.add_row(members.map(|member| cell(item, member)));

@@ -27,7 +27,7 @@ use crate::metrics::{
 };
 
 pub use chart::{Chart, Series};
-pub use glance::Glance;
+pub use glance::{Glance, at_a_glance};
 pub use shipped::{Shipped, ShippedRow};
 pub use stability::{Failed, Stability};
 
@@ -211,7 +211,7 @@ pub fn compose(input: &ServiceReportInput<'_>) -> Result<ServiceReport, MetricsE
         previous_period,
         as_of,
         summary: sentences::summary(&performance, &previous, &stability, &ended),
-        at_a_glance: glance::rows(&performance, &previous),
+        at_a_glance: at_a_glance(&performance, &previous),
         decisions: sentences::decisions(&stability, &control, &performance, &next),
         data_notes: [
             sentences::data_notes(input, &performance, as_of),

@@ -100,6 +100,7 @@ pub const ROUTES: &[(Method, &str, Access)] = &[
     (Method::GET, "/links", PAGE),
     (Method::POST, "/links", Page(Role::Reviewer)),
     (Method::GET, "/completeness", PAGE),
+    (Method::GET, "/delivery", PAGE),
     (Method::GET, "/release-notes", PAGE),
     (Method::GET, "/service-reports", PAGE),
     (Method::GET, "/entries/{index}", PAGE),

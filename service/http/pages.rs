@@ -4,6 +4,7 @@
 //! alone. Nothing is fetched from elsewhere.
 
 mod completeness;
+mod delivery;
 mod deployments;
 mod documents;
 mod entries;
@@ -42,6 +43,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(links::links)
         .service(links::decide)
         .service(completeness::completeness)
+        .service(delivery::delivery)
         .service(documents::release_notes)
         .service(documents::service_report)
         .service(entries::entry);

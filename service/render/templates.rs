@@ -64,6 +64,7 @@ const BUILT_IN: &[(&str, &str)] = &[
         "web/completeness.html",
         include_str!("../../templates/web/completeness.html"),
     ),
+    ("web/delivery.html", include_str!("../../templates/web/delivery.html")),
     ("web/links.html", include_str!("../../templates/web/links.html")),
     (
         "web/service-reports.html",

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use rstest::rstest;
 use serde_json::json;
+use shipslog::domain::Instant;
 use shipslog::domain::producer::Role;
 use shipslog::http::access::{Access, ROUTES};
 
@@ -128,7 +129,10 @@ fn a_token_opens_nothing_after_its_time(#[values(Backend::Sqlite, Backend::Postg
     let until = now.plus_millis(3_600_000);
     let past = app.client.post_json("/v1/tokens", &request(&now.to_string()));
     assert_eq!(past.problem(400)["pointer"], "/valid_until");
-    let issued = app.client.post_json("/v1/tokens", &request(&until.to_string())).expect(201);
+    let issued = app
+        .client
+        .post_json("/v1/tokens", &request(&until.to_string()))
+        .expect(201);
     let token = issued.json()["token"].as_str().unwrap().to_owned();
     app.clock.set(until.plus_millis(-1));
     app.client.with_token(&token).get("/v1/log").expect(200);

@@ -14,7 +14,7 @@ use crate::support::{Backend, TestApp};
 const HOSTILE: &str = "<script>window.hit = 1</script><img src=x onerror='window.hit = 2'>{{ 7 * 7 }}\u{202e}\"><b>";
 
 /// Every page that needs nothing but the story.
-const PAGES: [&str; 16] = [
+const PAGES: [&str; 18] = [
     "/",
     "/services",
     "/deployments",
@@ -24,6 +24,8 @@ const PAGES: [&str; 16] = [
     "/links",
     "/completeness",
     "/completeness?environment=production",
+    "/delivery",
+    "/delivery?environment=production&service=checkout&team=&period=2026-Q1&time_zone=",
     "/service-reports",
     "/service-reports?environment=production&period=2026-Q1",
     "/release-notes?service=checkout&environment=production",
@@ -201,6 +203,39 @@ fn pages_are_for_those_who_are_signed_in(#[values(Backend::Sqlite, Backend::Post
         .post_json(&format!("/v1/tokens/{id}/revocation"), &json!({ "reason": "left" }))
         .expect(200);
     assert_eq!(other.get("/").status, 303);
+}
+
+#[rstest]
+fn delivery_of_a_period_is_shown_with_the_entries_behind_it(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let Some(app) = TestApp::start(backend) else { return };
+    let broken = app.record(&at(deployed("c1", "checkout", "production", 1), "2026-01-05T10:00:00Z"));
+    let mut trouble = incident("i1", "INC-1", "checkout", "production");
+    trouble["customData"]["shipslog"]["caused_by"] = "c1".into();
+    app.record(&at(trouble, "2026-01-05T11:00:00Z"));
+    app.record(&at(deployed("s1", "search", "production", 2), "2026-01-20T10:00:00Z"));
+    let reader = Visitor::of_role(&app, "reader");
+    let shown = |query: &str| reader.get(&format!("/delivery?{query}")).expect(200).text().to_owned();
+    let all = shown("environment=&service=&team=&period=2026-01&time_zone=Europe/Berlin");
+    for text in [
+        "All services in production",
+        "(Europe&#x2f;Berlin)",
+        "<th scope=\"row\">Deployment frequency</th><td>2 deployments</td>",
+        "<td>1 of 2</td><td>2 deployments</td><td>no data</td>",
+        "<th scope=\"row\">Approval lead time</th><td>no data</td><td>0 approvals</td>",
+        &format!("<a href=\"/entries/{broken}\">"),
+    ] {
+        assert!(all.contains(text), "{text}\n{all}");
+    }
+    assert!(shown("service=search&period=2026-01").contains("<td>1 deployment</td>"));
+    for (query, status) in [
+        ("period=soon", 400),
+        ("period=2026&time_zone=Mars", 400),
+        ("period=2026&team=none", 404),
+    ] {
+        assert_eq!(reader.get(&format!("/delivery?{query}")).status, status, "{query}");
+    }
 }
 
 #[rstest]

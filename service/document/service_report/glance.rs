@@ -30,7 +30,8 @@ pub struct Glance {
     pub indexes: Vec<u64>,
 }
 
-pub(super) fn rows(now: &Performance, before: &Performance) -> Vec<Glance> {
+/// The main numbers of a period beside those of the period before.
+pub fn at_a_glance(now: &Performance, before: &Performance) -> Vec<Glance> {
     let frequency = &now.deployment_frequency;
     let (lead, fail) = (&now.change_lead_time, &now.change_fail_rate);
     let recovery = &now.failed_deployment_recovery_time;
@@ -97,12 +98,8 @@ pub(super) fn rows(now: &Performance, before: &Performance) -> Vec<Glance> {
                 approval.approvals.median_ms,
                 before.approval_lead_time.approvals.median_ms,
             ),
-            quality: left_out(approval.without_request.len(), "approvals have no recorded request").or_else(|| {
-                left_out(
-                    approval.negative.len(),
-                    "approvals claim to be older than their request",
-                )
-            }),
+            quality: left_out(approval.without_request.len(), "without a recorded request")
+                .or_else(|| left_out(approval.negative.len(), "claim to be older than their request")),
             indexes: approval.approvals.deployments.iter().copied().collect(),
         },
     ]

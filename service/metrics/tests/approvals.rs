@@ -27,7 +27,7 @@ fn an_approval_counts_once_from_its_request_and_the_last_one_up_to_the_start() {
     let given = say(&mut ledger, 30, "A", ApprovalStep::Closed, "1");
     let unasked = ledger.approve(40, "heidi", "1").index;
     let first = ledger.deploy(50, "a", "1", Extension::default());
-    // Somebody else's go: the same content again waits for nobody, and what came afterwards held nothing up.
+    // What is approved afterwards held nothing up, and going back to what was approved counts no approval again.
     ledger.deploy(HOUR, "b", "2", Extension::default());
     let late = ledger.approve(2 * HOUR, "grace", "2").index;
     ledger.deploy(DAY, "c", "1", Extension::default());
