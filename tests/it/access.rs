@@ -128,7 +128,7 @@ fn a_token_opens_nothing_after_its_time(#[values(Backend::Sqlite, Backend::Postg
     app.clock.set(now);
     let until = now.plus_millis(3_600_000);
     let past = app.client.post_json("/v1/tokens", &request(&now.to_string()));
-    assert_eq!(past.problem(400)["pointer"], "/valid_until");
+    assert_eq!(past.problem(422)["pointer"], "/valid_until");
     let issued = app
         .client
         .post_json("/v1/tokens", &request(&until.to_string()))
