@@ -208,6 +208,10 @@ fn a_service_starts_on_a_disk_that_is_nearly_full_and_reads() {
     // Without a flag, a twentieth of so small a file system must stay free.
     disk.fill(3 << 20);
     let service = Service::start(&disk.path("data"), None, &[]);
+    // The writer looks at the disk on a thread of its own.
+    eventually("it saw that the disk is full", || {
+        service.client.get("/readyz").status == 503
+    });
     assert_reads(&service, "3 MiB must stay free");
     service.client.record(&envelope("late")).problem(507);
     disk.empty();
