@@ -4,6 +4,7 @@ use ledger::{Hash, ProofPlan};
 
 use super::declared::control_indexes;
 use super::log::{LogError, assemble, root};
+use super::metrics::recorded_until;
 use crate::check::Kept;
 use crate::document::compliance::LogPeriod;
 use crate::domain::keyring::Keyring;
@@ -41,10 +42,9 @@ impl LogReading {
                 applied.map_err(|error| StoreError::Damaged(format!("entry {}: {error}", record.index)))?;
             }
         }
-        let newest = tx.event_range(size.saturating_sub(1), 1)?;
         let erased = tx.erasures(0, size)?.into_iter().map(|row| row.idx).collect();
         Ok(Self {
-            recorded_until: Instant::from_millis(newest.first().map_or(0, |row| row.recorded_ms)),
+            recorded_until: recorded_until(tx, size)?.unwrap_or(Instant::from_millis(0)),
             oldest: tx.event_range(0, 1.min(size))?.first().map(kept),
             erased: tx.events_of(&erased)?.iter().map(kept).collect(),
             before: (old, root(tx, old)?),

@@ -128,14 +128,11 @@ impl Stand {
 
 /// Everybody with a part in the deployment, and the part.
 fn involved(deployment: &Deployment) -> Vec<(String, &'static str)> {
-    let authors = deployment.commits.iter().filter_map(|c| c.value.author.clone());
-    let proposers = deployment.pull_requests.iter().filter_map(|p| p.value.author.clone());
-    let wrote = authors.chain(proposers).map(|who| (who, "wrote part of the change"));
-    let actor = deployment
-        .actor
-        .iter()
-        .filter(|a| a.value.kind != Some(ActorKind::Pipeline));
-    let deployed = actor.map(|a| (a.value.id.clone(), "deployed it"));
+    let wrote = deployment
+        .authors()
+        .map(|who| (who.to_owned(), "wrote part of the change"));
+    let by_hand = deployment.deployed_by_hand();
+    let deployed = by_hand.map(|who| (who.to_owned(), "deployed it"));
     wrote.chain(deployed).collect()
 }
 

@@ -7,7 +7,9 @@
 use serde::Serialize;
 
 use super::event::{Artifact, Outcome};
-use super::extension::{Actor, Commit, DependencyChange, DeploymentKind, PullRequest, RollbackPlan, TicketRef};
+use super::extension::{
+    Actor, ActorKind, Commit, DependencyChange, DeploymentKind, PullRequest, RollbackPlan, TicketRef,
+};
 use super::id::{DeploymentId, EnvironmentName, ProducerName, ServiceName};
 use super::instant::Instant;
 
@@ -253,6 +255,20 @@ impl Deployment {
     /// Whether something happened before its start, by claim and in the order of the ledger.
     pub fn starts_after(&self, index: u64, occurred_at: Instant) -> bool {
         occurred_at < self.start_at() && index < self.start_index()
+    }
+
+    /// Who wrote its commits and proposed its changes, by the names that were recorded; a name may come more than once.
+    pub fn authors(&self) -> impl Iterator<Item = &str> {
+        let wrote = self.commits.iter().filter_map(|commit| commit.value.author.as_deref());
+        let proposed = self.pull_requests.iter();
+        wrote.chain(proposed.filter_map(|request| request.value.author.as_deref()))
+    }
+
+    /// Who deployed it by hand, or may have: the actor, where it is not told to be a pipeline.
+    pub fn deployed_by_hand(&self) -> Option<&str> {
+        let actor = self.actor.as_ref().map(|actor| &actor.value);
+        let person = actor.filter(|actor| actor.kind != Some(ActorKind::Pipeline));
+        person.map(|actor| actor.id.as_str())
     }
 
     /// Indexes of all its entries, ascending.

@@ -7,7 +7,6 @@ use serde::Serialize;
 
 use crate::domain::deployment::Deployment;
 use crate::domain::evidence::Answer;
-use crate::domain::extension::ActorKind;
 use crate::domain::facts::Facts;
 
 /// The parts that a person had, as numbers of deployments.
@@ -71,25 +70,14 @@ pub(super) struct Parts {
 
 impl Parts {
     pub(super) fn of(deployment: &Deployment, facts: &Facts) -> Self {
-        let authors = deployment
-            .commits
-            .iter()
-            .filter_map(|commit| commit.value.author.clone());
-        let proposers = deployment
-            .pull_requests
-            .iter()
-            .filter_map(|request| request.value.author.clone());
         let approvals = facts.evidence.approvals_of(deployment).into_iter();
-        let actor = deployment.actor.as_ref().map(|actor| &actor.value);
         Self {
-            authors: authors.chain(proposers).collect(),
+            authors: deployment.authors().map(str::to_owned).collect(),
             approvers: approvals
                 .filter(|(approval, _)| approval.answer == Answer::Approved)
                 .filter_map(|(approval, _)| approval.person.clone())
                 .collect(),
-            deployer: actor
-                .filter(|actor| actor.kind != Some(ActorKind::Pipeline))
-                .map(|actor| actor.id.clone()),
+            deployer: deployment.deployed_by_hand().map(str::to_owned),
         }
     }
 }

@@ -30,14 +30,7 @@ use crate::domain::producer::Token;
 #[get("/v1/release-notes")]
 pub async fn release_notes(app: Data<App>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let asked = NotesParameters::read(request.query_string())?;
-    answer(
-        app,
-        &request,
-        asked.query()?,
-        asked.tree_size,
-        asked.format.unwrap_or_default().into(),
-    )
-    .await
+    answer(app, &request, asked.query()?, asked.tree_size, asked.format).await
 }
 
 /// A compliance report: every deployment of a period, tested against every check.
@@ -54,14 +47,7 @@ pub async fn release_notes(app: Data<App>, request: HttpRequest) -> Result<HttpR
 #[get("/v1/reports/compliance")]
 pub async fn compliance_report(app: Data<App>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let asked = ComplianceParameters::read(request.query_string())?;
-    answer(
-        app,
-        &request,
-        asked.query()?,
-        asked.tree_size,
-        asked.format.unwrap_or_default().into(),
-    )
-    .await
+    answer(app, &request, asked.query()?, asked.tree_size, asked.format).await
 }
 
 /// A service report: what was delivered in a period, how well, and what waits for a decision.
@@ -78,14 +64,7 @@ pub async fn compliance_report(app: Data<App>, request: HttpRequest) -> Result<H
 #[get("/v1/reports/service")]
 pub async fn service_report(app: Data<App>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let asked = ServiceReportParameters::read(request.query_string())?;
-    answer(
-        app,
-        &request,
-        asked.query()?,
-        asked.tree_size,
-        asked.format.unwrap_or_default().into(),
-    )
-    .await
+    answer(app, &request, asked.query()?, asked.tree_size, asked.format).await
 }
 
 /// A sample of deployments, drawn by the auditor's seed, with a working paper and proofs for each.
@@ -102,14 +81,7 @@ pub async fn service_report(app: Data<App>, request: HttpRequest) -> Result<Http
 #[get("/v1/samples")]
 pub async fn show_sample(app: Data<App>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let asked = SampleParameters::read(request.query_string())?;
-    answer(
-        app,
-        &request,
-        asked.query()?,
-        asked.tree_size,
-        asked.format.unwrap_or_default().into(),
-    )
-    .await
+    answer(app, &request, asked.query()?, asked.tree_size, asked.format).await
 }
 
 /// Draws a sample and issues its working papers: the seed, the population and what was drawn are then on the record.
@@ -142,8 +114,9 @@ async fn answer(
     request: &HttpRequest,
     query: DocumentQuery,
     tree_size: Option<u64>,
-    format: Format,
+    format: Option<impl Default + Into<Format>>,
 ) -> Result<HttpResponse, Problem> {
+    let format = format.unwrap_or_default().into();
     let document = blocking(move || app.document(&query, tree_size, format)).await?;
     Ok(respond(request, document))
 }
