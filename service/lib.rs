@@ -21,6 +21,7 @@ pub mod guard;
 pub mod http;
 pub mod metrics;
 pub mod outbound;
+pub mod parallel;
 pub mod reconcile;
 pub mod render;
 pub mod sequencer;

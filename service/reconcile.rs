@@ -10,6 +10,8 @@ mod judgement;
 mod sequence;
 mod silence;
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -20,6 +22,7 @@ use crate::domain::{EnvironmentName, Instant, Recorded, ServiceName};
 
 pub use coverage::{NotCovered, Uncovered};
 pub use finding::{Closed, Closing, Expected, Finding, FindingKind, Moment};
+pub use judgement::{ROLLOUT_MS, SKEW_MS};
 pub use sequence::{Gap, Series};
 pub use silence::{Expectation, Silent};
 
@@ -45,12 +48,25 @@ pub struct Input<'a> {
     pub recorded_until: Option<Instant>,
     /// All deployments to the environment.
     pub deployments: &'a [Deployment],
-    /// All snapshots of it, in ledger order.
+    /// Snapshots of it, in ledger order.
     pub snapshots: &'a [Snapshot],
-    /// The events behind both, in ledger order: who sent something, and when.
-    pub records: &'a [Recorded],
+    /// The entries behind both that claim to be of the time that is asked about, in ledger order.
+    pub heard: &'a [Heard],
     /// All numbers that their sources gave, anywhere.
     pub numbered: &'a [Numbered],
+}
+
+/// That a source sent something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heard {
+    /// Index of the entry.
+    pub index: u64,
+    /// The source.
+    pub source: String,
+    /// When it was recorded.
+    pub recorded_at: Instant,
+    /// Seconds until it means to send again, where it says so; of the last of a source this must be known.
+    pub next_within_s: Option<u32>,
 }
 
 /// What is not in the ledger although it should be, as far as anybody can tell. It says nothing about whether what is in the
@@ -68,7 +84,7 @@ pub struct Completeness {
     /// The service that it is limited to.
     #[schema(value_type = Option<String>)]
     pub service: Option<ServiceName>,
-    /// Runtime snapshots that were looked at.
+    /// Runtime snapshots of the time that is asked about.
     pub snapshots: usize,
     /// Findings that are open.
     pub open: usize,
@@ -89,9 +105,38 @@ impl Completeness {
     }
 }
 
+impl Query {
+    /// Which of these were sent in the time that is asked about, by their own word.
+    pub fn heard(&self, records: &[Recorded]) -> Vec<Heard> {
+        let asked = records.iter().filter(|record| self.contains(record.event.occurred_at));
+        asked.map(Heard::of).collect()
+    }
+
+    /// Whether a time is asked about.
+    pub fn contains(&self, at: Instant) -> bool {
+        self.from.is_none_or(|from| from <= at) && self.to.is_none_or(|to| at < to)
+    }
+}
+
+impl Heard {
+    /// That this was sent.
+    pub fn of(record: &Recorded) -> Self {
+        let sequence = record.event.extension.sequence.as_ref();
+        Self {
+            index: record.index,
+            source: record.event.source.clone(),
+            recorded_at: record.recorded_at,
+            next_within_s: sequence.and_then(|sequence| sequence.next_within_s),
+        }
+    }
+}
+
 /// Holds what ran against what was recorded.
+///
+/// An answer about a time takes from it: the sources that were heard of, the numbers that they gave and those just before and after,
+/// the snapshots that are counted, and when silence is judged. What was found is told with all that is known of it.
 pub fn reconcile(query: &Query, input: &Input<'_>) -> Completeness {
-    let (findings, incomparable) = finding::findings(query.service.as_ref(), input);
+    let (findings, incomparable) = finding::findings(query, input);
     let open_in = |finding: &Finding| {
         let over = finding
             .closed
@@ -100,19 +145,38 @@ pub fn reconcile(query: &Query, input: &Input<'_>) -> Completeness {
         !over && query.to.is_none_or(|to| finding.opened.at < to)
     };
     let findings: Vec<Finding> = findings.into_iter().filter(open_in).collect();
-    let sequences = sequence::series(input.numbered);
+    let limited = query.from.is_some() || query.to.is_some();
+    let sequences = sequence::series(input.numbered, limited.then_some(input.heard));
+    let judged_at = match (input.recorded_until, query.to) {
+        (Some(until), Some(to)) => Some(until.min(to)),
+        (until, _) => until,
+    };
+    let snapshots: Vec<&Snapshot> = input
+        .snapshots
+        .iter()
+        .filter(|snapshot| query.contains(snapshot.observed_at))
+        .collect();
     Completeness {
         tree_size: input.tree_size,
         recorded_until: input.recorded_until,
         environment: query.environment.clone(),
         service: query.service.clone(),
-        snapshots: input.snapshots.len(),
+        snapshots: snapshots.len(),
         open: findings.iter().filter(|finding| finding.closed.is_none()).count(),
-        not_covered: coverage::not_covered(query.service.as_ref(), input, &incomparable, &sequences),
-        silent_sources: silence::silent(input.records, input.recorded_until),
+        not_covered: coverage::not_covered(query, input, &snapshots, &incomparable, &sequences),
+        silent_sources: silence::silent(input.heard, judged_at),
         sequences,
         findings,
     }
+}
+
+/// The services of which anything was found at any time, or could not be told: what is found of them may have begun earlier and
+/// ended later than what was looked at.
+pub fn troubled(query: &Query, input: &Input<'_>) -> BTreeSet<ServiceName> {
+    let (findings, incomparable) = finding::findings(query, input);
+    let found = findings.into_iter().map(|finding| finding.service);
+    let untold = incomparable.into_keys().map(|(service, _)| service);
+    found.chain(untold).collect()
 }
 
 #[cfg(test)]

@@ -41,10 +41,9 @@ pub(super) fn correlation_facts(
         deployed.add(rows)?;
     }
     let others = add_causes(&mut deployed, incidents)?;
-    let mut records = deployed.tx.recorded(&others)?;
-    records.extend(deployed.into_records());
-    records.sort_by_key(|record| record.index);
-    facts_with_tests(tx, records, size)
+    let others = deployed.tx.recorded(&others)?;
+    let (tx, deployments, _) = deployed.into_parts();
+    facts_with_tests(tx, deployments, others, size)
 }
 
 /// Adds the deployments that may have caused these incidents; the other entries that correlation looks at.
@@ -144,7 +143,7 @@ fn add_surroundings(
     let went_back = |found: &&Deployment| {
         found.remediates.is_some() || (found.succeeded() && found.finished_at().is_some_and(near_end))
     };
-    deployed.add_history(&all.iter().filter(went_back).collect::<Vec<_>>())
+    deployed.add_history(all.iter().filter(went_back))
 }
 
 /// The incident's own place, and those that it needed.

@@ -5,34 +5,17 @@ use std::collections::BTreeSet;
 use super::deployed::Deployed;
 use super::metrics::recorded_until;
 use super::read::{ReadError, tree_size};
+use super::sightings::of_time;
 use super::{Accepted, App, RecordError};
 use crate::domain::sequence::{Numbered, values_of};
-use crate::domain::{EnvironmentName, Period, ServiceName, deployment, snapshot};
+use crate::domain::{EnvironmentName, deployment, snapshot};
 use crate::reconcile::{Completeness, Finding, Input, Query, reconcile};
-use crate::store::{ReadTx, StoreError};
+use crate::store::{ReadTx, StoreError, end_of};
 
-/// How much of an environment is read.
-struct Reach {
-    /// The newest snapshots.
-    snapshots: i64,
-    /// The newest statements about deployments.
-    statements: usize,
-    /// Whether numbers are.
-    numbers: bool,
-}
-
-/// All of it.
-const WHOLE: Reach = Reach {
-    snapshots: i64::MAX,
-    statements: usize::MAX,
-    numbers: true,
-};
-/// What tells whether a new snapshot shows something new: itself and fifty before it, with more than a thousand deployments.
-const NEWEST: Reach = Reach {
-    snapshots: 51,
-    statements: 4000,
-    numbers: false,
-};
+/// The newest snapshots that tell whether one shows something new: itself and fifty before it.
+const NEWEST_SNAPSHOTS: i64 = 51;
+/// The newest statements about deployments that tell the same: more than a thousand deployments.
+const NEWEST_STATEMENTS: usize = 4000;
 
 /// Why completeness cannot be told.
 #[derive(Debug, thiserror::Error)]
@@ -66,7 +49,7 @@ impl App {
             if !known.iter().any(|name| name == query.environment.as_str()) {
                 return Err(CompletenessError::Environment(query.environment.clone()));
             }
-            Ok(told(tx, query, tree_size, &WHOLE)?)
+            Ok(completeness(tx, query, tree_size)?)
         })
     }
 
@@ -75,15 +58,7 @@ impl App {
     pub async fn record_snapshot(&self, envelope: Vec<u8>) -> Result<(Accepted, SnapshotEffect), RecordError> {
         let (accepted, environment) = self.record_only_snapshot(envelope).await?;
         let (index, database) = (accepted.index, self.database.clone());
-        let looking = tokio::task::spawn_blocking(move || {
-            let query = Query {
-                environment,
-                service: None,
-                from: None,
-                to: None,
-            };
-            database.read(|tx| told(tx, &query, index + 1, &NEWEST))
-        });
+        let looking = tokio::task::spawn_blocking(move || database.read(|tx| newest(tx, environment, index + 1)));
         let told = looking.await.map_err(|_| crate::sequencer::SubmitError::Stopped)??;
         let (mut opened, mut closed) = (told.findings.clone(), told.findings);
         opened.retain(|finding| finding.opened.index == index);
@@ -92,58 +67,75 @@ impl App {
     }
 }
 
-/// What a report of an environment and a period says of it.
-pub(super) fn completeness_of(
-    tx: &mut ReadTx<'_>,
-    environment: &EnvironmentName,
-    service: Option<&ServiceName>,
-    period: Period,
-    tree_size: u64,
-) -> Result<Completeness, StoreError> {
-    let query = Query {
-        environment: environment.clone(),
-        service: service.cloned(),
-        from: Some(period.from),
-        to: Some(period.to),
-    };
-    told(tx, &query, tree_size, &WHOLE)
+/// The answer to a question: from the time that it is about, or from everything.
+pub(super) fn completeness(tx: &mut ReadTx<'_>, query: &Query, tree_size: u64) -> Result<Completeness, StoreError> {
+    match query.from {
+        Some(from) => of_time(tx, query, from, tree_size),
+        None => whole(tx, query, tree_size),
+    }
 }
 
-/// The answer from so much of the environment.
-fn told(tx: &mut ReadTx<'_>, query: &Query, tree_size: u64, reach: &Reach) -> Result<Completeness, StoreError> {
+/// The answer from all that was ever said about the environment.
+fn whole(tx: &mut ReadTx<'_>, query: &Query, tree_size: u64) -> Result<Completeness, StoreError> {
     let environment = query.environment.as_str();
-    let said = tx.said_before(None, Some(environment), tree_size, reach.statements)?;
-    let cut = said.len() == reach.statements;
-    let mut records = if cut {
-        // Of the oldest, something may be missing.
-        let mut deployed = Deployed::new(tx, tree_size);
-        deployed.add(said)?;
-        deployed.into_records()
-    } else {
-        tx.recorded_rows(&said)?
-    };
-    let snapshots = tx.snapshots(environment, tree_size, reach.snapshots)?;
+    let said = tx.said_before(None, Some(environment), tree_size, usize::MAX)?;
+    let mut records = tx.recorded_rows(&said)?;
+    let snapshots = tx.snapshots(environment, tree_size, i64::MAX)?;
     records.extend(tx.recorded_rows(&snapshots)?);
     records.sort_unstable_by_key(|record| record.index);
+    let heard = query.heard(&records);
+    let sources: BTreeSet<&str> = heard.iter().map(|heard| heard.source.as_str()).collect();
     let mut numbered = Vec::new();
-    if reach.numbers {
-        let sources: BTreeSet<&str> = records.iter().map(|record| record.event.source.as_str()).collect();
-        for source in sources {
-            let values = tx.numbered(&values_of(source), tree_size)?;
-            numbered.extend(
-                values
-                    .iter()
-                    .filter_map(|(value, index)| Numbered::parse(value, *index as u64)),
-            );
-        }
+    for source in sources {
+        let first = values_of(source);
+        numbered.extend(numbers(tx, &first, &end_of(&first), tree_size)?);
     }
     let input = Input {
         tree_size,
         recorded_until: recorded_until(tx, tree_size)?,
         deployments: &deployment::fold(&records),
         snapshots: &snapshot::fold(&records),
-        records: &records,
+        heard: &heard,
         numbered: &numbered,
     };
     Ok(reconcile(query, &input))
+}
+
+/// What the newest snapshots and deployments of an environment show, below a tree size.
+fn newest(tx: &mut ReadTx<'_>, environment: EnvironmentName, tree_size: u64) -> Result<Completeness, StoreError> {
+    let said = tx.said_before(None, Some(environment.as_str()), tree_size, NEWEST_STATEMENTS)?;
+    let snapshots = tx.snapshots(environment.as_str(), tree_size, NEWEST_SNAPSHOTS)?;
+    let snapshots = snapshot::fold(&tx.recorded_rows(&snapshots)?);
+    let recorded_until = recorded_until(tx, tree_size)?;
+    // Of the oldest, something may be missing.
+    let mut deployed = Deployed::new(tx, tree_size);
+    deployed.add(said)?;
+    let input = Input {
+        tree_size,
+        recorded_until,
+        deployments: &deployed.fold(),
+        snapshots: &snapshots,
+        heard: &[],
+        numbered: &[],
+    };
+    let query = Query {
+        environment,
+        service: None,
+        from: None,
+        to: None,
+    };
+    Ok(reconcile(&query, &input))
+}
+
+/// Numbers between two values, both included.
+pub(super) fn numbers(
+    tx: &mut ReadTx<'_>,
+    first: &str,
+    last: &str,
+    tree_size: u64,
+) -> Result<Vec<Numbered>, StoreError> {
+    let values = tx.numbered(first, last, tree_size)?.into_iter();
+    Ok(values
+        .filter_map(|(value, index)| Numbered::parse(&value, index as u64))
+        .collect())
 }

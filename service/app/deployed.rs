@@ -1,14 +1,15 @@
 //! Deployments loaded whole, and with as much of what ran before them as tells what they did: never more of the log than that.
 
-use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use crate::domain::deployment::{self, Deployment};
 use crate::domain::lineage::LOOK_BACK;
-use crate::domain::{EnvironmentName, Instant, Recorded, ServiceName};
+use crate::domain::{EnvironmentName, Instant, ServiceName};
 use crate::store::{EventRow, Place, ReadTx, Span, StoreError};
 
+/// Events that are held at once.
+const AT_ONCE: usize = 4096;
 /// Successes that are read beyond those needed: a success of a deployment that failed afterwards is none.
 const SPARE: usize = 6;
 
@@ -16,14 +17,12 @@ const SPARE: usize = 6;
 pub(super) struct Deployed<'t, 'a> {
     pub(super) tx: &'t mut ReadTx<'a>,
     pub(super) size: u64,
-    /// In order of index.
-    records: Vec<Recorded>,
+    /// By first index.
+    deployments: Rc<Vec<Deployment>>,
     loaded: BTreeSet<i64>,
     asked: BTreeSet<(String, Key)>,
     /// The places that history was added of.
     known: Places,
-    /// What the records say, until there are more.
-    folded: OnceCell<Rc<Vec<Deployment>>>,
 }
 
 /// What finds the statements about a deployment, within its environment.
@@ -64,11 +63,10 @@ impl<'t, 'a> Deployed<'t, 'a> {
         Self {
             tx,
             size,
-            records: Vec::new(),
+            deployments: Rc::default(),
             loaded: BTreeSet::new(),
             asked: BTreeSet::new(),
             known: Places::new(),
-            folded: OnceCell::new(),
         }
     }
 
@@ -105,27 +103,33 @@ impl<'t, 'a> Deployed<'t, 'a> {
         if new.is_empty() {
             return Ok(());
         }
-        self.folded.take();
         let rows: Vec<EventRow> = new.into_values().collect();
         self.loaded.extend(rows.iter().map(|row| row.idx));
-        self.records.extend(self.tx.recorded_rows(&rows)?);
-        self.records.sort_by_key(|record| record.index);
+        // Nothing else that is there is about these deployments, or it would have brought them.
+        let mut fold = deployment::Fold::default();
+        for some in rows.chunks(AT_ONCE) {
+            self.tx
+                .recorded_rows(some)?
+                .iter()
+                .for_each(|record| fold.apply(record));
+        }
+        let deployments = Rc::make_mut(&mut self.deployments);
+        deployments.extend(fold.told());
+        deployments.sort_by_key(|found| found.index);
+        deployment::derive(deployments);
         Ok(())
     }
 
     /// Adds what ran before these deployments on their places, so far that a fold of all tells what they did; and what succeeded
     /// between them.
-    pub(super) fn add_history(&mut self, wanted: &[&Deployment]) -> Result<(), StoreError> {
-        let mut places = Places::new();
-        for found in wanted {
-            let order = found.order();
-            let place = (found.service.clone(), found.environment.clone());
-            let alone = Orders {
-                first: order,
-                last: order,
-            };
-            places.entry(place).or_insert(alone).include(alone);
-        }
+    pub(super) fn add_history<'d>(
+        &mut self,
+        wanted: impl IntoIterator<Item = &'d Deployment>,
+    ) -> Result<(), StoreError> {
+        self.add_history_of(standing(wanted))
+    }
+
+    fn add_history_of(&mut self, mut places: Places) -> Result<(), StoreError> {
         // What is known of a place stays in one piece: what a deployment did follows from all that succeeded just before it.
         for (place, orders) in &mut places {
             if let Some(known) = self.known.get(place) {
@@ -141,21 +145,20 @@ impl<'t, 'a> Deployed<'t, 'a> {
 
     /// Adds what succeeded just after these deployments on their places, as far as it could have taken one of them out, and the
     /// history of that.
-    pub(super) fn add_following(&mut self, wanted: &[&Deployment]) -> Result<(), StoreError> {
-        self.add_history(wanted)?;
-        let wanted: BTreeSet<_> = wanted
-            .iter()
-            .map(|found| (found.service.clone(), found.environment.clone()))
-            .collect();
+    pub(super) fn add_following<'d>(
+        &mut self,
+        wanted: impl IntoIterator<Item = &'d Deployment>,
+    ) -> Result<(), StoreError> {
+        let wanted = standing(wanted);
+        self.add_history_of(wanted.clone())?;
         let mut places = self.known.clone();
-        places.retain(|place, _| wanted.contains(place));
+        places.retain(|place, _| wanted.contains_key(place));
         self.add_successes(places.clone(), Side::After)?;
-        let all = self.fold();
-        let after = all.iter().filter(|found| {
+        let after = self.deployments.iter().filter(|found| {
             let span = places.get(&(found.service.clone(), found.environment.clone()));
             found.succeeded() && span.is_some_and(|span| Side::After.has(found.order(), span))
         });
-        self.add_history(&after.collect::<Vec<_>>())
+        self.add_history_of(standing(after))
     }
 
     /// Adds successes beside these parts of places: as many as decide what a deployment did, or all there are.
@@ -204,8 +207,7 @@ impl<'t, 'a> Deployed<'t, 'a> {
 
     /// The deployments.
     pub(super) fn fold(&self) -> Rc<Vec<Deployment>> {
-        let folded = self.folded.get_or_init(|| Rc::new(deployment::fold(&self.records)));
-        folded.clone()
+        self.deployments.clone()
     }
 
     /// Whether this entry is there.
@@ -213,14 +215,14 @@ impl<'t, 'a> Deployed<'t, 'a> {
         self.loaded.contains(&idx)
     }
 
-    /// All events that were read.
-    pub(super) fn into_records(self) -> Vec<Recorded> {
-        self.records
+    /// The entries that were read.
+    pub(super) const fn entries(&self) -> &BTreeSet<i64> {
+        &self.loaded
     }
 
-    /// The same, beside what they were read from and of which of the deployments the history is there.
-    pub(super) fn into_parts(self) -> (&'t mut ReadTx<'a>, Vec<Recorded>, History) {
-        (self.tx, self.records, History(self.known))
+    /// The deployments, beside what they were read from and of which of them the history is there.
+    pub(super) fn into_parts(self) -> (&'t mut ReadTx<'a>, Vec<Deployment>, History) {
+        (self.tx, Rc::unwrap_or_clone(self.deployments), History(self.known))
     }
 }
 
@@ -240,6 +242,21 @@ impl Orders {
         self.first = self.first.min(other.first);
         self.last = self.last.max(other.last);
     }
+}
+
+/// Where these stand.
+fn standing<'d>(deployments: impl IntoIterator<Item = &'d Deployment>) -> Places {
+    let mut places = Places::new();
+    for found in deployments {
+        let order = found.order();
+        let place = (found.service.clone(), found.environment.clone());
+        let alone = Orders {
+            first: order,
+            last: order,
+        };
+        places.entry(place).or_insert(alone).include(alone);
+    }
+    places
 }
 
 /// The places as parts of the log.

@@ -219,7 +219,7 @@ impl App {
             let mut deployed = Deployed::new(tx, tree_size);
             let (listed, next) = listed(&mut deployed, filter, before, limit)?;
             let next = next.map(|before| Cursor { tree_size, before }.to_string());
-            deployed.add_history(&listed.iter().collect::<Vec<_>>())?;
+            deployed.add_history(&listed)?;
             let wanted: BTreeSet<u64> = listed.iter().map(|found| found.index).collect();
             let all = deployed.fold();
             let items = all.iter().rev().filter(|found| wanted.contains(&found.index));
@@ -279,13 +279,13 @@ impl App {
                 found.id.as_str() == id && found.service == service && found.environment == environment
             };
             // Its kind and what it replaced follow from what ran there before.
-            deployed.add_history(&named.iter().filter(is_it).collect::<Vec<_>>())?;
+            deployed.add_history(named.iter().filter(is_it))?;
             let all = deployed.fold();
             let found = all.iter().find(is_it).ok_or_else(|| ReadError::NotFound {
                 what: "deployment",
                 name: id.to_owned(),
             })?;
-            let indexes = evidence_indexes(tx, std::slice::from_ref(found), tree_size)?;
+            let indexes = evidence_indexes(tx, &[found], tree_size)?;
             let evidence = evidence::fold(&tx.recorded(&indexes)?);
             Ok(DeploymentDetail {
                 tree_size,
@@ -339,7 +339,7 @@ fn listed(
 /// The entries whose events may speak of these deployments: found by every value that could tie one to them.
 pub(super) fn evidence_indexes(
     tx: &mut ReadTx<'_>,
-    deployments: &[Deployment],
+    deployments: &[&Deployment],
     tree_size: u64,
 ) -> Result<BTreeSet<i64>, StoreError> {
     let mut indexes = naming_indexes(tx, deployments, tree_size)?;
@@ -351,7 +351,7 @@ pub(super) fn evidence_indexes(
 /// The entries about the approvals of these deployments.
 pub(super) fn approval_indexes(
     tx: &mut ReadTx<'_>,
-    deployments: &[Deployment],
+    deployments: &[&Deployment],
     tree_size: u64,
 ) -> Result<BTreeSet<i64>, StoreError> {
     let naming = naming_indexes(tx, deployments, tree_size)?;
@@ -367,7 +367,7 @@ fn whole_approvals(tx: &mut ReadTx<'_>, indexes: &BTreeSet<i64>, tree_size: u64)
 
 fn naming_indexes(
     tx: &mut ReadTx<'_>,
-    deployments: &[Deployment],
+    deployments: &[&Deployment],
     tree_size: u64,
 ) -> Result<BTreeSet<i64>, StoreError> {
     let [mut contents, mut commits, mut changes, mut ids] = [const { BTreeSet::new() }; 4];

@@ -7,7 +7,7 @@ use ledger::sha256;
 use serde::Serialize;
 
 use super::App;
-use super::completeness::completeness_of;
+use super::completeness::completeness;
 use super::facts::{compliance_facts, service_report_facts};
 use super::integrity::LogReading;
 use super::log::{LogError, root};
@@ -28,6 +28,7 @@ use crate::document::{DocumentError, ErasedEntry, Generated, LedgerView, Request
 use crate::domain::facts::Facts;
 use crate::domain::{EnvironmentName, Period, ServiceName, Zone};
 use crate::metrics::MetricsError;
+use crate::reconcile;
 use crate::render::{self, Html, RenderError, Templates, page, web_page};
 use crate::store::{Database, ReadTx, StoreError};
 
@@ -330,7 +331,7 @@ impl Documents<'_> {
         let (ledger, facts, completeness, log) = self.database.read(|tx| {
             let size = tree_size(tx, asked)?;
             let facts = compliance_facts(tx, &services, &query.environment, query.period, size)?;
-            let completeness = completeness_of(tx, &query.environment, query.service.as_ref(), query.period, size)?;
+            let completeness = completeness(tx, &asked_of_completeness(query), size)?;
             let log = LogReading::of(tx, &query.period, size)?;
             Ok::<_, DocumentsError>((ledger_view(tx, size)?, facts, completeness, log))
         })?;
@@ -414,6 +415,16 @@ impl Documents<'_> {
         asked: Option<u64>,
     ) -> Result<(LedgerView, Facts), DocumentsError> {
         self.facts(asked, |tx, size| notes_facts(tx, wanted, size))
+    }
+}
+
+/// What a compliance report asks of completeness.
+fn asked_of_completeness(query: &ComplianceQuery) -> reconcile::Query {
+    reconcile::Query {
+        environment: query.environment.clone(),
+        service: query.service.clone(),
+        from: Some(query.period.from),
+        to: Some(query.period.to),
     }
 }
 

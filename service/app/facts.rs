@@ -46,16 +46,17 @@ pub(super) fn sample_facts<E: From<StoreError>>(
     environment: &EnvironmentName,
     period: Period,
     size: u64,
-    pick: impl FnOnce(&mut ReadTx<'_>, &[Deployment]) -> Result<BTreeSet<u64>, E>,
+    pick: impl FnOnce(&mut ReadTx<'_>, &[&Deployment]) -> Result<BTreeSet<u64>, E>,
 ) -> Result<Facts, E> {
     let asked = asked(services, environment, period, period);
     let mut gathered = gather(tx, &asked, size)?;
-    let mut attempts = attempts(&gathered, period);
-    let picked = pick(gathered.deployed.tx, &attempts)?;
-    attempts.retain(|attempt| picked.contains(&attempt.index));
-    gathered.add_assurance(&attempts)?;
+    let attempts = attempts(&gathered, period);
+    let all = gathered.deployments();
+    let picked = pick(gathered.deployed.tx, &among(&all, &attempts))?;
+    drop(all);
+    gathered.add_assurance(&picked)?;
     let facts = gathered.facts()?;
-    Ok(with_verified(tx, facts, &attempts, size)?)
+    Ok(with_verified(tx, facts, &picked, size)?)
 }
 
 /// All that a service report speaks of: its period and the one before, and what was announced for after it.
@@ -102,11 +103,16 @@ fn asked<'q>(
     }
 }
 
-/// What was begun in the period, and is checked.
-fn attempts(gathered: &Gathered<'_, '_>, period: Period) -> Vec<Deployment> {
-    let attempts = gathered.population.iter();
+/// What was begun in the period, and is checked: first indexes.
+fn attempts(gathered: &Gathered<'_, '_>, period: Period) -> BTreeSet<u64> {
+    let all = gathered.deployments();
+    let attempts = gathered.population(&all);
     let attempts = attempts.filter(|found| period.contains(found.start_at()));
-    attempts.cloned().collect()
+    attempts.map(|found| found.index).collect()
+}
+
+fn among<'d>(all: &'d [Deployment], indexes: &BTreeSet<u64>) -> Vec<&'d Deployment> {
+    all.iter().filter(|found| indexes.contains(&found.index)).collect()
 }
 
 impl Gathered<'_, '_> {
@@ -134,7 +140,7 @@ impl Gathered<'_, '_> {
             let soon = period.to <= found.start_at() && found.start_at() < period.to.plus_millis(NEXT_MS);
             soon && found.status() != Status::Finished
         });
-        self.deployed.add_history(&next.collect::<Vec<_>>())
+        self.deployed.add_history(next)
     }
 
     /// Adds an incident of each of these services, where it has any.
@@ -168,15 +174,18 @@ impl Gathered<'_, '_> {
 
     /// Adds what checks of these deployments look at: the evidence about them, the same content in other environments, and
     /// whether the services have other environments and evidence at all.
-    fn add_assurance(&mut self, attempts: &[Deployment]) -> Result<(), StoreError> {
+    fn add_assurance(&mut self, attempts: &BTreeSet<u64>) -> Result<(), StoreError> {
         let size = self.deployed.size;
+        let all = self.deployments();
+        let attempts = among(&all, attempts);
         let tx = &mut *self.deployed.tx;
-        let evidence = evidence_indexes(tx, attempts, size)?;
+        let evidence = evidence_indexes(tx, &attempts, size)?;
         self.others.extend(evidence);
         let services: BTreeSet<ServiceName> = attempts.iter().map(|found| found.service.clone()).collect();
         self.others.extend(some_evidence(tx, &services, size)?);
         let versions = attempts.iter().filter_map(|found| found.version.as_ref());
         let versions = versions.map(|said| said.value.clone()).collect();
+        drop(all);
         let same = tx.referring_to_any(&versions, &[ReferenceKind::Version.as_str()], size)?;
         let mut rows = tx.events_of(&same)?;
         let names: BTreeSet<&str> = services.iter().map(ServiceName::as_str).collect();
@@ -194,13 +203,11 @@ impl Gathered<'_, '_> {
 fn with_verified(
     tx: &mut ReadTx<'_>,
     mut facts: Facts,
-    attempts: &[Deployment],
+    attempts: &BTreeSet<u64>,
     size: u64,
 ) -> Result<Facts, StoreError> {
-    let places: BTreeSet<_> = attempts
-        .iter()
-        .map(|found| (&found.service, &found.environment))
-        .collect();
+    let attempts = attempts.iter().filter_map(|index| facts.deployment(*index));
+    let places: BTreeSet<_> = attempts.map(|found| (&found.service, &found.environment)).collect();
     let unknown = places.iter().filter(|(service, environment)| {
         let place = ((*service).clone(), (*environment).clone());
         !facts.verified.contains(&place)

@@ -159,9 +159,9 @@ fn gate_facts(tx: &mut ReadTx<'_>, attempt: Recorded, size: u64) -> Result<Facts
     deployed.add(rows)?;
     add_newest(&mut deployed, at(&found.service, &found.environment))?;
     let asked = std::slice::from_ref(&found);
-    deployed.add_history(&[&found])?;
+    deployed.add_history(asked)?;
     add_same_content(&mut deployed, asked, &found.service, &found.environment)?;
-    let mut others = evidence_indexes(deployed.tx, asked, size)?;
+    let mut others = evidence_indexes(deployed.tx, &[&found], size)?;
     others.extend(environment_indexes(deployed.tx, size)?);
     others.extend(some_evidence(
         deployed.tx,
@@ -171,11 +171,11 @@ fn gate_facts(tx: &mut ReadTx<'_>, attempt: Recorded, size: u64) -> Result<Facts
     others.extend(control_indexes(deployed.tx, size)?);
     // Deployments come whole or not at all.
     let rows = deployed.tx.events_of(&others)?;
-    deployed.add(rows.clone())?;
-    let rows: Vec<_> = rows.into_iter().filter(|row| !deployed.has(row.idx)).collect();
+    deployed.add(rows)?;
+    others.extend(deployed.entries());
     let newest = recorded_until(deployed.tx, size)?;
-    let mut records = deployed.tx.recorded_rows(&rows)?;
-    records.extend(deployed.into_records());
+    // The attempt may belong to a deployment that is there.
+    let mut records = deployed.tx.recorded(&others)?;
     records.retain(|record| record.index != attempt.index);
     records.push(attempt);
     records.sort_by_key(|record| record.index);

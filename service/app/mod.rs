@@ -26,12 +26,14 @@ mod notes;
 mod period;
 mod proof;
 mod quorum;
+
 mod read;
 mod record;
 mod release;
 mod replay;
 mod sample;
 mod sessions;
+mod sightings;
 mod suspects;
 mod tokens;
 

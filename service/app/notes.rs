@@ -71,7 +71,7 @@ pub(super) fn notes_facts(tx: &mut ReadTx<'_>, wanted: &Wanted<'_>, size: u64) -
             .collect(),
         Scope::Deployment(_) | Scope::Range { .. } => all.iter().filter(here).collect(),
     };
-    deployed.add_history(&asked)?;
+    deployed.add_history(asked.iter().copied())?;
     if let Some(last) = asked.iter().map(|found| found.order()).max() {
         let after = Span {
             place,
@@ -86,7 +86,7 @@ pub(super) fn notes_facts(tx: &mut ReadTx<'_>, wanted: &Wanted<'_>, size: u64) -
     let asked = all.iter().filter(|found| asked.contains(&found.index));
     let asked: Vec<Deployment> = asked.cloned().collect();
 
-    let evidence = evidence_indexes(deployed.tx, &asked, size)?;
+    let evidence = evidence_indexes(deployed.tx, &asked.iter().collect::<Vec<_>>(), size)?;
     add_same_content(&mut deployed, &asked, service, environment)?;
     let mut others = evidence.clone();
     others.extend(environment_indexes(deployed.tx, size)?);
@@ -107,10 +107,9 @@ pub(super) fn notes_facts(tx: &mut ReadTx<'_>, wanted: &Wanted<'_>, size: u64) -
     let rows = deployed.tx.events_of(&others)?;
     deployed.add(rows.clone())?;
     let rows: Vec<_> = rows.into_iter().filter(|row| !deployed.has(row.idx)).collect();
-    let mut records = deployed.tx.recorded_rows(&rows)?;
-    records.extend(deployed.into_records());
-    records.sort_by_key(|record| record.index);
-    facts_with_tests(tx, records, size)
+    let others = deployed.tx.recorded_rows(&rows)?;
+    let (tx, deployments, _) = deployed.into_parts();
+    facts_with_tests(tx, deployments, others, size)
 }
 
 /// Adds the deployment of a place that is the newest by ledger order.

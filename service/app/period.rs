@@ -3,12 +3,12 @@
 //! and costs what happened in the period, however long the log is.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use super::causes::{add_causes, called_any, names_of_deployment};
 use super::declared::{all_declared_indexes, control_indexes, environment_indexes};
 use super::deployed::{Deployed, at};
 use super::deployments::approval_indexes;
-use super::metrics::recorded_until;
 use super::notes::dependents;
 use super::suspects::facts_with_tests;
 use crate::correlate::{SKEW_MS, WINDOW_MS};
@@ -37,11 +37,21 @@ pub(super) struct Asked<'q> {
     pub(super) to: Instant,
 }
 
+impl Asked<'_> {
+    /// Whether something was said about the deployment that claims to be of the period.
+    fn holds(&self, found: &Deployment) -> bool {
+        let mut times = found.statements.iter().map(|said| said.occurred_at);
+        self.environments.contains(&found.environment)
+            && (self.services.is_empty() || self.services.contains(&found.service))
+            && times.any(|at| self.from <= at && at < self.to)
+    }
+}
+
 /// What is loaded of a period.
 pub(super) struct Gathered<'t, 'a> {
     pub(super) deployed: Deployed<'t, 'a>,
-    /// The deployments of the period, by index.
-    pub(super) population: Vec<Deployment>,
+    /// First indexes of the deployments of the period.
+    population: BTreeSet<u64>,
     /// The services that incidents of the period hurt.
     pub(super) hurt: BTreeSet<ServiceName>,
     /// Entries about other things.
@@ -68,8 +78,14 @@ pub(super) fn gather<'t, 'a>(
         .collect();
     let rows = deployed.tx.said_between(&times, size)?;
     deployed.add(rows)?;
-    let population = population(&deployed, asked);
-    deployed.add_following(&population.iter().collect::<Vec<_>>())?;
+    let all = deployed.fold();
+    let population: BTreeSet<u64> = all
+        .iter()
+        .filter(|found| asked.holds(found))
+        .map(|found| found.index)
+        .collect();
+    deployed.add_following(all.iter().filter(|found| asked.holds(found)))?;
+    drop(all);
     let incidents = incidents(&mut deployed, asked, &population)?;
     others.extend(add_causes(&mut deployed, &incidents)?);
     let entries = incidents.iter().flat_map(Incident::indexes);
@@ -84,11 +100,22 @@ pub(super) fn gather<'t, 'a>(
 }
 
 impl Gathered<'_, '_> {
+    /// All deployments that are there.
+    pub(super) fn deployments(&self) -> Rc<Vec<Deployment>> {
+        self.deployed.fold()
+    }
+
+    /// Those of them that are of the period, by first index.
+    pub(super) fn population<'d>(&self, all: &'d [Deployment]) -> impl Iterator<Item = &'d Deployment> {
+        all.iter().filter(|found| self.population.contains(&found.index))
+    }
+
     /// Adds the deployments that brought commits of the period before, so that it is known which of them are new.
     pub(super) fn add_origins_of_commits(&mut self, asked: &Asked<'_>) -> Result<(), StoreError> {
         // Of each service: what is looked for, how far back it could have come, and before which entry.
         let mut wanted: BTreeMap<&ServiceName, (BTreeSet<String>, i64, i64)> = BTreeMap::new();
-        for found in self.population.iter().filter(|found| found.succeeded()) {
+        let all = self.deployments();
+        for found in self.population(&all).filter(|found| found.succeeded()) {
             let made = found.commits.iter().map(|said| &said.value);
             let made = made.map(|commit| {
                 let at = commit.committed_at.map_or(EVER.0, Instant::as_millis);
@@ -124,7 +151,9 @@ impl Gathered<'_, '_> {
 
     /// Adds the approvals of the deployments of the period.
     pub(super) fn add_approvals(&mut self) -> Result<(), StoreError> {
-        let approvals = approval_indexes(self.deployed.tx, &self.population, self.deployed.size)?;
+        let all = self.deployments();
+        let population: Vec<&Deployment> = self.population(&all).collect();
+        let approvals = approval_indexes(self.deployed.tx, &population, self.deployed.size)?;
         self.others.extend(approvals);
         Ok(())
     }
@@ -178,14 +207,10 @@ impl Gathered<'_, '_> {
         let rows = self.deployed.tx.events_of(&self.others)?;
         self.deployed.add(rows.clone())?;
         let rows: Vec<_> = rows.into_iter().filter(|row| !self.deployed.has(row.idx)).collect();
-        let mut records = self.deployed.tx.recorded_rows(&rows)?;
+        let others = self.deployed.tx.recorded_rows(&rows)?;
         let size = self.deployed.size;
         let (tx, deployments, history) = self.deployed.into_parts();
-        records.extend(deployments);
-        records.sort_by_key(|record| record.index);
-        let recorded_until = recorded_until(tx, size)?;
-        let mut facts = facts_with_tests(tx, records, size)?;
-        facts.recorded_until = recorded_until;
+        let mut facts = facts_with_tests(tx, deployments, others, size)?;
         // What a deployment did cannot be told where some of what ran before it was not loaded.
         for deployment in &mut facts.deployments {
             if !history.tells(deployment) {
@@ -218,28 +243,18 @@ pub(super) fn places<'n>(
     })
 }
 
-/// The deployments that something was said about which claims to be of the period.
-fn population(deployed: &Deployed<'_, '_>, asked: &Asked<'_>) -> Vec<Deployment> {
-    let all = deployed.fold();
-    let within = all.iter().filter(|found| {
-        let mut times = found.statements.iter().map(|said| said.occurred_at);
-        asked.environments.contains(&found.environment)
-            && (asked.services.is_empty() || asked.services.contains(&found.service))
-            && times.any(|at| asked.from <= at && at < asked.to)
-    });
-    within.cloned().collect()
-}
-
 /// The incidents of the period, and all that may be linked to these deployments: what began on their services, or on what needs
 /// those, or names their content, while they were recent; what names them; and what they, or those that took them out, say that
 /// they repair. Adds what names them.
 fn incidents(
     deployed: &mut Deployed<'_, '_>,
     asked: &Asked<'_>,
-    population: &[Deployment],
+    population: &BTreeSet<u64>,
 ) -> Result<Vec<Incident>, StoreError> {
     let size = deployed.size;
-    let starts = || population.iter().map(Deployment::start_at);
+    let all = deployed.fold();
+    let population = || all.iter().filter(|found| population.contains(&found.index));
+    let starts = || population().map(Deployment::start_at);
     let first = starts().min().map_or(asked.from, |start| start.min(asked.from));
     let last = starts().max().map_or(asked.to, |start| start.max(asked.to));
     let (first, last) = (first.plus_millis(-SKEW_MS), last.plus_millis(WINDOW_MS));
@@ -251,7 +266,7 @@ fn incidents(
         recent.extend(deployed.tx.incidents_of_content(size)?);
     }
 
-    let names: BTreeSet<String> = population.iter().flat_map(names_of_deployment).collect();
+    let names: BTreeSet<String> = population().flat_map(names_of_deployment).collect();
     let naming = deployed
         .tx
         .naming(&names.iter().map(String::as_str).collect::<Vec<_>>(), size)?;
@@ -294,5 +309,5 @@ fn add_namesakes(deployed: &mut Deployed<'_, '_>) -> Result<(), StoreError> {
     deployed.add(rows)?;
     let repairs = deployed.fold();
     let repairs = repairs.iter().filter(|found| found.remediates.is_some());
-    deployed.add_history(&repairs.collect::<Vec<_>>())
+    deployed.add_history(repairs)
 }

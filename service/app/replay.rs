@@ -10,7 +10,8 @@ use crate::domain::Recorded;
 use crate::render::Templates;
 use crate::sequencer::batch::{erasure_row, event_row, reference_rows};
 use crate::store::{
-    Database, EnvelopeRow, ErasureRow, EventRow, HeadRow, LogRow, RUN, ReferenceRow, StoreError, WriteTx, Writer,
+    Database, EnvelopeRow, ErasureRow, EventRow, HeadRow, LogRow, RUN, ReferenceRow, RunHashes, StoreError, WriteTx,
+    Writer,
 };
 
 /// Entries that are written in one transaction.
@@ -211,6 +212,7 @@ impl Rows {
         tx.append_tiles(&self.tiles)?;
         for (run, rows) in runs {
             tx.append_run(*run, rows)?;
+            tx.append_hashes(*run, 0, RunHashes::of(rows).buckets())?;
         }
         tx.move_head(first, head)
     }

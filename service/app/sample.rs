@@ -81,7 +81,7 @@ impl Documents<'_> {
 }
 
 /// The hash of the first leaf of each deployment.
-fn leaves_of(tx: &mut ReadTx<'_>, population: &[Deployment]) -> Result<BTreeMap<u64, Hash>, StoreError> {
+fn leaves_of(tx: &mut ReadTx<'_>, population: &[&Deployment]) -> Result<BTreeMap<u64, Hash>, StoreError> {
     let indexes: Vec<i64> = population.iter().map(|deployment| deployment.index as i64).collect();
     let leaves = tx.leaves_of(&indexes)?.into_iter();
     Ok(leaves.map(|(index, leaf)| (index as u64, leaf_hash(&leaf))).collect())

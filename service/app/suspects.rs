@@ -13,20 +13,23 @@ use crate::store::{ReadTx, StoreError};
 /// More contents than this are first compared with all that ever failed a test.
 const MANY: usize = 100;
 
-/// Facts from these entries, ascending by index, and from the tests that correlating the incidents among them needs.
+/// Facts from these deployments, by first index, from entries about everything else, and from the tests that correlating the
+/// incidents among them needs.
 pub(super) fn facts_with_tests(
     tx: &mut ReadTx<'_>,
-    mut records: Vec<Recorded>,
+    deployments: Vec<Deployment>,
+    mut others: Vec<Recorded>,
     tree_size: u64,
 ) -> Result<Facts, StoreError> {
-    let mut facts = Facts::fold(&records);
+    others.sort_unstable_by_key(|record| record.index);
+    let mut facts = Facts::about(deployments, &others);
     let suspects = Correlator::new(&facts).suspects();
-    let known = records.iter().map(|record| record.index as i64).collect();
+    let known = others.iter().map(|record| record.index as i64).collect();
     let tests = tests(tx, &suspects, &known, tree_size)?;
     if !tests.is_empty() {
-        records.extend(tests);
-        records.sort_unstable_by_key(|record| record.index);
-        facts = Facts::fold(&records);
+        others.extend(tests);
+        others.sort_unstable_by_key(|record| record.index);
+        facts = Facts::about(facts.deployments, &others);
     }
     // Not every entry was read.
     facts.recorded_until = recorded_until(tx, tree_size)?;

@@ -3,6 +3,7 @@
 //! Pure, and no choice of this program's: items are ranked by HMAC-SHA256 of the hash of their first leaf under the auditor's seed, and
 //! the first of each stratum are drawn. Whoever has the seed and the log draws the same sample again.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -54,10 +55,15 @@ pub struct Drawn {
 pub struct Rank([u8; 32]);
 
 /// Draws a sample: all of the kinds that are drawn in full, and of the others the first by rank.
-pub fn draw(population: &[Deployment], leaves: &BTreeMap<u64, Hash>, plan: &Plan) -> Result<Vec<Drawn>, DocumentError> {
+pub fn draw(
+    population: &[impl Borrow<Deployment>],
+    leaves: &BTreeMap<u64, Hash>,
+    plan: &Plan,
+) -> Result<Vec<Drawn>, DocumentError> {
     let seeded = seeded(&plan.seed)?;
     let mut ranked: Vec<Drawn> = population
         .iter()
+        .map(Borrow::borrow)
         .filter_map(|deployment| {
             Some(Drawn {
                 index: deployment.index,

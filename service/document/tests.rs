@@ -158,7 +158,7 @@ fn completeness() -> Completeness {
         recorded_until: None,
         deployments: &[],
         snapshots: &[],
-        records: &[],
+        heard: &[],
         numbered: &[],
     };
     reconcile(&query, &input)

@@ -15,7 +15,8 @@ use super::instant::Instant;
 
 mod fold;
 
-pub use fold::fold;
+pub use super::lineage::derive;
+pub use fold::{Fold, fold};
 
 /// A deployment as the ledger tells it.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -57,8 +57,13 @@ pub struct Facts {
 impl Facts {
     /// From events, ascending by index and of any mixture.
     pub fn fold(records: &[Recorded]) -> Self {
+        Self::about(deployment::fold(records), records)
+    }
+
+    /// From deployments, by first index, and events about everything else, ascending by index.
+    pub fn about(deployments: Vec<Deployment>, records: &[Recorded]) -> Self {
         let mut facts = Self {
-            deployments: deployment::fold(records),
+            deployments,
             evidence: evidence::fold(records),
             incidents: incident::fold(records),
             decisions: link::fold(records),

@@ -13,8 +13,9 @@ use super::id::{EnvironmentName, ServiceName};
 /// Successes of the same place before a deployment that decide what it did.
 pub const LOOK_BACK: usize = 20;
 
-/// Fills in [`Deployment::lineage`], and [`Deployment::kind`] where no producer said it.
-pub(super) fn derive(deployments: &mut [Deployment]) {
+/// Fills in [`Deployment::lineage`], and [`Deployment::kind`] where no producer said it, of deployments by first index; again, where
+/// some were added.
+pub fn derive(deployments: &mut [Deployment]) {
     let mut places: BTreeMap<(ServiceName, EnvironmentName), Vec<usize>> = BTreeMap::new();
     for (at, deployment) in deployments.iter().enumerate() {
         places

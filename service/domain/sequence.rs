@@ -41,8 +41,12 @@ pub struct Numbered {
 impl Sequence {
     /// The value that the number is found by: those of a series are in order.
     pub fn value(&self, source: &str) -> String {
-        let series = self.series.as_deref().unwrap_or_default();
-        format!("{}{series}{SEPARATOR}{:016}", values_of(source), self.number)
+        Self::value_of(source, self.series.as_deref().unwrap_or_default(), self.number)
+    }
+
+    /// The same of a number of a series, which is empty where the source has only one.
+    pub fn value_of(source: &str, series: &str, number: u64) -> String {
+        format!("{}{series}{SEPARATOR}{number:016}", values_of(source))
     }
 }
 

@@ -3,6 +3,8 @@
 //! It is a claim like any other, signed by who looked. What it means for the deployments that were recorded is worked out
 //! elsewhere; here it is only read, and one workload held against one deployment.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -120,6 +122,18 @@ impl Snapshot {
     /// Whether it would hold a service if that ran.
     pub fn covers(&self, service: &ServiceName) -> bool {
         self.complete && (self.services.is_empty() || self.services.contains(service))
+    }
+
+    /// The same as far as it speaks of some services.
+    #[must_use]
+    pub fn limited_to(mut self, services: &BTreeSet<ServiceName>) -> Self {
+        self.running.retain(|seen| services.contains(&seen.service));
+        let covered = services.iter().filter(|service| self.covers(service));
+        let covered: Vec<ServiceName> = covered.cloned().collect();
+        // No name would mean all.
+        self.complete = !covered.is_empty();
+        self.services = covered;
+        self
     }
 
     /// What it saw of a service.

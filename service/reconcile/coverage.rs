@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::Input;
 use super::finding::Incomparable;
 use super::sequence::Series;
+use super::{Input, Query};
 use crate::domain::ServiceName;
 use crate::domain::deployment::{Deployment, Effect};
+use crate::domain::snapshot::Snapshot;
 
 /// Something that nobody can tell from what was recorded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -38,13 +39,19 @@ pub enum Uncovered {
 
 /// All that is not covered.
 pub(super) fn not_covered(
-    service: Option<&ServiceName>,
+    query: &Query,
     input: &Input<'_>,
+    snapshots: &[&Snapshot],
     incomparable: &Incomparable,
     sequences: &[Series],
 ) -> Vec<NotCovered> {
     let mut newest: BTreeMap<&ServiceName, &Deployment> = BTreeMap::new();
-    for deployment in input.deployments.iter().filter(|d| d.succeeded()) {
+    let by = |d: &Deployment| {
+        query
+            .to
+            .is_none_or(|to| d.end().is_some_and(|end| end.occurred_at < to))
+    };
+    for deployment in input.deployments.iter().filter(|d| d.succeeded() && by(d)) {
         let known = newest.entry(&deployment.service).or_insert(deployment);
         if known.order() < deployment.order() {
             *known = deployment;
@@ -52,8 +59,8 @@ pub(super) fn not_covered(
     }
     let unseen = newest.into_iter().filter(|(name, deployment)| {
         deployment.effect == Effect::Runs
-            && service.is_none_or(|service| service == *name)
-            && !input.snapshots.iter().any(|snapshot| snapshot.speaks_of(name))
+            && query.service.as_ref().is_none_or(|service| service == *name)
+            && !snapshots.iter().any(|snapshot| snapshot.speaks_of(name))
     });
     let mut all: Vec<NotCovered> = unseen
         .map(|(name, _)| NotCovered {
@@ -67,11 +74,7 @@ pub(super) fn not_covered(
         what: format!("{name} {}", content.label()),
         indexes: vec![*index],
     }));
-    let by_source: BTreeMap<_, _> = input
-        .snapshots
-        .iter()
-        .map(|snapshot| (&snapshot.source, snapshot))
-        .collect();
+    let by_source: BTreeMap<_, _> = snapshots.iter().map(|snapshot| (&snapshot.source, snapshot)).collect();
     all.extend(by_source.into_values().flat_map(|snapshot| {
         snapshot.unmapped.iter().map(|what| NotCovered {
             why: Uncovered::Unmapped,
@@ -79,11 +82,7 @@ pub(super) fn not_covered(
             indexes: vec![snapshot.index],
         })
     }));
-    let sources: BTreeSet<&str> = input
-        .records
-        .iter()
-        .map(|record| record.event.source.as_str())
-        .collect();
+    let sources: BTreeSet<&str> = input.heard.iter().map(|heard| heard.source.as_str()).collect();
     let unnumbered = sources
         .iter()
         .filter(|source| !sequences.iter().any(|series| series.source == **source));

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::Input;
 use super::judgement::{SKEW_MS, Verdict, judge};
+use super::{Input, Query};
 use crate::domain::deployment::{Deployment, Effect};
 use crate::domain::snapshot::{Content, Snapshot};
 use crate::domain::{Instant, ServiceName};
@@ -108,7 +108,7 @@ pub(super) type Incomparable = BTreeMap<(ServiceName, Content), u64>;
 type Subject = (FindingKind, Option<Content>);
 
 /// All findings, the first opened first; and what could not be told.
-pub(super) fn findings(service: Option<&ServiceName>, input: &Input<'_>) -> (Vec<Finding>, Incomparable) {
+pub(super) fn findings(query: &Query, input: &Input<'_>) -> (Vec<Finding>, Incomparable) {
     let mut places: BTreeMap<&ServiceName, Vec<&Deployment>> = BTreeMap::new();
     for deployment in input.deployments {
         places.entry(&deployment.service).or_default().push(deployment);
@@ -121,7 +121,7 @@ pub(super) fn findings(service: Option<&ServiceName>, input: &Input<'_>) -> (Vec
     snapshots.sort_by_key(|snapshot| (snapshot.observed_at, snapshot.index));
     let (mut found, mut incomparable) = (Vec::new(), Incomparable::new());
     for (name, mut deployments) in places {
-        if service.is_none_or(|service| service == name) {
+        if query.service.as_ref().is_none_or(|service| service == name) {
             deployments.sort_by_key(|deployment| deployment.order());
             let mut history = History {
                 service: name,
@@ -130,7 +130,10 @@ pub(super) fn findings(service: Option<&ServiceName>, input: &Input<'_>) -> (Vec
                 open: BTreeMap::new(),
             };
             for snapshot in snapshots.iter().filter(|snapshot| snapshot.speaks_of(name)) {
-                history.step(snapshot, &mut incomparable);
+                let untold = history.step(snapshot);
+                if query.contains(snapshot.observed_at) {
+                    incomparable.extend(untold.into_iter().map(|key| (key, snapshot.index)));
+                }
             }
             found.extend(history.found);
         }
@@ -150,7 +153,9 @@ struct History<'a> {
 }
 
 impl<'a> History<'a> {
-    fn step(&mut self, snapshot: &'a Snapshot, incomparable: &mut Incomparable) {
+    /// Takes in a snapshot; gives what could not be told.
+    fn step(&mut self, snapshot: &'a Snapshot) -> Vec<(ServiceName, Content)> {
+        let mut untold = Vec::new();
         let moment = Moment {
             index: snapshot.index,
             at: snapshot.observed_at,
@@ -161,7 +166,7 @@ impl<'a> History<'a> {
             let (kind, expected) = match verdict {
                 Verdict::AsRecorded => continue,
                 Verdict::Incomparable => {
-                    incomparable.extend(content.map(|content| ((self.service.clone(), content.clone()), moment.index)));
+                    untold.extend(content.map(|content| (self.service.clone(), content.clone())));
                     continue;
                 }
                 Verdict::Undocumented { expected } => (FindingKind::Undocumented, expected),
@@ -204,6 +209,7 @@ impl<'a> History<'a> {
             }
             goes_on
         });
+        untold
     }
 }
 

@@ -5,9 +5,9 @@ use crate::domain::snapshot::{Content, Snapshot};
 use crate::domain::{Instant, ServiceName};
 
 /// How far clocks may be apart, and how long a change may take to show: 5 minutes, in ms.
-pub(super) const SKEW_MS: i64 = 5 * 60_000;
+pub const SKEW_MS: i64 = 5 * 60_000;
 /// How long a deployment whose end was not recorded counts as under way: a day, in ms.
-const ROLLOUT_MS: i64 = 24 * 60 * 60_000;
+pub const ROLLOUT_MS: i64 = 24 * 60 * 60_000;
 
 /// What a snapshot says about something that runs, or should.
 #[derive(Debug, Clone, Copy, PartialEq)]

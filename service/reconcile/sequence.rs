@@ -1,10 +1,11 @@
 //! The numbers that are missing from the series of sources.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::Heard;
 use crate::domain::sequence::Numbered;
 
 /// The numbers of one series.
@@ -39,14 +40,31 @@ pub struct Gap {
     pub before: u64,
 }
 
-/// The series of these numbers, by source and name.
-pub(super) fn series(numbered: &[Numbered]) -> Vec<Series> {
+/// The series of these numbers, by source and name: all of them, or those of what was heard and the next before and after.
+pub(super) fn series(numbered: &[Numbered], heard: Option<&[Heard]>) -> Vec<Series> {
     // Of entries with the same number, the first.
     let mut numbers: BTreeMap<(&str, &str), BTreeMap<u64, u64>> = BTreeMap::new();
     for one in numbered {
         let series = numbers.entry((&one.source, &one.series)).or_default();
         let index = series.entry(one.number).or_insert(one.index);
         *index = one.index.min(*index);
+    }
+    if let Some(heard) = heard {
+        let heard: BTreeSet<u64> = heard.iter().map(|heard| heard.index).collect();
+        let mut theirs: BTreeMap<(&str, &str), BTreeSet<u64>> = BTreeMap::new();
+        for one in numbered.iter().filter(|one| heard.contains(&one.index)) {
+            theirs.entry((&one.source, &one.series)).or_default().insert(one.number);
+        }
+        numbers.retain(|series, numbers| {
+            let bounds = theirs
+                .get(series)
+                .and_then(|theirs| Some((*theirs.first()?, *theirs.last()?)));
+            let Some((first, last)) = bounds else { return false };
+            let first = numbers.range(..first).next_back().map_or(first, |(number, _)| *number);
+            let last = numbers.range(last + 1..).next().map_or(last, |(number, _)| *number);
+            numbers.retain(|number, _| (first..=last).contains(number));
+            true
+        });
     }
     numbers
         .into_iter()

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::Heard;
 use super::finding::Moment;
-use crate::domain::{Instant, Recorded};
+use crate::domain::Instant;
 
 /// Records that a source must have sent before anything is usual for it.
 const FEWEST: usize = 6;
@@ -28,7 +29,7 @@ pub struct Silent {
     pub expected_within_ms: i64,
     /// How that is known.
     pub expectation: Expectation,
-    /// How long it has been silent when the newest entry was recorded, in ms.
+    /// How long it has been silent when the newest entry was recorded, or at the end of the time that is asked about, in ms.
     pub silent_for_ms: i64,
 }
 
@@ -42,16 +43,16 @@ pub enum Expectation {
     Usual,
 }
 
-/// The silent ones among those that sent these records, as of the time when the newest entry was recorded.
-pub(super) fn silent(records: &[Recorded], recorded_until: Option<Instant>) -> Vec<Silent> {
-    let mut sources: BTreeMap<&str, Vec<&Recorded>> = BTreeMap::new();
-    for record in records {
-        sources.entry(&record.event.source).or_default().push(record);
+/// The silent ones among the sources that were heard of, at a time.
+pub(super) fn silent(heard: &[Heard], judged_at: Option<Instant>) -> Vec<Silent> {
+    let mut sources: BTreeMap<&str, Vec<&Heard>> = BTreeMap::new();
+    for record in heard {
+        sources.entry(&record.source).or_default().push(record);
     }
-    let judged = |(source, records): (&str, Vec<&Recorded>)| {
+    let judged = |(source, records): (&str, Vec<&Heard>)| {
         let newest = *records.last()?;
         let (expected_within_ms, expectation) = expectation(&records)?;
-        let silent_for_ms = recorded_until?.millis_since(newest.recorded_at);
+        let silent_for_ms = judged_at?.millis_since(newest.recorded_at);
         (silent_for_ms > expected_within_ms).then(|| Silent {
             source: source.to_owned(),
             last: Moment {
@@ -67,9 +68,8 @@ pub(super) fn silent(records: &[Recorded], recorded_until: Option<Instant>) -> V
 }
 
 /// How long a source may be silent after these records, in ledger order.
-fn expectation(records: &[&Recorded]) -> Option<(i64, Expectation)> {
-    let sequence = records.last()?.event.extension.sequence.as_ref();
-    if let Some(seconds) = sequence.and_then(|sequence| sequence.next_within_s) {
+fn expectation(records: &[&Heard]) -> Option<(i64, Expectation)> {
+    if let Some(seconds) = records.last()?.next_within_s {
         return Some((i64::from(seconds) * 1000, Expectation::Declared));
     }
     let newest = &records[records.len().saturating_sub(LOOKED_AT)..];

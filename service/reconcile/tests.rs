@@ -49,7 +49,7 @@ fn asked(ledger: &Ledger, query: &Query) -> Completeness {
         recorded_until: ledger.records.last().map(|record| record.recorded_at),
         deployments: &deployment::fold(&ledger.records),
         snapshots: &snapshot::fold(&ledger.records),
-        records: &ledger.records,
+        heard: &query.heard(&ledger.records),
         numbered: &ledger.records.iter().filter_map(Numbered::of).collect::<Vec<_>>(),
     };
     reconcile(query, &input)

@@ -313,7 +313,7 @@ impl Writer {
             if plan.leaves.is_empty() {
                 return Ok::<_, WriteError>((plan, slice, None));
             }
-            tx.append_run(slice.run, runs.rows(&slice))?;
+            runs.write(tx, &slice)?;
             let note = append::append(tx, state, records, &plan, &slice, signer)?;
             Ok((plan, slice, Some(note)))
         })?;

@@ -38,6 +38,13 @@ pub(super) struct RunRow<'a> {
     pub(super) reference: &'a ReferenceRow,
 }
 
+/// Hashes of the values of a run, those of one bucket.
+pub(super) struct HashRow<'a> {
+    pub(super) bucket: i32,
+    pub(super) run: i64,
+    pub(super) hashes: &'a [u8],
+}
+
 /// A row that can be inserted together with others.
 pub(super) trait Row {
     /// Names the statement for which it is prepared.
@@ -244,4 +251,10 @@ rows!(RunRow<'a>, RunColumns, "reference_run": {
     value: Text, "::text[]", String = |row| &row.reference.value;
     kind: Text, "::text[]", String = |row| &row.reference.kind;
     idx: BigInt, "::bigint[]", i64 = |row| &row.reference.idx;
+});
+
+rows!(HashRow<'a>, HashColumns, "reference_hash": {
+    bucket: Integer, "::integer[]", i32 = |row| &row.bucket;
+    run: BigInt, "::bigint[]", i64 = |row| &row.run;
+    hashes: Binary, "::bytea[]", [u8] = |row| row.hashes;
 });

@@ -35,7 +35,7 @@ pub enum Purged {
 }
 
 /// The tables that hold what events say.
-const TOUCHED: [&str; 4] = ["envelope", "event", "reference", "reference_run"];
+const TOUCHED: [&str; 5] = ["envelope", "event", "reference", "reference_run", "reference_hash"];
 
 #[derive(QueryableByName)]
 struct Checkpointed {
@@ -120,7 +120,7 @@ impl WriteTx<'_> {
         let sorted = reference_run::table.filter(reference_run::run.eq(run).and(reference_run::idx.eq(idx)));
         each!(&mut *self.connection, c => diesel::delete(found).execute(c))?;
         each!(&mut *self.connection, c => diesel::delete(sorted).execute(c))?;
-        Ok(())
+        self.erase_hashes(idx)
     }
 }
 

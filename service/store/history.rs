@@ -6,6 +6,10 @@ use ledger::Envelope;
 
 use super::{EnvelopeRow, EventRow, ReadTx, StoreError};
 use crate::domain::{Instant, ProducerName, Recorded, parse};
+use crate::parallel;
+
+/// Envelopes that are held at once.
+const AT_ONCE: usize = 4096;
 
 impl ReadTx<'_> {
     /// The events of these entries, in order of index. Erased ones are left out.
@@ -16,18 +20,23 @@ impl ReadTx<'_> {
 
     /// The events behind these rows, in order of index. Erased ones are left out.
     pub fn recorded_rows(&mut self, rows: &[EventRow]) -> Result<Vec<Recorded>, StoreError> {
-        let mut indexes: Vec<i64> = rows.iter().map(|row| row.idx).collect();
-        indexes.sort_unstable();
-        let envelopes = self.envelopes_of(&indexes)?;
         let mut rows: Vec<&EventRow> = rows.iter().collect();
         rows.sort_unstable_by_key(|row| row.idx);
         let mut recorded = Vec::with_capacity(rows.len());
-        let mut envelopes = envelopes.into_iter().peekable();
-        for row in rows {
-            let Some(envelope) = envelopes.next_if(|envelope| envelope.idx == row.idx) else {
-                return Err(damaged(row.idx, "its envelope is missing"));
-            };
-            recorded.extend(recorded_event(row, &envelope)?);
+        for some in rows.chunks(AT_ONCE) {
+            let indexes: Vec<i64> = some.iter().map(|row| row.idx).collect();
+            let mut envelopes = self.envelopes_of(&indexes)?.into_iter().peekable();
+            let mut pairs = Vec::with_capacity(some.len());
+            for row in some {
+                let envelope = envelopes.next_if(|envelope| envelope.idx == row.idx);
+                pairs.push((
+                    *row,
+                    envelope.ok_or_else(|| damaged(row.idx, "its envelope is missing"))?,
+                ));
+            }
+            for event in parallel::map(&pairs, |(row, envelope)| recorded_event(row, envelope)) {
+                recorded.extend(event?);
+            }
         }
         Ok(recorded)
     }

@@ -2,7 +2,8 @@
 //!
 //! A lookup by value wants an index over values, and values such as digests are random: each would be written at a random
 //! place of a tree as large as the log. So they are written twice in order instead: by index, and, a little later, sorted
-//! by value within runs of [`RUN`] entries. A lookup takes one step for each complete run and reads what is after the last.
+//! by value within runs of [`RUN`] entries. What values begin with is looked up with one step for each complete run, whole values
+//! by their hashes (`hashes.rs`); what is after the last run is read.
 
 use std::collections::BTreeSet;
 
@@ -11,12 +12,12 @@ use diesel::prelude::*;
 use super::append::{RunRow, append};
 use super::connection::each;
 use super::schema::{reference, reference_run};
-use super::{EventRow, ReadTx, StoreError, WriteTx};
+use super::{EventRow, ROWS_PER_INSERT, ReadTx, StoreError, WriteTx};
 
 /// Entries of one run.
 pub const RUN: u64 = 4096;
-/// Values that one query looks up.
-const VALUES_AT_ONCE: usize = 200;
+/// Values that the database picks among what is in no run yet; of more, all is read.
+const FEW: usize = 200;
 
 /// A value that an event can be found by. In the order of a run.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Queryable, Insertable, Selectable)]
@@ -66,33 +67,38 @@ impl ReadTx<'_> {
         kinds: &[&str],
         tree_size: u64,
     ) -> Result<BTreeSet<i64>, StoreError> {
-        let runs = self.runs()?;
-        let list: Vec<&str> = values.iter().map(String::as_str).collect();
-        let mut found = BTreeSet::new();
-        for some in list.chunks(VALUES_AT_ONCE) {
-            let sorted = reference_run::table
-                .filter(reference_run::run.eq_any(&runs))
-                .filter(reference_run::value.eq_any(some).and(reference_run::kind.eq_any(kinds)))
-                .filter(reference_run::idx.lt(tree_size as i64))
-                .select(reference_run::idx);
-            let indexes: Vec<i64> = each!(self.connection, c => sorted.load(c))?;
-            found.extend(indexes);
+        if values.is_empty() {
+            return Ok(BTreeSet::new());
         }
-        // What is in no run yet is read once, however many values there are.
-        let rest = reference::table
-            .filter(reference::idx.ge(after(&runs)).and(reference::idx.lt(tree_size as i64)))
-            .filter(reference::kind.eq_any(kinds));
-        if list.len() <= VALUES_AT_ONCE {
-            let rest = rest.filter(reference::value.eq_any(&list)).select(reference::idx);
-            let indexes: Vec<i64> = each!(self.connection, c => rest.load(c))?;
-            found.extend(indexes);
+        let runs = self.head()?.map_or(0, |head| head.runs as i64);
+        let mut hashed = self.hashed(values, runs)?;
+        hashed.retain(|idx| *idx < tree_size as i64);
+        let hashed: Vec<i64> = hashed.into_iter().collect();
+        let of_kinds = || {
+            let named = reference::table.select((reference::value, reference::idx));
+            named.filter(reference::kind.eq_any(kinds))
+        };
+        let mut rows: Vec<(String, i64)> = Vec::new();
+        for some in hashed.chunks(ROWS_PER_INSERT) {
+            let named = of_kinds().filter(reference::idx.eq_any(some));
+            let some: Vec<(String, i64)> = each!(self.connection, c => named.load(c))?;
+            rows.extend(some);
+        }
+        // What is in no run yet.
+        let rest = of_kinds().filter(
+            reference::idx
+                .ge(runs * RUN as i64)
+                .and(reference::idx.lt(tree_size as i64)),
+        );
+        let rest: Vec<(String, i64)> = if values.len() <= FEW {
+            let rest = rest.filter(reference::value.eq_any(values));
+            each!(self.connection, c => rest.load(c))?
         } else {
-            let rest = rest.select((reference::value, reference::idx));
-            let rows: Vec<(String, i64)> = each!(self.connection, c => rest.load(c))?;
-            let rows = rows.into_iter().filter(|(value, _)| values.contains(value));
-            found.extend(rows.map(|(_, idx)| idx));
-        }
-        Ok(found)
+            each!(self.connection, c => rest.load(c))?
+        };
+        rows.extend(rest);
+        let found = rows.into_iter().filter(|(value, _)| values.contains(value));
+        Ok(found.map(|(_, idx)| idx).collect())
     }
 
     /// References below `tree_size` whose value lies in this range, both ends included, in order of value, at most `limit`.

@@ -98,6 +98,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    reference_hash (bucket, run) {
+        bucket -> Integer,
+        run -> BigInt,
+        hashes -> Binary,
+    }
+}
+
+diesel::table! {
     cosignature (tree_size, witness) {
         tree_size -> BigInt,
         witness -> Text,

@@ -2,6 +2,7 @@
 //! be told is said beside it.
 
 mod command;
+mod period;
 
 use rstest::rstest;
 use serde_json::{Value, json};

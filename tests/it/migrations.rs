@@ -21,6 +21,7 @@ const TABLES: &[(&str, &str)] = &[
     ("event", ""),
     ("reference", ""),
     ("reference_run", ""),
+    ("reference_hash", ""),
     ("cosignature", ""),
     ("quorum", ""),
     ("alarm", ""),
@@ -129,6 +130,15 @@ fn the_database_itself_refuses_to_rewrite_history(#[values(Backend::Sqlite, Back
     // Runs are thousands of entries long.
     app.database
         .execute("INSERT INTO reference_run (run, value, kind, idx) VALUES (0, 'v', 'commit', 1)")
+        .unwrap();
+    let no_hashes = match backend {
+        Backend::Sqlite => "zeroblob(6)",
+        Backend::Postgres => "decode(repeat('00', 6), 'hex')",
+    };
+    app.database
+        .execute(&format!(
+            "INSERT INTO reference_hash (bucket, run, hashes) VALUES (0, 0, {no_hashes})"
+        ))
         .unwrap();
     // Nobody witnesses this log.
     let (digest, first) = match backend {

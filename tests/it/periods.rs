@@ -212,6 +212,14 @@ fn happening(chance: &mut Chance, number: u64, now: Instant) -> Value {
                 ours,
             )
         }
+        19 if number > 60 && chance.one_in(2) => {
+            let running = SERVICES[2..].iter().filter(|_| !chance.one_in(4));
+            let running: Vec<Value> = running
+                .map(|name| json!({ "service": name, "artifact": purl(name, content) }))
+                .collect();
+            ours = json!({ "environment": environment, "snapshot": { "method": "kubernetes", "complete": content > 1, "running": running } });
+            event(&id, "shipslog-snapshot.taken.0.1.0", environment, json!({}), ours)
+        }
         _ if chance.one_in(2) => {
             ours["declaration"] = json!({ "team": chance.of(&TEAMS) });
             event(&id, "shipslog-service.declared.0.1.0", service, json!({}), ours)
@@ -402,7 +410,7 @@ fn nothing_looked_at() -> Completeness {
         recorded_until: None,
         deployments: &[],
         snapshots: &[],
-        records: &[],
+        heard: &[],
         numbered: &[],
     };
     reconcile::reconcile(&query, &input)

@@ -64,6 +64,15 @@ CREATE TABLE reference_run (
     PRIMARY KEY (run, value, kind, idx)
 );
 
+-- Where whole values stand, for looking up many of them at once: of each run the hashes of its values, sorted, in 256 buckets. The runs of a
+-- bucket are beside each other. A function of `reference_run`.
+CREATE TABLE reference_hash (
+    bucket INTEGER NOT NULL CHECK (bucket BETWEEN 0 AND 255),
+    run    BIGINT NOT NULL CHECK (run >= 0),
+    hashes BYTEA NOT NULL CHECK (length(hashes) % 6 = 0),
+    PRIMARY KEY (bucket, run)
+);
+
 CREATE TRIGGER event_no_update BEFORE UPDATE ON event FOR EACH ROW EXECUTE FUNCTION refuse_change('event is append-only');
 CREATE TRIGGER event_no_delete BEFORE DELETE ON event FOR EACH ROW EXECUTE FUNCTION refuse_change('event is append-only');
 CREATE TRIGGER reference_no_update BEFORE UPDATE ON reference FOR EACH ROW EXECUTE FUNCTION refuse_change('reference is append-only');
@@ -71,7 +80,10 @@ CREATE TRIGGER reference_no_delete BEFORE DELETE ON reference FOR EACH ROW EXECU
 
 CREATE TRIGGER reference_run_no_update BEFORE UPDATE ON reference_run FOR EACH ROW EXECUTE FUNCTION refuse_change('reference_run is append-only');
 CREATE TRIGGER reference_run_no_delete BEFORE DELETE ON reference_run FOR EACH ROW EXECUTE FUNCTION refuse_change('reference_run is append-only');
+CREATE TRIGGER reference_hash_no_update BEFORE UPDATE ON reference_hash FOR EACH ROW EXECUTE FUNCTION refuse_change('reference_hash is append-only');
+CREATE TRIGGER reference_hash_no_delete BEFORE DELETE ON reference_hash FOR EACH ROW EXECUTE FUNCTION refuse_change('reference_hash is append-only');
 
 CREATE TRIGGER event_no_truncate BEFORE TRUNCATE ON event FOR EACH STATEMENT EXECUTE FUNCTION refuse_change('event is append-only');
 CREATE TRIGGER reference_no_truncate BEFORE TRUNCATE ON reference FOR EACH STATEMENT EXECUTE FUNCTION refuse_change('reference is append-only');
 CREATE TRIGGER reference_run_no_truncate BEFORE TRUNCATE ON reference_run FOR EACH STATEMENT EXECUTE FUNCTION refuse_change('reference_run is append-only');
+CREATE TRIGGER reference_hash_no_truncate BEFORE TRUNCATE ON reference_hash FOR EACH STATEMENT EXECUTE FUNCTION refuse_change('reference_hash is append-only');

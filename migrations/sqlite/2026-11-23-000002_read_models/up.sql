@@ -64,9 +64,20 @@ CREATE TABLE reference_run (
     PRIMARY KEY (run, value, kind, idx)
 ) STRICT, WITHOUT ROWID;
 
+-- Where whole values stand, for looking up many of them at once: of each run the hashes of its values, sorted, in 256 buckets. The runs of a
+-- bucket are beside each other. A function of `reference_run`.
+CREATE TABLE reference_hash (
+    bucket INTEGER NOT NULL CHECK (bucket BETWEEN 0 AND 255),
+    run    INTEGER NOT NULL CHECK (run >= 0),
+    hashes BLOB NOT NULL CHECK (length(hashes) % 6 = 0),
+    PRIMARY KEY (bucket, run)
+) STRICT, WITHOUT ROWID;
+
 CREATE TRIGGER event_no_update BEFORE UPDATE ON event BEGIN SELECT RAISE(ABORT, 'event is append-only'); END;
 CREATE TRIGGER event_no_delete BEFORE DELETE ON event BEGIN SELECT RAISE(ABORT, 'event is append-only'); END;
 CREATE TRIGGER reference_no_update BEFORE UPDATE ON reference BEGIN SELECT RAISE(ABORT, 'reference is append-only'); END;
 CREATE TRIGGER reference_no_delete BEFORE DELETE ON reference BEGIN SELECT RAISE(ABORT, 'reference is append-only'); END;
 CREATE TRIGGER reference_run_no_update BEFORE UPDATE ON reference_run BEGIN SELECT RAISE(ABORT, 'reference_run is append-only'); END;
 CREATE TRIGGER reference_run_no_delete BEFORE DELETE ON reference_run BEGIN SELECT RAISE(ABORT, 'reference_run is append-only'); END;
+CREATE TRIGGER reference_hash_no_update BEFORE UPDATE ON reference_hash BEGIN SELECT RAISE(ABORT, 'reference_hash is append-only'); END;
+CREATE TRIGGER reference_hash_no_delete BEFORE DELETE ON reference_hash BEGIN SELECT RAISE(ABORT, 'reference_hash is append-only'); END;

@@ -7,7 +7,7 @@ use super::slice::Slice;
 use crate::audit::Kind;
 use crate::domain::Recorded;
 use crate::sequencer::batch::{event_row, reference_rows};
-use crate::store::{Database, EventRow, RUN, ReferenceRow, StoreError};
+use crate::store::{BUCKETS, Database, EventRow, RUN, ReferenceRow, RunHashes, StoreError};
 
 /// What the read models must say of an entry.
 pub(super) enum Expected {
@@ -134,9 +134,9 @@ impl Check<'_> {
                     .is_none_or(|(next, _)| *next as u64 == size),
                 None => false,
             };
-            Ok((complete, erased, just_erased, tx.run(run)?))
+            Ok((complete, erased, just_erased, tx.run(run)?, tx.run_hashes(run)?))
         });
-        let Some((complete, erased, just_erased, stored)) = self.ask(Some(run * RUN), loaded)? else {
+        let Some((complete, erased, just_erased, stored, hashes)) = self.ask(Some(run * RUN), loaded)? else {
             return Ok(());
         };
         let ignored = |row: &ReferenceRow| expected.unknown.contains(&row.idx);
@@ -149,18 +149,25 @@ impl Check<'_> {
             .filter(|row| !gone.contains(&row.idx))
             .cloned()
             .collect();
-        let wrong = if run < complete || !may_be_open {
-            stored != wanted || run >= complete
+        let all_hashed = hashes.len() == BUCKETS;
+        let wrong_rows = if run < complete || !may_be_open {
+            stored != wanted || run >= complete || !all_hashed
         } else {
             // The rows that are there must be the first ones, and some must be missing, or it would be complete.
             let begun: BTreeSet<_> = wanted.iter().take(stored.len()).cloned().collect();
-            let whole = stored.len() == wanted.len() && !wanted.is_empty();
+            let whole = stored.len() == wanted.len() && all_hashed;
             stored != begun || whole && !just_erased && expected.unknown.is_empty()
         };
+        let wrong = wrong_rows || !RunHashes::of(&wanted).begin_with(&hashes, &expected.unknown);
         if wrong {
             let first = stored.symmetric_difference(&wanted).map(|row| row.idx).min();
             let first = first.map_or(run * RUN, |idx| idx as u64);
-            let message = format!("run {run}: {}", difference(&stored, &wanted));
+            let what = if wrong_rows {
+                difference(&stored, &wanted)
+            } else {
+                "the hashes are not those of its references".to_owned()
+            };
+            let message = format!("run {run}: {what}");
             self.audit.find(Kind::Run, Some(first), message);
         } else if run >= complete {
             self.runs.closed = Some((run, expected));

@@ -91,19 +91,20 @@ pub fn contexts() -> Result<BTreeMap<&'static str, Value>, Failure> {
         parameters,
     });
     let snapshots = snapshot::fold(&records);
+    let query = Query {
+        environment: environment.clone(),
+        service: None,
+        from: Some(period.from),
+        to: Some(period.to),
+    };
     let completeness = reconcile(
-        &Query {
-            environment: environment.clone(),
-            service: None,
-            from: Some(period.from),
-            to: Some(period.to),
-        },
+        &query,
         &Input {
             tree_size: ledger.tree_size,
             recorded_until: records.last().map(|record| record.recorded_at),
             deployments: &here().cloned().collect::<Vec<_>>(),
             snapshots: &snapshots,
-            records: &records,
+            heard: &query.heard(&records),
             numbered: &[],
         },
     );

@@ -127,7 +127,12 @@ impl RequirementRow {
             Some(_) if checks.iter().all(|id| is_of_period(&id)) => {
                 of_period.iter().for_each(|result| counts.add(*result))
             }
-            Some(support) => here.iter().for_each(|results| counts.add(together(support, results))),
+            Some(support) => {
+                // Those of the period have no result for a deployment, and are looked at beside.
+                let places: Vec<usize> = support.checks().iter().filter_map(|id| Results::place(id)).collect();
+                here.iter()
+                    .for_each(|results| counts.add(together(support, &places, results)));
+            }
             None => {}
         }
         let conclusion = conclude(requirement, &counts, &of_period);
@@ -151,25 +156,24 @@ impl RequirementRow {
     }
 }
 
-/// The results of several checks of one deployment, as one.
-fn together(support: &Support, results: &Results<'_>) -> CheckResult {
-    // Those of the period have no result for a deployment, and are looked at beside.
-    let checks: Vec<&str> = support
-        .checks()
-        .iter()
-        .copied()
-        .filter(|id| results.of(id).is_some())
-        .collect();
-    let count = |wanted| checks.iter().filter(|id| results.of(id) == Some(wanted)).count();
-    let (pass, excepted) = (count(CheckResult::Pass), count(CheckResult::Excepted));
-    let not_applicable = count(CheckResult::NotApplicable);
-    let not_evaluable = count(CheckResult::NotEvaluable);
+/// The results of several checks of one deployment, by their places, as one.
+fn together(support: &Support, places: &[usize], results: &Results<'_>) -> CheckResult {
+    let (mut pass, mut excepted, mut not_applicable, mut not_evaluable) = (0, 0, 0, 0);
+    for place in places {
+        match results.at(*place) {
+            Some(CheckResult::Pass) => pass += 1,
+            Some(CheckResult::Excepted) => excepted += 1,
+            Some(CheckResult::NotApplicable) => not_applicable += 1,
+            Some(CheckResult::NotEvaluable) => not_evaluable += 1,
+            Some(CheckResult::Fail) | None => {}
+        }
+    }
     let needed = match support {
-        Support::All(_) => checks.len() - not_applicable,
+        Support::All(_) => places.len() - not_applicable,
         Support::Any(_) => 1,
         Support::NOf { n, .. } => *n,
     };
-    if not_applicable == checks.len() {
+    if not_applicable == places.len() {
         CheckResult::NotApplicable
     } else if pass >= needed {
         CheckResult::Pass

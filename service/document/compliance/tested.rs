@@ -14,7 +14,10 @@ use crate::domain::deployment::Deployment;
 use crate::domain::extension::DeploymentKind;
 use crate::domain::facts::Facts;
 use crate::domain::words::span;
+use crate::parallel;
 
+/// Deployments whose verdicts are held in full at once.
+const AT_ONCE: usize = 2048;
 /// Most deployments that are named for one reason why a check could not be evaluated.
 const NAMED: usize = 1000;
 
@@ -119,9 +122,14 @@ pub(super) struct Results<'a> {
 }
 
 impl Results<'_> {
-    /// The result of a check.
-    pub(super) fn of(&self, id: &str) -> Option<CheckResult> {
-        self.each().find_map(|(check, result)| (check == id).then_some(result))
+    /// Where the result of a check stands, if it is one of deployments.
+    pub(super) fn place(id: &str) -> Option<usize> {
+        of_deployments().position(|check| check.id == id)
+    }
+
+    /// The result at a place.
+    pub(super) fn at(&self, place: usize) -> Option<CheckResult> {
+        self.results.get(place).copied()
     }
 
     pub(super) fn any(&self, wanted: CheckResult) -> bool {
@@ -150,8 +158,11 @@ impl<'a> Tested<'a> {
     pub(super) fn of(population: &[&'a Deployment], facts: &Facts, parameters: &Parameters) -> Self {
         let links = Links::of(facts);
         let mut tested = Self::default();
-        for deployment in population {
-            tested.add(deployment, checks(deployment, facts, &links, parameters), facts);
+        let check = |deployment: &&'a Deployment| checks(deployment, facts, &links, parameters);
+        for some in population.chunks(AT_ONCE) {
+            for (deployment, rows) in some.iter().zip(parallel::map(some, check)) {
+                tested.add(deployment, rows, facts);
+            }
         }
         let order = |gap: &GapRow| of_deployments().position(|check| check.id == gap.id);
         tested.gaps.sort_by_key(order);

@@ -14,13 +14,15 @@ pub fn fold(records: &[Recorded]) -> Vec<Deployment> {
     for record in records {
         fold.apply(record);
     }
-    let mut deployments: Vec<Deployment> = fold.deployments.into_values().collect();
+    let mut deployments = fold.told();
     lineage::derive(&mut deployments);
     deployments
 }
 
-#[derive(Default)]
-struct Fold {
+/// Deployments while their events are read. Events of other deployments change nothing, so what is told by all events of some
+/// deployments is what the whole log tells of them.
+#[derive(Debug, Default)]
+pub struct Fold {
     deployments: BTreeMap<u64, Deployment>,
     /// First indexes of the deployments known by an id, newest last.
     by_id: HashMap<String, Vec<u64>>,
@@ -29,7 +31,13 @@ struct Fold {
 }
 
 impl Fold {
-    fn apply(&mut self, record: &Recorded) {
+    /// The deployments, by first index, without what they did to each other: that is known beside all that ran on their places.
+    pub fn told(self) -> Vec<Deployment> {
+        self.deployments.into_values().collect()
+    }
+
+    /// Takes in the next event, by index and of any kind.
+    pub fn apply(&mut self, record: &Recorded) {
         let event = &record.event;
         let (Some(says), Some(environment)) = (Says::of(&event.body), &event.environment) else {
             return;

@@ -191,6 +191,7 @@ fn no_file_of_postgres_holds_what_was_erased_once_the_operator_has_done_the_rest
         "event",
         "reference",
         "reference_run",
+        "reference_hash",
         "pg_catalog.pg_statistic",
     ] {
         database.execute(&format!("VACUUM FULL {table}")).unwrap();

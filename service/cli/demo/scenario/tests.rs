@@ -310,7 +310,7 @@ fn snapshots_find_what_was_recorded_late_and_what_was_never_recorded() {
             recorded_until: records.last().map(|record| record.recorded_at),
             deployments: &deployments,
             snapshots: &snapshot::fold(&records),
-            records: &records,
+            heard: &query.heard(&records),
             numbered: &records.iter().filter_map(Numbered::of).collect::<Vec<_>>(),
         };
         let found = reconcile(&query, &input);
