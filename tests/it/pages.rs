@@ -1,5 +1,6 @@
 //! The web pages: who may see them, what they show, and that text from outside does nothing there.
 
+mod axe;
 mod browser;
 
 use rstest::rstest;
