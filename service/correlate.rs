@@ -14,6 +14,7 @@ mod state;
 use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use self::reach::Reach;
 use self::rules::Case;
@@ -24,18 +25,19 @@ use crate::domain::history::Timeline;
 use crate::domain::incident::{BeganBy, Incident};
 use crate::domain::instant::Instant;
 use crate::domain::link::Decided;
+use crate::domain::words::span;
 use crate::domain::{DeploymentId, EnvironmentName, IncidentId, ServiceName};
 
 /// Names the rules below; any change to them changes it.
-pub const ALGORITHM: &str = "tiers-3";
+pub const ALGORITHM: &str = "tiers-4";
 /// How far clocks may disagree: a deployment that started this much after the incident may still have caused it.
 pub const SKEW_MS: i64 = 5 * MINUTE_MS;
 /// How long after its start a deployment is still looked at.
 pub const WINDOW_MS: i64 = 7 * 24 * HOUR_MS;
 /// The same for a deployment of something that the service depends on.
 pub const DEPENDENCY_WINDOW_MS: i64 = 72 * HOUR_MS;
-/// Time after which closeness in time counts half.
-pub const HALF_LIFE_MS: i64 = 4 * HOUR_MS;
+/// Minutes after which closeness in time counts half, for a service that declares nothing else.
+pub const HALF_LIFE_MINUTES: u32 = 4 * 60;
 /// A rollback followed by the end of the incident within this time speaks for what was rolled back.
 pub const RECOVERY_MS: i64 = 30 * MINUTE_MS;
 /// Candidates below this score are not shown.
@@ -79,16 +81,31 @@ pub struct Candidate {
     pub deployment: DeploymentId,
     /// [`Deployment::index`] of it.
     pub index: u64,
+    /// The service that was deployed.
+    pub service: ServiceName,
+    /// What was deployed, in a word: its version, else what else it is called.
+    pub label: String,
     /// How strong the evidence is, from 0 to 1, rounded to two places; 0 where the rules see none.
     pub score: f64,
     /// How far it beats the other explanations, from 0 to 1, rounded to two places; all of them together make 1.
     pub share: f64,
     /// What the score rests on.
     pub reasons: Vec<Reason>,
+    /// What its closeness in time is measured by; none where the evidence does not fade.
+    pub half_life: Option<HalfLife>,
     /// How the link is known.
     pub state: LinkState,
     /// The newest decision about it.
     pub decided: Option<Decided>,
+}
+
+/// After which time the evidence against a deployment counts half.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+pub struct HalfLife {
+    /// In minutes.
+    pub minutes: u32,
+    /// Index of the entry in which the service declares it; none where it declares nothing.
+    pub declared: Option<u64>,
 }
 
 /// The explanation that no deployment caused an incident.
@@ -194,6 +211,20 @@ pub enum Reason {
     OtherIncidentOpen,
 }
 
+impl Candidate {
+    /// The reasons in plain words.
+    pub fn words(&self) -> Vec<String> {
+        let half_life = self
+            .half_life
+            .map(|half_life| span(i64::from(half_life.minutes) * MINUTE_MS));
+        let words = self.reasons.iter().map(|reason| match &half_life {
+            Some(half_life) if reason.fades() => format!("{} (half-life {half_life})", reason.words()),
+            Some(_) | None => reason.words().to_owned(),
+        });
+        words.collect()
+    }
+}
+
 impl Reason {
     /// The code used in JSON.
     pub const fn as_str(self) -> &'static str {
@@ -219,6 +250,14 @@ impl Reason {
     /// Whether an event names the deployment as the cause.
     pub const fn is_explicit(self) -> bool {
         matches!(self, Self::ExplicitIncidentRef | Self::ExplicitRemediation)
+    }
+
+    /// Whether it counts the less the longer ago the deployment was.
+    pub const fn fades(self) -> bool {
+        matches!(
+            self,
+            Self::SameServiceRecent | Self::PreviousOnService | Self::DependencyRecent
+        )
     }
 
     /// The reason in plain words.

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::declared::declared_indexes;
 use super::deployed::{Deployed, at};
 use super::suspects::facts_with_tests;
 use crate::correlate::{DEPENDENCY_WINDOW_MS, RECOVERY_MS, SKEW_MS, WINDOW_MS};
@@ -40,7 +41,10 @@ pub(super) fn correlation_facts(
         let rows = called(deployed.tx, name, size)?;
         deployed.add(rows)?;
     }
-    let others = add_causes(&mut deployed, incidents)?;
+    let mut others = add_causes(&mut deployed, incidents)?;
+    let known = deployed.fold();
+    others.extend(declared_indexes(deployed.tx, &known, None, size)?);
+    drop(known);
     let others = deployed.tx.recorded(&others)?;
     let (tx, deployments, _) = deployed.into_parts();
     facts_with_tests(tx, deployments, others, size)

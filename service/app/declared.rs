@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use super::App;
 use super::read::{Page, ReadError, tree_size};
 use crate::domain::alias::{Aliases, Declared};
+use crate::domain::deployment::Deployment;
 use crate::domain::exception::{self, Exception};
 use crate::domain::gate::GATE_SUBJECT;
-use crate::domain::reference::ReferenceKind;
+use crate::domain::service::Services;
 use crate::domain::{EnvironmentName, Instant, Period, Recorded, ServiceName};
 use crate::store::{EventFilter, Rare, ReadTx, StoreError};
 
@@ -22,6 +23,11 @@ impl App {
     /// All exceptions that were granted.
     pub fn exceptions(&self, asked: Option<u64>) -> Result<Page<Exception>, ReadError> {
         self.declared(Rare::Exception, asked, exception::fold)
+    }
+
+    /// Every team that a service was declared to be of, by name.
+    pub fn teams(&self, asked: Option<u64>) -> Result<Page<String>, ReadError> {
+        self.declared(Rare::Declaration, asked, |records| Services::fold(records).teams())
     }
 
     fn declared<T>(
@@ -42,14 +48,21 @@ impl App {
     }
 }
 
-/// The entries that declare what a service itself is: its team, where its tickets live.
+/// The entries that declare what the services of these deployments themselves are, and a service beside them.
 pub(super) fn declared_indexes(
     tx: &mut ReadTx<'_>,
-    service: &ServiceName,
+    deployments: &[Deployment],
+    service: Option<&ServiceName>,
     tree_size: u64,
 ) -> Result<BTreeSet<i64>, StoreError> {
-    let found = tx.referring(service.as_str(), &[ReferenceKind::Declared.as_str()], tree_size)?;
-    Ok(found.into_iter().collect())
+    let services = deployments.iter().map(|deployment| &deployment.service);
+    let services: BTreeSet<&str> = services.chain(service).map(ServiceName::as_str).collect();
+    if services.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let services: Vec<&str> = services.into_iter().collect();
+    let rows = tx.rare(Rare::Declaration, &services, tree_size, i64::MAX)?;
+    Ok(rows.iter().map(|row| row.idx).collect())
 }
 
 /// The entries that declare whose names are whose, and the exceptions: checks of any deployment may rest on them.

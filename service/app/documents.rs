@@ -13,7 +13,7 @@ use super::integrity::LogReading;
 use super::log::{LogError, root};
 use super::metrics::recorded_until;
 use super::notes::notes_facts;
-use super::read::{ReadError, tree_size};
+use super::read::{ReadError, Unknown, tree_size, unknown};
 use super::release::ReleaseQuery;
 use super::sample::SampleQuery;
 use crate::catalogue::Catalogue;
@@ -129,9 +129,9 @@ pub enum DocumentsError {
     /// The query makes no document.
     #[error(transparent)]
     Document(#[from] DocumentError),
-    /// No service was ever declared to be of the team.
-    #[error("there is no team {0}")]
-    Team(String),
+    /// The ledger does not know what is asked about.
+    #[error(transparent)]
+    Unknown(#[from] Unknown),
     /// The catalogue has no framework of that id.
     #[error("the catalogue has no framework `{0}`")]
     Framework(String),
@@ -372,10 +372,21 @@ impl Documents<'_> {
     fn service_report(&self, query: &ServiceReportQuery, asked: Option<u64>) -> Result<ServiceReport, DocumentsError> {
         let team = query.team.as_deref();
         let (ledger, facts) = self.facts(asked, |tx, size| {
-            service_report_facts(tx, &query.services, team, &query.environment, query.period, size)
+            if let Some(unknown) = unknown(tx, &query.services, Some(&query.environment), size)? {
+                return Err(unknown.into());
+            }
+            let (services, environment) = (&query.services, &query.environment);
+            Ok(service_report_facts(
+                tx,
+                services,
+                team,
+                environment,
+                query.period,
+                size,
+            )?)
         })?;
         if let Some(team) = query.team.as_ref().filter(|team| !facts.services.has_team(team)) {
-            return Err(DocumentsError::Team(team.clone()));
+            return Err(Unknown::Team(team.clone()).into());
         }
         let recorded_until = self.database.read(|tx| recorded_until(tx, ledger.tree_size))?;
         Ok(service_report::compose(&ServiceReportInput {
@@ -400,7 +411,7 @@ impl Documents<'_> {
     fn facts(
         &self,
         asked: Option<u64>,
-        load: impl FnOnce(&mut ReadTx<'_>, u64) -> Result<Facts, StoreError>,
+        load: impl FnOnce(&mut ReadTx<'_>, u64) -> Result<Facts, DocumentsError>,
     ) -> Result<(LedgerView, Facts), DocumentsError> {
         self.database.read(|tx| {
             let size = tree_size(tx, asked)?;
@@ -414,7 +425,7 @@ impl Documents<'_> {
         wanted: &Wanted<'_>,
         asked: Option<u64>,
     ) -> Result<(LedgerView, Facts), DocumentsError> {
-        self.facts(asked, |tx, size| notes_facts(tx, wanted, size))
+        self.facts(asked, |tx, size| Ok(notes_facts(tx, wanted, size)?))
     }
 }
 

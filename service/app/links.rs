@@ -13,7 +13,7 @@ use super::causes::correlation_facts;
 use super::incidents::{IncidentDetail, IncidentFilter, detail, found, listed};
 use super::read::{MAX_PAGE, Page, Paging, ReadError, start, tree_size};
 use super::record::RecordError;
-use crate::correlate::{self, Candidate, Correlator, LinkState};
+use crate::correlate::{self, Candidate, Correlator, HalfLife, LinkState};
 use crate::domain::deployment::Deployment;
 use crate::domain::extension::Extension;
 use crate::domain::facts::Facts;
@@ -64,6 +64,8 @@ pub struct LinkView {
     /// What the score rests on.
     #[schema(value_type = Vec<String>)]
     pub reasons: Vec<correlate::Reason>,
+    /// What its closeness in time is measured by; null where the evidence does not fade.
+    pub half_life: Option<HalfLife>,
     /// `explicit`, `suggested`, `confirmed`, `rejected`, `disputed` or `superseded`.
     #[schema(value_type = String)]
     pub state: LinkState,
@@ -325,10 +327,11 @@ fn link(incident: &Incident, deployment: &Deployment, candidate: Candidate) -> L
         environment: deployment.environment.to_string(),
         deployment: candidate.deployment.to_string(),
         deployment_index: candidate.index,
-        label: deployment.label(),
+        label: candidate.label,
         score: candidate.score,
         share: candidate.share,
         reasons: candidate.reasons,
+        half_life: candidate.half_life,
         state: candidate.state,
         decided: candidate.decided,
         algorithm: correlate::ALGORITHM,

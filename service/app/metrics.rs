@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use super::App;
 use super::declared::{all_declared_indexes, environment_indexes};
 use super::period::{Asked, gather, places, services};
-use super::read::{ReadError, tree_size};
+use super::read::{ReadError, Unknown, tree_size, unknown};
 use crate::document::service_report::{Glance, at_a_glance};
 use crate::domain::deployment::{Deployment, Effect};
 use crate::domain::extension::Tier;
 use crate::domain::facts::{Facts, usual_tier};
 use crate::domain::service::Services;
-use crate::domain::{EnvironmentName, Instant, ServiceName};
+use crate::domain::{EnvironmentName, Instant};
 use crate::metrics::{self, Input, MetricsError, Query, Report};
 use crate::store::{EventFilter, ReadTx, StoreError};
 
@@ -24,15 +24,9 @@ pub enum PerformanceError {
     /// The query has no answer.
     #[error(transparent)]
     Metrics(#[from] MetricsError),
-    /// Nothing is recorded of the service.
-    #[error("there is no service {0}")]
-    Service(ServiceName),
-    /// No service was ever declared to be of the team.
-    #[error("there is no team {0}")]
-    Team(String),
-    /// Nothing is recorded of the environment.
-    #[error("there is no environment {0}")]
-    Environment(EnvironmentName),
+    /// The ledger does not know what is asked about.
+    #[error(transparent)]
+    Unknown(#[from] Unknown),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -43,22 +37,12 @@ impl App {
     pub fn delivery_performance(&self, query: &Query, asked: Option<u64>) -> Result<Report, PerformanceError> {
         self.database.read(|tx| {
             let tree_size = tree_size(tx, asked)?;
-            if !query.services.is_empty() {
-                let known = tx.services(tree_size)?;
-                let is_known = |service: &ServiceName| known.iter().any(|name| name == service.as_str());
-                if let Some(unknown) = query.services.iter().find(|service| !is_known(service)) {
-                    return Err(PerformanceError::Service(unknown.clone()));
-                }
-            }
-            if let Some(environment) = &query.environment {
-                let known = tx.environments(tree_size)?;
-                if !known.iter().any(|name| name == environment.as_str()) {
-                    return Err(PerformanceError::Environment(environment.clone()));
-                }
+            if let Some(unknown) = unknown(tx, &query.services, query.environment.as_ref(), tree_size)? {
+                return Err(unknown.into());
             }
             let facts = facts(tx, query, tree_size)?;
             if let Some(team) = query.team.as_ref().filter(|team| !facts.services.has_team(team)) {
-                return Err(PerformanceError::Team(team.clone()));
+                return Err(Unknown::Team(team.clone()).into());
             }
             let (links, no_deployment) = metrics::linked(&facts);
             let report = metrics::measure(

@@ -74,7 +74,7 @@ pub use log::{LogError, LogSummary, TileBody};
 pub use metrics::PerformanceError;
 pub use proof::{At, ConsistencyProof, InclusionProof, ProofsError};
 pub use quorum::{QuorumState, ServedCheckpoint, WitnessPolicy, WitnessStatus, Witnessing, cosigned_ms};
-pub use read::{MAX_PAGE, Page, Paging, ReadError};
+pub use read::{MAX_PAGE, Page, Paging, ReadError, Unknown};
 pub use record::{Accepted, RecordError};
 pub use release::ReleaseQuery;
 pub use replay::{Rebuilt, Replay, Replayed};

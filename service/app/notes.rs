@@ -91,12 +91,13 @@ pub(super) fn notes_facts(tx: &mut ReadTx<'_>, wanted: &Wanted<'_>, size: u64) -
     let mut others = evidence.clone();
     others.extend(environment_indexes(deployed.tx, size)?);
     others.extend(some_evidence(deployed.tx, &BTreeSet::from([service.clone()]), size)?);
-    others.extend(declared_indexes(deployed.tx, service, size)?);
     others.extend(control_indexes(deployed.tx, size)?);
     let known = deployed.fold();
     others.extend(companion_indexes(deployed.tx, wanted, &known, size)?);
     let incidents = incidents(&mut deployed, &asked, &evidence)?;
     others.extend(add_causes(&mut deployed, &incidents)?);
+    let known = deployed.fold();
+    others.extend(declared_indexes(deployed.tx, &known, Some(service), size)?);
     others.extend(
         incidents
             .iter()

@@ -1,9 +1,12 @@
 //! What all reading has in common: the tree size it speaks of, pages, and what can go wrong.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Tombstone;
+use crate::domain::{EnvironmentName, ServiceName};
 use crate::store::{Cursor, ReadTx, StoreError};
 
 /// Most items of one page.
@@ -64,6 +67,53 @@ pub enum ReadError {
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// Something that is asked about, and that nothing recorded speaks of.
+#[derive(Debug, thiserror::Error)]
+pub enum Unknown {
+    /// Nothing is recorded of the service.
+    #[error("there is no service {0}")]
+    Service(ServiceName),
+    /// No service was ever declared to be of the team.
+    #[error("there is no team {0}")]
+    Team(String),
+    /// Nothing is recorded of the environment.
+    #[error("there is no environment {0}")]
+    Environment(EnvironmentName),
+}
+
+impl Unknown {
+    /// The parameter that asks about it.
+    pub const fn parameter(&self) -> &'static str {
+        match self {
+            Self::Service(_) => "service",
+            Self::Team(_) => "team",
+            Self::Environment(_) => "environment",
+        }
+    }
+}
+
+/// The first of these services, or the environment, that nothing is recorded of, if any.
+pub(super) fn unknown(
+    tx: &mut ReadTx<'_>,
+    services: &BTreeSet<ServiceName>,
+    environment: Option<&EnvironmentName>,
+    tree_size: u64,
+) -> Result<Option<Unknown>, StoreError> {
+    if !services.is_empty() {
+        let known = tx.services(tree_size)?;
+        let is_known = |service: &&ServiceName| known.iter().any(|name| name == service.as_str());
+        if let Some(service) = services.iter().find(|service| !is_known(service)) {
+            return Ok(Some(Unknown::Service(service.clone())));
+        }
+    }
+    let Some(environment) = environment else {
+        return Ok(None);
+    };
+    let known = tx.environments(tree_size)?;
+    let unknown = !known.iter().any(|name| name == environment.as_str());
+    Ok(unknown.then(|| Unknown::Environment(environment.clone())))
 }
 
 /// The tree size to speak of: the one asked for if it was reached, else an error; the committed one by default.

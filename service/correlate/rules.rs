@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Correlator, DEPENDENCY_WINDOW_MS, FAIL_RATE, HALF_LIFE_MS, HOUR_MS, LARGE_CHANGE_SET, MIN_SCORE, RECOVERY_MS,
-    Reason, SKEW_MS, WINDOW_MS,
+    Correlator, DEPENDENCY_WINDOW_MS, FAIL_RATE, HALF_LIFE_MINUTES, HOUR_MS, HalfLife, LARGE_CHANGE_SET, MIN_SCORE,
+    MINUTE_MS, RECOVERY_MS, Reason, SKEW_MS, WINDOW_MS,
 };
 use crate::domain::Outcome;
 use crate::domain::ServiceName;
@@ -51,6 +51,8 @@ pub(super) struct Clue<'a> {
     pub(super) explicit: bool,
     pub(super) score: f64,
     pub(super) reasons: Vec<Reason>,
+    /// What its score fades by; none if it does not.
+    pub(super) half_life: Option<HalfLife>,
     /// How often such a deployment causes such an incident, for each hour: to be compared with other explanations.
     pub(super) weight: f64,
 }
@@ -82,20 +84,19 @@ impl<'c, 'a> Case<'c, 'a> {
 
     /// What speaks for a deployment, if anything does or somebody has decided about it.
     pub(super) fn clue(&self, deployment: &'a Deployment, decided: bool) -> Option<Clue<'a>> {
-        let explicit = self.explicit_reason(deployment);
-        let clue = |explicit, score, reasons, weight| Clue {
+        let without_weight = |explicit, score, reason| Clue {
             deployment,
             explicit,
             score,
-            reasons,
-            weight,
+            reasons: vec![reason],
+            half_life: None,
+            weight: 0.0,
         };
-        if let Some(reason) = explicit {
-            return Some(clue(true, EXPLICIT, vec![reason], 0.0));
+        if let Some(reason) = self.explicit_reason(deployment) {
+            return Some(without_weight(true, EXPLICIT, reason));
         }
-        let suggested = self.suggestion(deployment);
-        let suggested = suggested.map(|(score, reasons, weight)| clue(false, score, reasons, weight));
-        suggested.or_else(|| decided.then(|| clue(false, 0.0, vec![Reason::NamedByReviewer], 0.0)))
+        let named = || decided.then(|| without_weight(false, 0.0, Reason::NamedByReviewer));
+        self.suggestion(deployment).or_else(named)
     }
 
     /// Tier 1: somebody said so.
@@ -134,7 +135,7 @@ impl<'c, 'a> Case<'c, 'a> {
     }
 
     /// Tiers 2 to 4, and what changes their score.
-    fn suggestion(&self, deployment: &Deployment) -> Option<(f64, Vec<Reason>, f64)> {
+    fn suggestion(&self, deployment: &'a Deployment) -> Option<Clue<'a>> {
         if !self.in_window(deployment) || deployment.effect == Effect::Removes {
             return None;
         }
@@ -144,7 +145,9 @@ impl<'c, 'a> Case<'c, 'a> {
             return None;
         }
         let live = self.live(deployment);
-        let decay = self.decay(deployment);
+        let half_life = self.half_life(deployment);
+        let half_life_ms = f64::from(half_life.minutes) * MINUTE_MS as f64;
+        let decay = self.decay(deployment, half_life_ms);
         let (base, decay, reason) = if live && content {
             (ARTIFACT_MATCH, 1.0, Reason::ArtifactMatch)
         } else if live && here && names_version(self.incident, deployment) {
@@ -161,9 +164,10 @@ impl<'c, 'a> Case<'c, 'a> {
         };
         let mut score = base * decay;
         // Relative to a fresh deployment of the same service, at the rate at which those show their faults.
-        let peak = FAIL_RATE * std::f64::consts::LN_2 * HOUR_MS as f64 / HALF_LIFE_MS as f64;
+        let peak = FAIL_RATE * std::f64::consts::LN_2 * HOUR_MS as f64 / half_life_ms;
         let mut weight = odds(base) / odds(SAME_SERVICE) * peak * decay;
         let mut reasons = vec![reason];
+        let half_life = reason.fades().then_some(half_life);
         let external = self
             .incident
             .cause_class
@@ -196,13 +200,20 @@ impl<'c, 'a> Case<'c, 'a> {
         if self.fixes.iter().any(also_removed) {
             reasons.push(Reason::AlsoRemoved);
         }
-        Some((score.min(MAX_SUGGESTED), reasons, weight))
+        Some(Clue {
+            deployment,
+            explicit: false,
+            score: score.min(MAX_SUGGESTED),
+            reasons,
+            half_life,
+            weight,
+        })
     }
 
     /// Whether a deployment would be among the candidates, were there a test of it that had failed.
-    pub(super) fn could_be_shown(&self, deployment: &Deployment) -> bool {
+    pub(super) fn could_be_shown(&self, deployment: &'a Deployment) -> bool {
         let suggested = self.suggestion(deployment);
-        suggested.is_some_and(|(score, ..)| with_odds(score, RISKY) >= MIN_SCORE)
+        suggested.is_some_and(|clue| with_odds(clue.score, RISKY) >= MIN_SCORE)
     }
 
     /// Whether it was deployed although a test of what it put in place had failed, and was not passed since.
@@ -251,9 +262,19 @@ impl<'c, 'a> Case<'c, 'a> {
         (-SKEW_MS..=WINDOW_MS).contains(&self.began_at.millis_since(deployment.start_at()))
     }
 
-    fn decay(&self, deployment: &Deployment) -> f64 {
+    fn decay(&self, deployment: &Deployment, half_life_ms: f64) -> f64 {
         let age = self.began_at.millis_since(deployment.start_at()).max(0);
-        (-(age as f64) / HALF_LIFE_MS as f64).exp2()
+        (-(age as f64) / half_life_ms).exp2()
+    }
+
+    /// How soon the faults of a deployment show: as its service declared when it started, else as most do.
+    fn half_life(&self, deployment: &Deployment) -> HalfLife {
+        let services = &self.all.facts.services;
+        let declared = services.half_life_minutes(&deployment.service, deployment.start_at());
+        HalfLife {
+            minutes: declared.as_ref().map_or(HALF_LIFE_MINUTES, |said| said.value),
+            declared: declared.map(|said| said.index),
+        }
     }
 
     fn rolled_back_before_end(&self, deployment: &Deployment) -> bool {

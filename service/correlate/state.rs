@@ -63,9 +63,12 @@ impl<'a> Verdicts<'a> {
             .map(|((clue, state), share)| Candidate {
                 deployment: clue.deployment.id.clone(),
                 index: clue.deployment.index,
+                service: clue.deployment.service.clone(),
+                label: clue.deployment.label(),
                 score: hundredths(clue.score),
                 share: hundredths(share),
                 reasons: clue.reasons,
+                half_life: clue.half_life,
                 state,
                 decided: self.on(clue.deployment.index).cloned(),
             })

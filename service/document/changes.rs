@@ -7,15 +7,20 @@
 mod bump;
 mod dependencies;
 mod items;
+mod reading;
 mod text;
+mod tickets;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
 pub use self::dependencies::DependencyRow;
-use self::items::{Item, is_merge, items, tickets};
-use self::text::{first_line, mentions, trailer, without_number};
+use self::items::{Item, is_merge, items};
+use self::reading::{Place, read};
+pub(super) use self::text::first_line;
+use self::text::{trailer, without_number};
+use self::tickets::Tickets;
 use crate::domain::deployment::Deployment;
 use crate::domain::extension::{PullRequest, TicketRef};
 use crate::domain::service::TicketLink;
@@ -39,7 +44,7 @@ pub struct Changes {
     pub duplicates: usize,
     /// Dependencies that changed, by name. The commits that say nothing else are in no group and not counted as maintenance.
     pub dependencies: Vec<DependencyRow>,
-    /// Tickets that the deployments name, each once.
+    /// Tickets that the deployments name, and those that only the text of a change names, each once.
     pub tickets: Vec<Reference>,
 }
 
@@ -128,22 +133,17 @@ impl Count {
     }
 }
 
-/// Where a change belongs.
-enum Place {
-    Group(&'static str),
-    Maintenance(&'static str),
-}
-
 impl Changes {
     /// Of these deployments together, without the commits in `except`; tickets without an address get one from `links`.
     pub(super) fn of(deployments: &[&Deployment], except: &BTreeSet<&str>, links: &[TicketLink]) -> Self {
         let mut changes = Self::default();
-        let tickets = tickets(deployments, links);
+        let mut tickets = Tickets::named(deployments, links);
         let mut items = items(deployments, except);
         items.retain(|item| item.commit.is_none_or(|commit| !is_merge(commit)));
         changes.total = items.len();
         changes.drop_repetitions(&mut items);
         changes.cancel_reverts(&mut items);
+        tickets.read(&items, links);
 
         let mut groups: BTreeMap<&'static str, Vec<Change>> = BTreeMap::new();
         let mut maintenance: BTreeMap<&'static str, usize> = BTreeMap::new();
@@ -161,14 +161,14 @@ impl Changes {
         }
         changes.dependencies = dependencies::rows(moves);
         if items.is_empty() {
-            let named = tickets.iter().map(|(ticket, index)| Change {
+            let named = tickets.all().iter().map(|(ticket, index)| Change {
                 title: ticket.title.clone().unwrap_or_else(|| ticket.id.clone()),
                 tickets: vec![Reference::ticket(ticket)],
                 indexes: vec![*index],
                 ..Change::default()
             });
             groups.insert("other", named.collect());
-            changes.total = tickets.len();
+            changes.total = tickets.all().len();
         }
         let take = |(key, title)| {
             Some(Group {
@@ -178,13 +178,23 @@ impl Changes {
             })
         };
         changes.groups = GROUPS.into_iter().filter_map(take).collect();
+        // Others than which? Such is a history whose commits do not say their kind.
+        if let [only] = changes.groups.as_mut_slice()
+            && only.key == "other"
+        {
+            only.title = "Changes";
+        }
         changes.shown = changes.groups.iter().map(|group| group.entries.len()).sum();
         changes.maintenance = maintenance
             .into_iter()
             .map(|(key, count)| Count::of(key, count))
             .collect();
         changes.maintenance_total = changes.maintenance.iter().map(|c| c.count).sum();
-        changes.tickets = tickets.iter().map(|(ticket, _)| Reference::ticket(ticket)).collect();
+        changes.tickets = tickets
+            .all()
+            .iter()
+            .map(|(ticket, _)| Reference::ticket(ticket))
+            .collect();
         changes
     }
 
@@ -271,83 +281,6 @@ fn reverted(revert: &Item<'_>, items: &[Item<'_>]) -> Option<usize> {
     found.or_else(by_title)
 }
 
-fn read(item: &Item<'_>, tickets: &[(TicketRef, u64)]) -> (Place, Change) {
-    let message = item.message.replace("\r\n", "\n");
-    let line = first_line(&message);
-    let mut change = Change {
-        commits: item.commit.iter().map(|c| c.id.clone()).collect(),
-        pull_requests: item.requests.iter().map(|p| Reference::pull_request(p)).collect(),
-        authors: authors(item),
-        indexes: vec![item.index],
-        ..Change::default()
-    };
-    let texts: Vec<&str> = std::iter::once(message.as_str())
-        .chain(item.requests.iter().filter_map(|p| p.title.as_deref()))
-        .collect();
-    let named = tickets
-        .iter()
-        .filter(|(ticket, _)| texts.iter().any(|text| mentions(text, &ticket.id)));
-    change.tickets = named.map(|(ticket, _)| Reference::ticket(ticket)).collect();
-
-    let place = match git_conventional::Commit::parse(message.trim_end()) {
-        Ok(commit) => {
-            let kind = commit.type_().as_str().to_ascii_lowercase();
-            let scope = commit.scope().map(|scope| scope.as_str().to_owned());
-            let place = place(&kind, scope.as_deref());
-            change.title = commit.description().trim().to_owned();
-            change.breaking = commit.breaking();
-            change.breaking_note = commit
-                .breaking_description()
-                .filter(|note| *note != commit.description())
-                .map(|n| n.trim().to_owned());
-            change.scope = scope;
-            match place {
-                _ if change.breaking => Place::Group("breaking"),
-                // A word before a colon that is no type: keep the line as it was written.
-                Place::Group("other") => {
-                    line.clone_into(&mut change.title);
-                    change.scope = None;
-                    Place::Group("other")
-                }
-                place => place,
-            }
-        }
-        Err(_) => {
-            let revert = line.strip_prefix("Revert \"").and_then(|rest| rest.rsplit_once('"'));
-            let (title, group) = revert.map_or((line, "other"), |(title, _)| (title, "revert"));
-            title.clone_into(&mut change.title);
-            Place::Group(group)
-        }
-    };
-    if !change.pull_requests.is_empty() {
-        change.title = without_number(&change.title).to_owned();
-    }
-    if change.title.is_empty() {
-        change.title = item
-            .commit
-            .map_or_else(|| "(no title)".to_owned(), |c| format!("(no title) {}", c.id));
-    }
-    (place, change)
-}
-
-fn place(kind: &str, scope: Option<&str>) -> Place {
-    let dependencies = scope.is_some_and(|scope| scope.starts_with("deps"));
-    match kind {
-        "feat" | "feature" => Place::Group("feature"),
-        "chore" | "build" | "ci" | "fix" if dependencies => Place::Maintenance("dependencies"),
-        "fix" | "bugfix" | "hotfix" => Place::Group("fix"),
-        "perf" => Place::Group("performance"),
-        "security" | "sec" => Place::Group("security"),
-        "revert" => Place::Group("revert"),
-        "chore" => Place::Maintenance("chore"),
-        "build" | "ci" => Place::Maintenance("build"),
-        "docs" | "doc" => Place::Maintenance("docs"),
-        "test" | "tests" => Place::Maintenance("test"),
-        "style" | "refactor" => Place::Maintenance("refactor"),
-        _ => Place::Group("other"),
-    }
-}
-
 /// Adds a change to a group, or to the entry that says the same.
 fn join(entries: &mut Vec<Change>, change: Change, duplicates: &mut usize) {
     let same = |known: &&mut Change| known.title == change.title && known.scope == change.scope;
@@ -371,13 +304,6 @@ fn extend_once<T: PartialEq>(list: &mut Vec<T>, more: Vec<T>) {
         if !list.contains(&item) {
             list.push(item);
         }
-    }
-}
-
-fn authors(item: &Item<'_>) -> Vec<String> {
-    match item.commit.and_then(|c| c.author.clone()) {
-        Some(author) => vec![author],
-        None => item.requests.iter().filter_map(|p| p.author.clone()).collect(),
     }
 }
 

@@ -9,6 +9,7 @@ mod highlights;
 mod manager;
 mod redact;
 mod release;
+mod replaced;
 mod scrub;
 mod select;
 mod sentences;
@@ -18,8 +19,10 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
+use self::also::Companions;
 pub use self::also::{AlsoDeployed, SAME_RUN_MS};
 pub use self::release::{RELEASE_TEMPLATE, Release, ReleaseInput, compose_release};
+pub use self::replaced::ReplacedBy;
 pub use self::select::{Selection, Wanted, selected};
 pub use self::variant::{Variant, compose_for, template};
 use super::assurance::Assurance;
@@ -126,6 +129,8 @@ pub struct ReleaseNotes {
     pub deployments: Vec<DeploymentRow>,
     /// What ran there before.
     pub previous: Option<Previous>,
+    /// What took its place since; none while it runs.
+    pub replaced_by: Option<ReplacedBy>,
     /// What was brought in.
     pub changes: Changes,
     /// Changes of before that run again, by the deployment that first brought them.
@@ -235,7 +240,9 @@ fn compose_selected<'a>(input: &ReleaseNotesInput<'a>) -> Result<(ReleaseNotes, 
         .iter()
         .map(|d| Assurance::of(d, input.facts, &links, input.parameters))
         .collect();
-    let (also_deployed, also_deployed_more) = also::also_deployed(&selection, &input.facts.deployments);
+    let mut companions = Companions::default();
+    companions.add(&selection, &input.facts.deployments, &[service]);
+    let (also_deployed, also_deployed_more) = companions.shown();
     let texts = highlights::texts(&selection.deployments, input.facts);
     let previous = selection.previous.map(|previous| Previous {
         id: previous.id.to_string(),
@@ -262,6 +269,7 @@ fn compose_selected<'a>(input: &ReleaseNotesInput<'a>) -> Result<(ReleaseNotes, 
         deployment: DeploymentRow::of(target),
         deployments: selection.deployments.iter().map(|d| DeploymentRow::of(d)).collect(),
         previous,
+        replaced_by: ReplacedBy::of(target, &input.facts.deployments),
         changes,
         reintroduced: net.reintroduced.iter().map(|d| Withdrawn::of(d, tickets)).collect(),
         withdrawn: net.withdrawn.iter().map(|d| Withdrawn::of(d, tickets)).collect(),

@@ -130,7 +130,7 @@ pub struct LinkRow {
     /// Reason codes.
     pub reasons: Vec<&'static str>,
     /// The reasons in words.
-    pub words: Vec<&'static str>,
+    pub words: Vec<String>,
 }
 
 impl DeploymentRow {
@@ -236,7 +236,7 @@ impl IncidentRow {
                 state: candidate.state,
                 score: (candidate.score * 100.0).round() as u32,
                 reasons: candidate.reasons.iter().map(|r| r.as_str()).collect(),
-                words: candidate.reasons.iter().map(|r| r.words()).collect(),
+                words: candidate.words(),
             }),
         }
     }

@@ -15,6 +15,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::assurance::checks;
+use super::changes::first_line;
 use super::rows::DeploymentRow;
 use super::{Generated, Links, Request};
 use crate::check::{self, CheckResult, Parameters};
@@ -116,10 +117,27 @@ pub struct Flow {
     pub frequency: Frequency,
     /// The times from commit to users.
     pub lead_time: LeadTime,
+    /// The commits that took longest to reach users, the longest first.
+    pub longest: Vec<LongChange>,
     /// The times from the request for an approval to the start.
     pub approval_lead_time: ApprovalLeadTime,
     /// Half of the deployments that brought commits brought at most so many.
     pub median_commits: Option<usize>,
+}
+
+/// A commit that took long to reach users.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LongChange {
+    /// From commit to the end of the deployment.
+    pub lead_time_ms: i64,
+    /// The service.
+    pub service: ServiceName,
+    /// The first line of its message.
+    pub title: String,
+    /// Its id.
+    pub commit: String,
+    /// The deployment that brought it.
+    pub index: u64,
 }
 
 /// The results of the checks over the attempts of the period.
@@ -196,6 +214,7 @@ pub fn compose(input: &ServiceReportInput<'_>) -> Result<ServiceReport, MetricsE
         bucket: bucket(period),
         frequency: performance.deployment_frequency.clone(),
         lead_time: performance.change_lead_time.clone(),
+        longest: longest(&performance.change_lead_time, &input.facts.deployments),
         approval_lead_time: performance.approval_lead_time.clone(),
         median_commits: median_commits(&ended),
     };
@@ -313,6 +332,21 @@ fn control(attempts: &[&Deployment], input: &ServiceReportInput<'_>, links: &Lin
         emergencies: emergencies.map(|d| d.index).collect(),
         results,
     }
+}
+
+fn longest(lead_time: &LeadTime, deployments: &[Deployment]) -> Vec<LongChange> {
+    let told = lead_time.longest.iter().filter_map(|long| {
+        let deployment = deployments.iter().find(|d| d.index == long.deployment)?;
+        let commit = deployment.commits.iter().find(|said| said.value.id == long.commit)?;
+        Some(LongChange {
+            lead_time_ms: long.lead_time_ms,
+            service: deployment.service.clone(),
+            title: first_line(&commit.value.message).to_owned(),
+            commit: long.commit.clone(),
+            index: long.deployment,
+        })
+    });
+    told.collect()
 }
 
 fn median_commits(ended: &[&Deployment]) -> Option<usize> {

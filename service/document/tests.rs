@@ -228,6 +228,7 @@ fn story() -> Ledger {
             prefix: "PAY-".to_owned(),
             url: "https://tickets.example/browse/{id}".to_owned(),
         }],
+        half_life_minutes: Some(12 * 60),
     }));
     ledger.deploy(-3 * 1440, "run-1", "1.0.0", release(vec![]));
     let from = ledger.records.len();

@@ -1,8 +1,9 @@
-//! What is declared about a service itself: the team that owns it, and where the tickets live that its changes name.
+//! What is declared about a service itself: the team that owns it, where the tickets live that its changes name, and how soon
+//! faults of its deployments show.
 //!
 //! What a service declared last, as claimed, holds until it declares again; a declaration replaces the whole one before.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
@@ -32,7 +33,15 @@ pub struct Declaration {
     /// Where the tickets live that its changes name, for those that come without an address.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ticket_links: Vec<TicketLink>,
+    /// How soon faults of its deployments show, in minutes: an incident that began this much later points to a deployment half as
+    /// much. 240 if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 10080)]
+    pub half_life_minutes: Option<u32>,
 }
+
+/// The longest half-life that can be declared: deployments are looked at no longer than for a week.
+pub const MAX_HALF_LIFE_MINUTES: u32 = 7 * 24 * 60;
 
 /// Where tickets live whose ids begin alike.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -105,14 +114,29 @@ impl Services {
         all
     }
 
+    /// How soon faults of a deployment of the service show that started at an instant, in minutes, with the entry that says so.
+    pub fn half_life_minutes(&self, service: &ServiceName, at: Instant) -> Option<Said<u32>> {
+        let holding = self.holding(service, at)?;
+        holding.value.half_life_minutes.map(|minutes| Said {
+            value: minutes,
+            index: holding.index,
+        })
+    }
+
     /// The team that owned a service at an instant, with the entry that says so.
     pub fn team(&self, service: &ServiceName, at: Instant) -> Option<Said<&str>> {
-        let declarations = self.declared.get(service)?;
-        let (_, holding) = declarations.iter().rfind(|(from, _)| *from <= at)?;
+        let holding = self.holding(service, at)?;
         holding.value.team.as_deref().map(|team| Said {
             value: team,
             index: holding.index,
         })
+    }
+
+    /// Every team that ever owned a service, by name.
+    pub fn teams(&self) -> Vec<String> {
+        let declarations = self.declared.values().flatten();
+        let teams: BTreeSet<&String> = declarations.filter_map(|(_, said)| said.value.team.as_ref()).collect();
+        teams.into_iter().cloned().collect()
     }
 
     /// Whether any service was ever owned by a team of this name.
@@ -139,6 +163,13 @@ impl Services {
     pub fn ticket_links(&self, service: &ServiceName) -> &[TicketLink] {
         let newest = self.declared.get(service).and_then(|declarations| declarations.last());
         newest.map_or(&[], |(_, said)| &said.value.ticket_links)
+    }
+
+    /// What was declared about a service and held at an instant.
+    fn holding(&self, service: &ServiceName, at: Instant) -> Option<&Said<Declaration>> {
+        let declarations = self.declared.get(service)?;
+        let (_, holding) = declarations.iter().rfind(|(from, _)| *from <= at)?;
+        Some(holding)
     }
 }
 
@@ -172,6 +203,7 @@ mod tests {
         record.event.extension.declaration = Some(Box::new(Declaration {
             team: team.map(str::to_owned),
             ticket_links,
+            half_life_minutes: None,
         }));
     }
 

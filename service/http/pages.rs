@@ -21,6 +21,8 @@ use serde::Serialize;
 
 use super::problem::Problem;
 use crate::app::{App, Caller, Html};
+use crate::domain::extension::Tier;
+use crate::domain::facts::usual_tier;
 use crate::domain::producer::Role;
 
 /// Styles from here, forms to here, and nothing else.
@@ -80,8 +82,29 @@ impl Names {
     fn of(app: &App, tree_size: u64) -> Result<Self, Problem> {
         Ok(Self {
             services: app.services(Some(tree_size))?.items,
-            environments: app.environments(Some(tree_size))?.items,
+            environments: users_first(app.environments(Some(tree_size))?.items),
         })
+    }
+}
+
+/// Environments in the order in which they matter to users, as far as their names tell.
+fn users_first(mut names: Vec<String>) -> Vec<String> {
+    names.sort_by_key(|name| match usual_tier(name) {
+        Some(Tier::Production) => 0,
+        Some(Tier::Staging) => 1,
+        None => 2,
+        Some(Tier::Testing) => 3,
+        Some(Tier::Development) => 4,
+    });
+    names
+}
+
+/// What was made of a form, or what is wrong with one of its fields, for the page to say beside it. Other problems stay what they are.
+fn of_form<T>(made: Result<T, Problem>) -> Result<(Option<T>, Option<Problem>), Problem> {
+    match made {
+        Ok(made) => Ok((Some(made), None)),
+        Err(problem) if problem.pointer.is_some() => Ok((None, Some(problem))),
+        Err(problem) => Err(problem),
     }
 }
 

@@ -14,7 +14,7 @@ use super::api::hooks::AlertAnswer;
 use crate::adapter::AdapterError;
 use crate::app::{
     AdministrationError, CompletenessError, DecisionError, HookError, IssueError, LogError, PerformanceError,
-    ProofsError, ReadError, RecordError, Tombstone,
+    ProofsError, ReadError, RecordError, Tombstone, Unknown,
 };
 use crate::domain::PeriodError;
 use crate::domain::erasure::ErasureError;
@@ -363,15 +363,18 @@ impl From<IssueError> for Problem {
     }
 }
 
+impl From<Unknown> for Problem {
+    fn from(unknown: Unknown) -> Self {
+        Self::new(Kind::NotFound, unknown.to_string()).at(unknown.parameter())
+    }
+}
+
 impl From<PerformanceError> for Problem {
     fn from(error: PerformanceError) -> Self {
-        let detail = error.to_string();
         match error {
             PerformanceError::Read(error) => error.into(),
             PerformanceError::Metrics(error) => error.into(),
-            PerformanceError::Service(_) => Self::new(Kind::NotFound, detail).at("service"),
-            PerformanceError::Team(_) => Self::new(Kind::NotFound, detail).at("team"),
-            PerformanceError::Environment(_) => Self::new(Kind::NotFound, detail).at("environment"),
+            PerformanceError::Unknown(unknown) => unknown.into(),
             PerformanceError::Store(error) => error.into(),
         }
     }

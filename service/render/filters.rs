@@ -22,6 +22,7 @@ pub(super) fn install(env: &mut Environment<'static>) {
     env.add_filter("idx", idx);
     env.add_filter("link", link);
     env.add_filter("plural", plural);
+    env.add_filter("sentence", sentence);
     env.add_filter("short", short);
     in_zone(env, Tz::UTC);
     env.remove_filter("safe");
@@ -180,6 +181,20 @@ fn plural(value: &Value, one: &str, many: Option<&str>) -> Result<Value, Error> 
         (_, None) => format!("{one}s"),
     };
     Ok(Value::from(format!("{count} {word}")))
+}
+
+/// `{{ text | sentence }}`: with a capital letter, unless the first word may be the name of something.
+fn sentence(value: &Value) -> Value {
+    let given = text(value);
+    let word = given.split_whitespace().next().unwrap_or_default();
+    let plain = word
+        .trim_end_matches([',', ':', ';'])
+        .bytes()
+        .all(|b| b.is_ascii_lowercase());
+    Value::from(match given.chars().next() {
+        Some(first) if plain => format!("{}{}", first.to_ascii_uppercase(), &given[first.len_utf8()..]),
+        Some(_) | None => given,
+    })
 }
 
 /// `{{ digest | short }}`: enough of a hash to recognise it.

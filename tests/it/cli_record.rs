@@ -15,7 +15,7 @@ use crate::support::key;
 
 /// A folder with a key to sign with.
 pub struct Desk {
-    folder: tempfile::TempDir,
+    pub folder: tempfile::TempDir,
 }
 
 impl Desk {
@@ -26,7 +26,7 @@ impl Desk {
         Self { folder }
     }
 
-    fn at(&self, name: &str) -> String {
+    pub fn at(&self, name: &str) -> String {
         self.folder.path().join(name).to_str().unwrap().to_owned()
     }
 
@@ -333,7 +333,7 @@ fn bare() -> Command {
 }
 
 /// A checkout with these commits, one on another; gives their ids.
-fn checkout(folder: &Path, messages: &[&str]) -> Vec<String> {
+pub fn checkout(folder: &Path, messages: &[&str]) -> Vec<String> {
     let git = |arguments: &[&str]| {
         let output = Command::new("git")
             .args([

@@ -147,7 +147,7 @@ fn oscal_is_valid_by_the_schema_and_by_trestle() {
     };
     let schema = Command::new(tools.join("venv/bin/python"))
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/oscal/validate.py"))
-        .arg(tools.join("schema.json"))
+        .arg(tools.join("oscal_complete_schema.json"))
         .args(files.iter().map(|(_, file)| file))
         .output()
         .unwrap();

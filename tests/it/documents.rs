@@ -151,8 +151,16 @@ fn a_service_report_says_what_happened(#[values(Backend::Sqlite, Backend::Postgr
     );
     let html = text(&app, &format!("{SERVICE}&format=html"));
     assert!(html.contains("<svg") && html.contains("role=\"img\""), "{html}");
-    let none = text(&app, &format!("{SERVICE}&service=nobody"));
+    let none = text(&app, "/v1/reports/service?environment=production&period=2020");
     assert!(none.contains("Nothing was deployed in this period"), "{none}");
+    for (query, parameter) in [
+        ("environment=production&service=checkout&service=nobody", "service"),
+        ("environment=nowhere", "environment"),
+        ("environment=production&team=nobody", "team"),
+    ] {
+        let path = format!("/v1/reports/service?{query}&period=2026");
+        assert_eq!(app.client.get(&path).problem(404)["pointer"], parameter, "{query}");
+    }
     let refused = |query: &str, parameter: &str| {
         let problem = app
             .client
@@ -177,15 +185,18 @@ fn notes_start_from_what_really_ran_there(#[values(Backend::Sqlite, Backend::Pos
     let latest = text(&app, NOTES);
     // 1.2.0 was rolled back and 1.3.0 failed: 1.4.0 replaced 1.1.0.
     assert!(latest.contains("1.4.0") && latest.contains("1.1.0"), "{latest}");
-    assert!(latest.contains("round half up"), "{latest}");
-    assert!(!latest.contains("gift cards"), "what failed did not come in: {latest}");
+    assert!(latest.contains("Round half up"), "{latest}");
+    assert!(
+        !latest.to_lowercase().contains("gift cards"),
+        "what failed did not come in: {latest}"
+    );
     let failed = text(&app, &format!("{NOTES}&deployment=dep-3"));
     assert!(failed.contains("did not succeed"), "{failed}");
     let range = text(
         &app,
         &format!("{NOTES}&from=2026-03-06T00:00:00Z&to=2026-04-01T00:00:00Z"),
     );
-    assert!(range.contains("round half up"), "{range}");
+    assert!(range.contains("Round half up"), "{range}");
     app.client
         .get("/v1/release-notes?service=none&environment=production")
         .problem(404);

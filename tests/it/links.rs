@@ -40,6 +40,33 @@ fn decision(deployment: Option<&str>, verdict: &str) -> Value {
 }
 
 #[rstest]
+fn a_service_says_how_soon_its_faults_show(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+    let Some(app) = TestApp::start(backend) else { return };
+    story(&app);
+    let suggested = || app.client.get("/v1/links").expect(200).json()["items"][0].clone();
+    let usual = suggested();
+    assert_eq!(usual["half_life"], json!({ "minutes": 240, "declared": null }));
+    let ours = json!({ "service": "checkout", "declaration": { "half_life_minutes": 720 } });
+    let said = event("h1", "shipslog-service.declared.0.1.0", "checkout", json!({}), ours);
+    let declared = app.record(&at(said, "2026-03-01T09:00:00Z"));
+    let slow = suggested();
+    assert_eq!(slow["half_life"], json!({ "minutes": 720, "declared": declared }));
+    // An hour after the deployment: 0.80 halved for a quarter and for a twelfth of the time.
+    assert_eq!((&usual["score"], &slow["score"]), (&json!(0.67), &json!(0.76)));
+    let detail = app.client.get("/v1/incidents/INC-1").expect(200).json();
+    assert_eq!(
+        detail["incident"]["correlation"]["candidates"][0]["half_life"],
+        slow["half_life"]
+    );
+    let notes = app
+        .client
+        .get("/v1/release-notes?service=checkout&environment=production")
+        .expect(200);
+    let words = "live on the same service and environment (half-life 12 h)";
+    assert!(notes.text().contains(words), "{}", notes.text());
+}
+
+#[rstest]
 fn a_decision_is_an_entry_and_stays(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
     let Some(app) = TestApp::start(backend) else { return };
     story(&app);

@@ -34,6 +34,7 @@ mod evil_operator;
 mod faults;
 mod fsck;
 mod gate;
+mod git_cliff;
 mod github;
 mod guard;
 mod hooks;

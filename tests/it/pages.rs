@@ -1,5 +1,6 @@
 //! The web pages: who may see them, what they show, and that text from outside does nothing there.
 
+mod axe;
 mod browser;
 
 use rstest::rstest;
@@ -220,7 +221,7 @@ fn delivery_of_a_period_is_shown_with_the_entries_behind_it(
     let all = shown("environment=&service=&team=&period=2026-01&time_zone=Europe/Berlin");
     for text in [
         "All services in production",
-        "(Europe&#x2f;Berlin)",
+        "(days of Europe&#x2f;Berlin)",
         "<th scope=\"row\">Deployment frequency</th><td>2 deployments</td>",
         "<td>1 of 2</td><td>2 deployments</td><td>no data</td>",
         "<th scope=\"row\">Approval lead time</th><td>no data</td><td>0 approvals</td>",
@@ -229,12 +230,45 @@ fn delivery_of_a_period_is_shown_with_the_entries_behind_it(
         assert!(all.contains(text), "{text}\n{all}");
     }
     assert!(shown("service=search&period=2026-01").contains("<td>1 deployment</td>"));
-    for (query, status) in [
-        ("period=soon", 400),
-        ("period=2026&time_zone=Mars", 400),
-        ("period=2026&team=none", 404),
+    // Any period, in any zone: the days of Auckland begin eleven to thirteen hours earlier.
+    let days = shown("from=2026-01-05&to=2026-01-06&time_zone=Pacific/Auckland&team=");
+    assert!(days.contains("<td>0 deployments</td>"), "{days}");
+    let days = shown("from=2026-01-05&to=2026-01-06&service=checkout&environment=production");
+    assert!(
+        days.contains("<td>1 deployment</td>") && days.contains("value=\"2026-01-05\""),
+        "{days}"
+    );
+}
+
+#[rstest]
+fn what_is_wrong_with_a_period_is_said_at_its_field(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+    let Some(app) = TestApp::start(backend) else { return };
+    story(&app);
+    let reader = Visitor::of_role(&app, "reader");
+    for (query, status, field) in [
+        ("period=soon", 400, "period"),
+        ("service=checkout", 400, "period"),
+        ("period=2026&from=2026-01-01", 400, "period"),
+        ("from=2026-01-01", 400, "to"),
+        ("from=%3Cb%3E&to=2026-01-01", 400, "from"),
+        ("from=2026-02-01&to=2026-01-01", 400, "to"),
+        ("period=2026&time_zone=Mars", 400, "time_zone"),
+        ("period=2026&team=none", 404, "team"),
+        ("period=2026&service=none", 404, "service"),
     ] {
-        assert_eq!(reader.get(&format!("/delivery?{query}")).status, status, "{query}");
+        for page in ["/delivery?", "/service-reports?environment=production&"] {
+            let answer = reader.get(&format!("{page}{query}")).expect(status);
+            let text = answer.text();
+            assert!(
+                text.contains("role=\"alert\" class=\"problem\" id=\"wrong\""),
+                "{page}{query}: {text}"
+            );
+            let marked = text.split(&format!("name=\"{field}\"")).nth(1).unwrap();
+            let marked = marked.split('>').next().unwrap();
+            assert!(marked.contains("aria-describedby=\"wrong\""), "{page}{query}: {marked}");
+            assert_eq!(text.matches("aria-invalid").count(), 1, "{page}{query}");
+            assert!(!text.contains("<b>"), "{page}{query}");
+        }
     }
 }
 

@@ -221,7 +221,8 @@ fn happening(chance: &mut Chance, number: u64, now: Instant) -> Value {
             event(&id, "shipslog-snapshot.taken.0.1.0", environment, json!({}), ours)
         }
         _ if chance.one_in(2) => {
-            ours["declaration"] = json!({ "team": chance.of(&TEAMS) });
+            ours["declaration"] =
+                json!({ "team": chance.of(&TEAMS), "half_life_minutes": 30 << (2 * chance.below(4)) });
             event(&id, "shipslog-service.declared.0.1.0", service, json!({}), ours)
         }
         _ => {

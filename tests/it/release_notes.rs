@@ -45,6 +45,7 @@ fn history(app: &TestApp) {
         "tickets": [{ "id": "PAY-7" }],
         "commits": [
             { "id": format!("{:040x}", 1), "message": "feat: pay by card (PAY-7), thanks to Ada Byron", "author": "ada@example.com" },
+            { "id": format!("{:040x}", 3), "message": "fix: UTF-8 in names of CVE-2026-1\n\nRefs: OPS-3\nCo-authored-by: PAY-9" },
             { "id": format!("{:040x}", 2), "message": "chore(deps): bump serde from 1.0.1 to 1.0.2", "author": "ada@example.com" },
         ],
         "dependency_changes": [{ "name": "openssl", "from": "3.0.14", "to": "3.4.0" }],
@@ -64,6 +65,13 @@ fn history(app: &TestApp) {
             json!({ "tickets": [{ "id": "PAY-7" }] }),
         ),
         finished("dep-3", "stock", 2, "2026-03-05T18:00:00Z", json!({})),
+        finished(
+            "dep-4",
+            "desk",
+            1,
+            "2026-03-06T10:00:00Z",
+            json!({ "tickets": [{ "id": "PAY-7" }] }),
+        ),
         highlight("h1", json!({ "text": "Cards are taken." })),
         highlight("h2", json!({ "kind": "action", "text": "Order new terminals." })),
         highlight("h3", json!({ "kind": "known_issue", "text": "Amex is refused." })),
@@ -102,7 +110,8 @@ fn they_say_what_was_declared_written_and_deployed_with_it(
     let notes = text(&app, NOTES);
     for words in [
         "| Owned by | Team Till",
-        "[PAY-7](https://tickets.example/PAY-7)",
+        "- Pay by card (PAY-7), thanks to Ada Byron, [PAY-7](https://tickets.example/PAY-7) (",
+        "Tickets: [PAY-7](https://tickets.example/PAY-7), [PAY-9](https://tickets.example/PAY-9), OPS-3.",
         "- Cards are taken. (",
         "## Actions required\n\n- Order new terminals. (",
         "## Known issues\n\n- Amex is refused. (",
@@ -113,10 +122,17 @@ fn they_say_what_was_declared_written_and_deployed_with_it(
         assert!(notes.contains(words), "{words}: {notes}");
     }
     assert!(!notes.contains("| stock |"), "eight hours later: {notes}");
+    let several = text(&app, SEVERAL);
+    let also = several.split("## Also deployed").nth(1).unwrap();
+    assert!(
+        also.contains("| desk | 1.1.0 | succeeded | 2026-03-06 10:00 UTC | same ticket PAY-7 |"),
+        "{also}"
+    );
+    assert!(!also.contains("| search |"), "a part of the release: {also}");
     // Before anybody had written it, it was not there.
     let before = text(&app, &format!("{NOTES}&tree_size={}", app.tree_size() - 3));
     assert!(
-        before.contains("pay by card") && !before.contains("Cards are taken"),
+        before.contains("Pay by card") && !before.contains("Cards are taken"),
         "{before}"
     );
 }
@@ -132,6 +148,8 @@ fn who_reads_decides_what_is_in_them(#[values(Backend::Sqlite, Backend::Postgres
                 "Ada",
                 "ada@",
                 "PAY-7",
+                "OPS-3",
+                "desk",
                 "ci.example",
                 "tickets.example",
                 "Team Till",
@@ -141,7 +159,7 @@ fn who_reads_decides_what_is_in_them(#[values(Backend::Sqlite, Backend::Postgres
                 assert!(!notes.contains(secret), "{secret} in {format}: {notes}");
             }
             assert!(
-                notes.contains("pay by card") && notes.contains("Cards are taken."),
+                notes.contains("by card") && notes.contains("Cards are taken."),
                 "{notes}"
             );
         }
@@ -251,6 +269,14 @@ fn what_is_declared_and_written_is_checked(#[values(Backend::Sqlite, Backend::Po
         (
             declaration(link("P-", "https://{id}.example/")),
             "declaration/ticket_links/0/url",
+        ),
+        (
+            declaration(json!({ "half_life_minutes": 0 })),
+            "declaration/half_life_minutes",
+        ),
+        (
+            declaration(json!({ "half_life_minutes": 10081 })),
+            "declaration/half_life_minutes",
         ),
         (declaration(twice), "declaration/ticket_links/1/prefix"),
         (highlight("highlight", json!({})), "highlight"),

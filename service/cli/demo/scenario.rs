@@ -147,6 +147,7 @@ impl Story {
                 prefix: format!("{}-", service.tickets),
                 url: format!("{TICKETS}{{id}}"),
             }],
+            half_life_minutes: None,
         };
         let at = self.exactly(day, 8, 30);
         self.scribe.declared(at, service, declaration);

@@ -1,4 +1,4 @@
-//! `record service`: which team owns a service, and where its tickets live, from now on.
+//! `record service`: which team owns a service, where its tickets live, and how soon its faults show, from now on.
 
 use serde_json::json;
 
@@ -6,7 +6,7 @@ use super::Common;
 use crate::cli::ci::Claims;
 use crate::cli::event::Draft;
 use crate::cli::{Context, Failure, text};
-use crate::domain::service::{Declaration, SERVICE_DECLARED, TicketLink};
+use crate::domain::service::{Declaration, MAX_HALF_LIFE_MINUTES, SERVICE_DECLARED, TicketLink};
 use crate::domain::{Extension, ServiceName};
 
 /// Arguments of `record service`.
@@ -22,6 +22,9 @@ pub struct Service {
     /// Where the tickets live whose ids begin with PREFIX: an address with {id} in it; may be repeated
     #[arg(long = "ticket-link", value_name = "PREFIX=URL", value_parser = ticket_link)]
     ticket_links: Vec<TicketLink>,
+    /// How soon faults of its deployments show: after this time an incident points to a deployment half as much [default: 240]
+    #[arg(long, value_name = "MINUTES", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_HALF_LIFE_MINUTES)))]
+    half_life_minutes: Option<u32>,
     #[command(flatten)]
     common: Common,
 }
@@ -29,9 +32,9 @@ pub struct Service {
 impl Service {
     /// Records it.
     pub fn run(self, context: &Context, claims: &Claims) -> Result<(), Failure> {
-        if self.team.is_none() && self.ticket_links.is_empty() {
+        if self.team.is_none() && self.ticket_links.is_empty() && self.half_life_minutes.is_none() {
             return Err(Failure::unclear(
-                "what is declared? Give --team NAME, --ticket-link PREFIX=URL, or both",
+                "what is declared? Give --team NAME, --ticket-link PREFIX=URL, --half-life-minutes MINUTES, or several of them",
             ));
         }
         let draft = Draft {
@@ -43,6 +46,7 @@ impl Service {
                 declaration: Some(Box::new(Declaration {
                     team: self.team.clone(),
                     ticket_links: self.ticket_links.clone(),
+                    half_life_minutes: self.half_life_minutes,
                 })),
                 service: Some(self.service.clone()),
                 ..self.common.extension(claims)

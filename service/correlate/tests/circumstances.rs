@@ -1,6 +1,7 @@
-//! What weakens or strengthens a candidate beside time and place; odd moments; incidents that are one.
+//! What weakens or strengthens a candidate beside time and place; how soon closeness fades; odd moments; incidents that are one.
 
 use super::*;
+use crate::domain::service::Declaration;
 
 /// A test of a version, and its deployment after it.
 fn tested(tests: &[(i64, &str, Outcome)]) -> Ledger {
@@ -144,5 +145,55 @@ fn an_incident_that_is_the_same_as_another_is_settled_by_a_person() {
             .candidates
             .iter()
             .any(|c| c.index == second && c.state == LinkState::Superseded)
+    );
+}
+
+#[test]
+fn a_service_may_declare_how_soon_its_faults_show() {
+    let story = |declared_at: i64| {
+        let mut ledger = Ledger::default();
+        let declares = ledger.add(declared_at, "shipslog-service.declared", "payments", Body::Other);
+        declares.event.extension.declaration = Some(Box::new(Declaration {
+            half_life_minutes: Some(24 * 60),
+            ..Declaration::default()
+        }));
+        ledger.deploy(0, "d1", "1", none());
+        ledger.incident(24 * 60, "I", IncidentStep::Detected);
+        correlate(&ledger)
+    };
+    let slow = story(-60);
+    let found = &slow.candidates[0];
+    assert!((found.score - 0.40).abs() < 0.001, "{}", found.score);
+    let day = HalfLife {
+        minutes: 24 * 60,
+        declared: Some(0),
+    };
+    assert_eq!(found.half_life, Some(day));
+    assert_eq!(
+        found.words(),
+        ["live on the same service and environment (half-life 1 day)"]
+    );
+    // 0.08 ln 2 / 24 h, halved, against 0.05 incidents a day that no deployment causes.
+    assert_eq!(found.share, 0.36);
+    // What is declared later does not hold for what was deployed before.
+    assert!(story(60).no_candidate);
+}
+
+#[test]
+fn what_does_not_fade_has_no_half_life() {
+    let mut ledger = Ledger::default();
+    ledger.deploy(-60, "d1", "1", none());
+    ledger.incident(0, "I", IncidentStep::Detected);
+    let usual = HalfLife {
+        minutes: HALF_LIFE_MINUTES,
+        declared: None,
+    };
+    assert_eq!(best(&ledger).half_life, Some(usual));
+    let told = ledger.records.last_mut().unwrap();
+    told.event.extension.version = Some("1".to_owned());
+    let found = best(&ledger);
+    assert_eq!(
+        (found.reasons.as_slice(), found.half_life),
+        (&[Reason::VersionMatch][..], None)
     );
 }

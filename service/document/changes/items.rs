@@ -1,11 +1,10 @@
-//! What the changes of deployments are read from: commits, pull requests without a commit, tickets.
+//! What the changes of deployments are read from: commits, and pull requests without a commit.
 
 use std::collections::BTreeSet;
 
 use super::text::{first_line, number_of};
 use crate::domain::deployment::Deployment;
-use crate::domain::extension::{Commit, PullRequest, TicketRef};
-use crate::domain::service::{TicketLink, ticket_page};
+use crate::domain::extension::{Commit, PullRequest};
 
 /// A commit, or a pull request that none of the commits belongs to.
 pub(super) struct Item<'a> {
@@ -13,6 +12,14 @@ pub(super) struct Item<'a> {
     pub(super) requests: Vec<&'a PullRequest>,
     pub(super) message: &'a str,
     pub(super) index: u64,
+}
+
+impl<'a> Item<'a> {
+    /// All that is written about it.
+    pub(super) fn texts(&self) -> impl Iterator<Item = &'a str> {
+        let titles = self.requests.iter().filter_map(|request| request.title.as_deref());
+        std::iter::once(self.message).chain(titles)
+    }
 }
 
 /// Every commit once, and the pull requests that no commit belongs to.
@@ -62,19 +69,6 @@ pub(super) fn items<'a>(deployments: &[&'a Deployment], except: &BTreeSet<&str>)
         }
     }
     items
-}
-
-/// The tickets that deployments name, each once, with the entry that names it.
-pub(super) fn tickets(deployments: &[&Deployment], links: &[TicketLink]) -> Vec<(TicketRef, u64)> {
-    let mut seen: BTreeSet<&str> = BTreeSet::new();
-    let all = deployments.iter().flat_map(|d| d.tickets.iter());
-    all.filter(|said| seen.insert(&said.value.id))
-        .map(|said| {
-            let mut ticket = said.value.clone();
-            ticket.url = ticket.url.or_else(|| ticket_page(links, &ticket.id));
-            (ticket, said.index)
-        })
-        .collect()
 }
 
 /// Whether a commit only brings branches together.

@@ -57,6 +57,104 @@ fn breaking_comes_first_and_noise_is_counted() {
 }
 
 #[test]
+fn what_is_fixed_may_be_a_weakness() {
+    let changes = of(&[
+        "fix(security): refuse tokens without a signature",
+        "fix: escape names (CVE-2026-1234)",
+        "fix(api): explain what a CVE- is",
+        "feat: list GHSA-1",
+    ]);
+    assert_eq!(
+        shown(&changes),
+        [
+            ("security", "refuse tokens without a signature"),
+            ("security", "escape names (CVE-2026-1234)"),
+            ("feature", "list GHSA-1"),
+            ("fix", "explain what a CVE- is"),
+        ]
+    );
+}
+
+#[test]
+fn what_was_taken_back_is_named_without_its_kind() {
+    let changes = of(&[
+        "Revert \"feat(cards): pay by card (#3)\" (#4)",
+        "revert: fix: rounding",
+        "revert(ui): the new colours",
+        "Revert \"Make it blue\"",
+        "Revert \"Note: this\"",
+    ]);
+    let entries = &changes.groups[0].entries;
+    let told = entries
+        .iter()
+        .map(|entry| (entry.scope.as_deref(), entry.title.as_str()));
+    assert_eq!(
+        told.collect::<Vec<_>>(),
+        [
+            (Some("cards"), "pay by card (#3)"),
+            (None, "rounding"),
+            (Some("ui"), "the new colours"),
+            (None, "Make it blue"),
+            (None, "Note: this"),
+        ]
+    );
+}
+
+#[test]
+fn a_history_that_says_no_kinds_is_one_list() {
+    let title = |messages: &[&str]| of(messages).groups.last().map(|group| group.title);
+    let plain = [
+        "Tokens can run out",
+        "Tokens: the test names the status",
+        "README: tokens",
+    ];
+    assert_eq!(title(&plain), Some("Changes"));
+    assert_eq!(of(&plain).maintenance[0].key, "docs");
+    assert_eq!(title(&["feat: a", "Tokens can run out"]), Some("Other changes"));
+}
+
+#[test]
+fn tickets_of_texts_are_listed_once_and_pull_requests_are_none() {
+    let mut ledger = Ledger::default();
+    let texts = [
+        "feat: refunds (#420)\n\nRefs: PAY-1\nSee also #7 and #420.",
+        "fix: PAY-1 again, in UTF-8\n\nFixes: PAY-2, OPS-3",
+        "feat: gone (PAY-9)",
+        "Revert \"feat: gone (PAY-9)\"",
+    ];
+    let extension = Extension {
+        commits: texts.iter().map(|text| commit(text, "a")).collect(),
+        tickets: vec![ticket("PAY-2")],
+        ..Extension::default()
+    };
+    ledger.deploy(0, "d", "1", extension);
+    let links = ["PAY-", "#"].map(|prefix| TicketLink {
+        prefix: prefix.to_owned(),
+        url: "https://t.example/{id}".to_owned(),
+    });
+    let changes = Changes::of(&[&ledger.deployment("d")], &BTreeSet::new(), &links);
+    let all = changes
+        .tickets
+        .iter()
+        .map(|ticket| (ticket.id.as_str(), ticket.url.as_deref()));
+    assert_eq!(
+        all.collect::<Vec<_>>(),
+        [
+            ("PAY-2", Some("https://tickets.example/PAY-2")),
+            ("PAY-1", Some("https://t.example/PAY-1")),
+            ("#7", Some("https://t.example/%237")),
+            ("OPS-3", None),
+        ]
+    );
+    let of_first: Vec<&str> = changes.groups[0].entries[0]
+        .tickets
+        .iter()
+        .map(|t| t.id.as_str())
+        .collect();
+    assert_eq!(of_first, ["PAY-1", "#7"]);
+}
+
+#[test]
 fn a_breaking_chore_is_not_noise() {
     let changes = of(&["chore!: need Rust 1.95\n\nBREAKING CHANGE: update the toolchain"]);
     assert_eq!(shown(&changes), [("breaking", "need Rust 1.95")]);
@@ -95,7 +193,7 @@ fn reverts_cancel_and_reverts_of_reverts_restore() {
         (vec![("feature", "a (#1)"), ("feature", "b")], 2)
     );
     let outside = set(vec![b, revert_a]);
-    assert_eq!(shown(&outside), [("feature", "b"), ("revert", "feat: a (#1)")]);
+    assert_eq!(shown(&outside), [("feature", "b"), ("revert", "a (#1)")]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What the text of a commit message tells: its title, its trailers, the numbers and tickets that it names.
 
-pub(super) fn first_line(message: &str) -> &str {
+pub(in crate::document) fn first_line(message: &str) -> &str {
     message.lines().next().unwrap_or_default().trim()
 }
 
@@ -29,9 +29,11 @@ pub(super) fn without_number(line: &str) -> &str {
 
 /// Whether a text names a ticket as a word of its own.
 pub(super) fn mentions(text: &str, id: &str) -> bool {
+    !id.is_empty() && text.match_indices(id).any(|(at, _)| is_alone(text, at, at + id.len()))
+}
+
+/// Whether a part of a text is no part of a longer word.
+pub(super) fn is_alone(text: &str, from: usize, to: usize) -> bool {
     let word = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '-' || c == '_');
-    !id.is_empty()
-        && text
-            .match_indices(id)
-            .any(|(at, _)| !word(text[..at].chars().next_back()) && !word(text[at + id.len()..].chars().next()))
+    !word(text[..from].chars().next_back()) && !word(text[to..].chars().next())
 }

@@ -36,51 +36,76 @@ pub struct AlsoDeployed {
     pub index: u64,
 }
 
-/// Those to show, the most closely related first, and how many more there are.
-pub(super) fn also_deployed(selection: &Selection<'_>, all: &[Deployment]) -> (Vec<AlsoDeployed>, usize) {
-    let target = selection.target;
-    let tickets: BTreeSet<&str> = selection
-        .deployments
-        .iter()
-        .flat_map(|d| d.tickets.iter().map(|said| said.value.id.as_str()))
-        .collect();
-    let end = |d: &Deployment| d.finished_at().unwrap_or_else(|| d.start_at());
-    let mut found = BTreeMap::new();
-    for other in all {
-        if other.environment != target.environment || other.service == target.service {
-            continue;
-        }
-        let mut also = AlsoDeployed::of(other);
-        let named = other.tickets.iter().map(|said| said.value.id.as_str());
-        let shared: Vec<String> = named.filter(|id| tickets.contains(id)).map(str::to_owned).collect();
-        if !shared.is_empty() {
-            let ticket = if shared.len() == 1 { "ticket" } else { "tickets" };
-            also.because("same_ticket", format!("same {ticket} {}", list(&shared)));
-        }
-        // Over a longer time nearly everything is deployed near to something.
-        let distance = end(other).millis_since(end(target));
-        if !selection.range {
-            let run = target.run_url.as_ref().map(|said| &said.value);
-            let same_run = run.is_some() && run == other.run_url.as_ref().map(|said| &said.value);
-            if same_run && distance.abs() <= SAME_RUN_MS {
-                also.because("same_run", "same pipeline run".to_owned());
+/// Those that belong with some deployments, by their index.
+#[derive(Default)]
+pub(super) struct Companions(BTreeMap<u64, Companion>);
+
+struct Companion {
+    /// How long before or after it ended.
+    distance: u64,
+    shown: AlsoDeployed,
+}
+
+impl Companions {
+    /// Adds those of a selection that are of none of these services.
+    pub(super) fn add(&mut self, selection: &Selection<'_>, all: &[Deployment], except: &[&ServiceName]) {
+        let target = selection.target;
+        let tickets: BTreeSet<&str> = selection
+            .deployments
+            .iter()
+            .flat_map(|d| d.tickets.iter().map(|said| said.value.id.as_str()))
+            .collect();
+        let end = |d: &Deployment| d.finished_at().unwrap_or_else(|| d.start_at());
+        for other in all {
+            if other.environment != target.environment || except.contains(&&other.service) {
+                continue;
             }
-            if distance.abs() <= NEAR_MS && target.finished_at().and(other.finished_at()).is_some() {
-                let words = match distance {
-                    0 => "ended at the same time".to_owned(),
-                    ..0 => format!("ended {} before", span(distance)),
-                    1.. => format!("ended {} after", span(distance)),
-                };
-                also.because("ended_near", words);
+            let mut because = Vec::new();
+            let named = other.tickets.iter().map(|said| said.value.id.as_str());
+            let shared: Vec<String> = named.filter(|id| tickets.contains(id)).map(str::to_owned).collect();
+            if !shared.is_empty() {
+                let ticket = if shared.len() == 1 { "ticket" } else { "tickets" };
+                because.push(("same_ticket", format!("same {ticket} {}", list(&shared))));
             }
-        }
-        let only_near = also.reasons == ["ended_near"];
-        if !also.reasons.is_empty() {
-            found.insert((only_near, distance.abs(), also.index), also);
+            // Over a longer time nearly everything is deployed near to something.
+            let distance = end(other).millis_since(end(target));
+            if !selection.range {
+                let run = target.run_url.as_ref().map(|said| &said.value);
+                let same_run = run.is_some() && run == other.run_url.as_ref().map(|said| &said.value);
+                if same_run && distance.abs() <= SAME_RUN_MS {
+                    because.push(("same_run", "same pipeline run".to_owned()));
+                }
+                if distance.abs() <= NEAR_MS && target.finished_at().and(other.finished_at()).is_some() {
+                    let words = match distance {
+                        0 => "ended at the same time".to_owned(),
+                        ..0 => format!("ended {} before", span(distance)),
+                        1.. => format!("ended {} after", span(distance)),
+                    };
+                    because.push(("ended_near", words));
+                }
+            }
+            if !because.is_empty() {
+                let distance = distance.unsigned_abs();
+                let known = self.0.entry(other.index).or_insert_with(|| Companion {
+                    distance,
+                    shown: AlsoDeployed::of(other),
+                });
+                known.distance = known.distance.min(distance);
+                because
+                    .into_iter()
+                    .for_each(|(reason, words)| known.shown.because(reason, words));
+            }
         }
     }
-    let more = found.len().saturating_sub(MOST_SHOWN);
-    (found.into_values().take(MOST_SHOWN).collect(), more)
+
+    /// Those to show, the most closely related first, and how many more there are.
+    pub(super) fn shown(self) -> (Vec<AlsoDeployed>, usize) {
+        let mut all: Vec<Companion> = self.0.into_values().collect();
+        let more = all.len().saturating_sub(MOST_SHOWN);
+        // Stable: by index among equals.
+        all.sort_by_key(|one| (one.shown.reasons == ["ended_near"], one.distance));
+        (all.into_iter().take(MOST_SHOWN).map(|one| one.shown).collect(), more)
+    }
 }
 
 impl AlsoDeployed {
@@ -97,7 +122,11 @@ impl AlsoDeployed {
     }
 
     fn because(&mut self, reason: &'static str, words: String) {
-        self.reasons.push(reason);
-        self.words.push(words);
+        if !self.reasons.contains(&reason) {
+            self.reasons.push(reason);
+        }
+        if !self.words.contains(&words) {
+            self.words.push(words);
+        }
     }
 }

@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::{AlsoDeployed, Highlight, Incidents, Previous, ReleaseNotes, Team, Withdrawn};
+use super::{AlsoDeployed, Highlight, Incidents, Previous, ReleaseNotes, ReplacedBy, Team, Withdrawn};
 use crate::document::Generated;
 use crate::document::assurance::{ApprovalRow, Assurance, RollbackRow, TestRow};
 use crate::document::audience::{Audience, Tally, Withheld};
@@ -30,6 +30,7 @@ pub struct ManagerNotes {
     deployment: ManagerDeployment,
     deployments: Vec<ManagerDeployment>,
     previous: Option<Previous>,
+    replaced_by: Option<ReplacedBy>,
     changes: Changes,
     reintroduced: Vec<Withdrawn>,
     withdrawn: Vec<Withdrawn>,
@@ -143,6 +144,7 @@ impl ManagerNotes {
             deployment,
             deployments: all,
             previous,
+            replaced_by: notes.replaced_by,
             changes,
             reintroduced,
             withdrawn,

@@ -40,6 +40,9 @@ impl Redacted {
         if let Some(previous) = &mut notes.previous {
             labels.put(previous.index, &mut previous.label);
         }
+        if let Some(next) = &mut notes.replaced_by {
+            labels.put(next.index, &mut next.label);
+        }
 
         let changes = notes.reintroduced.iter_mut().chain(&mut notes.withdrawn);
         for changes in changes.map(|old| &mut old.changes).chain([&mut notes.changes]) {
@@ -114,6 +117,14 @@ fn scrubber(notes: &ReleaseNotes, selection: &Selection<'_>, facts: &Facts) -> S
             .iter()
             .filter_map(|test| test.url.as_deref())
             .for_each(|url| scrubber.address(url));
+    }
+    let old = notes
+        .reintroduced
+        .iter()
+        .chain(&notes.withdrawn)
+        .map(|old| &old.changes);
+    for ticket in old.chain([&notes.changes]).flat_map(|changes| &changes.tickets) {
+        scrubber.ticket(&ticket.id);
     }
     let incidents = notes.incidents.fixed.iter().chain(&notes.incidents.linked);
     incidents

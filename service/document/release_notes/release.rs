@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
+use super::also::{AlsoDeployed, Companions};
 use super::variant::Variant;
 use super::{Point, ReleaseNotesInput, Scope, compose_selected};
 use crate::check::Parameters;
@@ -58,6 +59,10 @@ pub struct Release {
     pub summary: Vec<String>,
     /// Each service, in the order asked for.
     pub services: Vec<Section>,
+    /// Deployments of services that are none of these and seem to belong with them; none for customers.
+    pub also_deployed: Vec<AlsoDeployed>,
+    /// How many more there are.
+    pub also_deployed_more: usize,
     /// What the notes of all services withhold, together; absent for auditors.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub withheld: Option<Vec<Withheld>>,
@@ -89,6 +94,8 @@ pub fn compose_release(input: &ReleaseInput<'_>) -> Result<Release, DocumentErro
         from: Point::At(input.from),
         to: Point::At(input.to),
     };
+    let names: Vec<&ServiceName> = input.services.iter().map(|(service, _)| service).collect();
+    let mut companions = Companions::default();
     let mut totals = Totals::default();
     let mut services = Vec::with_capacity(input.services.len());
     for (service, facts) in input.services {
@@ -106,6 +113,10 @@ pub fn compose_release(input: &ReleaseInput<'_>) -> Result<Release, DocumentErro
                 totals.succeeded += selection.deployments.iter().filter(|d| d.succeeded()).count();
                 if !selection.deployments.is_empty() {
                     totals.deployed.push(service.to_string());
+                }
+                match input.audience {
+                    Audience::Auditor | Audience::Manager => companions.add(&selection, &facts.deployments, &names),
+                    Audience::Customer => {}
                 }
                 let known = notes.incidents.linked.iter();
                 let known = known.filter(|row| row.link.as_ref().is_some_and(|link| link.state.is_established()));
@@ -127,6 +138,7 @@ pub fn compose_release(input: &ReleaseInput<'_>) -> Result<Release, DocumentErro
         Audience::Auditor => None,
         Audience::Customer | Audience::Manager => Some(together(&services)),
     };
+    let (also_deployed, also_deployed_more) = companions.shown();
     Ok(Release {
         context_version: CONTEXT_VERSION,
         document: "release",
@@ -138,6 +150,8 @@ pub fn compose_release(input: &ReleaseInput<'_>) -> Result<Release, DocumentErro
         to: input.to,
         summary: totals.sentences(input),
         services,
+        also_deployed,
+        also_deployed_more,
         withheld,
     })
 }

@@ -74,7 +74,7 @@ impl Scrubber {
                 .extend(request.merge_commit.iter().map(|id| id.to_ascii_lowercase()));
         }
         for ticket in deployment.tickets.iter().map(|said| &said.value) {
-            self.needle(&ticket.id, false);
+            self.ticket(&ticket.id);
             ticket.url.iter().for_each(|url| self.address(url));
         }
         let plan = deployment
@@ -106,6 +106,13 @@ impl Scrubber {
     /// Learns that addresses of this host are internal.
     pub(super) fn address(&mut self, url: &str) {
         self.hosts.extend(host(url));
+    }
+
+    /// Learns the id of a ticket. One that is a number after `#` goes in any case, and the number stays elsewhere.
+    pub(super) fn ticket(&mut self, id: &str) {
+        if !id.starts_with('#') {
+            self.needle(id, false);
+        }
     }
 
     fn needle(&mut self, text: &str, person: bool) {

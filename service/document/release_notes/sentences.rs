@@ -40,6 +40,9 @@ pub(super) fn summary(notes: &ReleaseNotes, target: &Deployment) -> Vec<String> 
         let labels: Vec<String> = notes.withdrawn.iter().map(|w| w.label.clone()).collect();
         sentences.push(format!("The changes of {} are withdrawn.", list(&labels)));
     }
+    let replaced = notes.replaced_by.as_ref().filter(|_| !notes.range);
+    let zone = notes.generated.time_zone;
+    sentences.extend(replaced.and_then(|next| next.sentence(notes.environment.as_str(), zone)));
     sentences.extend(incident_sentence(notes));
     if let ([assurance], true) = (notes.assurance.as_slice(), target.status() == Status::Finished) {
         sentences.push(match assurance.failed.len() {

@@ -132,6 +132,7 @@ fn mark(record: &mut Recorded, number: usize) {
                 prefix: "SECRET-".to_owned(),
                 url: format!("https://{}.example/{{id}}", secret("host")),
             }],
+            half_life_minutes: None,
         }));
     }
     match &mut record.event.body {

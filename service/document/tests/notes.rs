@@ -47,6 +47,28 @@ fn a_failed_deployment_as_a_whole() {
     insta::assert_snapshot!("failed", md(&notes_of(&ledger, "run-5")));
 }
 
+#[test]
+fn what_took_its_place_is_told_and_that_the_way_back_was_taken() {
+    let ledger = story();
+    let next = |id: &str| notes_of(&ledger, id).replaced_by;
+    let second = next("run-2").unwrap();
+    assert_eq!((second.label.as_str(), second.went_back), ("1.2.0", false));
+    let third = next("run-3").unwrap();
+    assert_eq!(
+        (third.label.as_str(), third.went_back, third.removes),
+        ("1.0.0", true, false)
+    );
+    assert_eq!(third.ran_for_ms, Some(40 * 60_000));
+    assert_eq!(next("run-4"), None, "it runs");
+    let told = md(&notes_of(&ledger, "run-3"));
+    assert!(
+        told.contains("It ran for 40 min: on 2026-03-02 11:13 UTC production went back to 1.0.0."),
+        "{told}"
+    );
+    let told = md(&notes_of(&ledger, "run-2"));
+    assert!(told.contains(", 1.2.0 took its place ([#12](/entries/12))"), "{told}");
+}
+
 /// V1 V2 V3 V1, and V3 again.
 #[test]
 fn going_back_withdraws_and_coming_back_is_new_again() {

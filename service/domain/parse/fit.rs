@@ -14,7 +14,7 @@ use crate::domain::id::ServiceName;
 use crate::domain::issued::DOCUMENT_ISSUED;
 use crate::domain::link::LINK_DECIDED;
 use crate::domain::sequence::MOST;
-use crate::domain::service::{Declaration, SERVICE_DECLARED};
+use crate::domain::service::{Declaration, MAX_HALF_LIFE_MINUTES, SERVICE_DECLARED};
 use crate::domain::snapshot::{RuntimeSnapshot, SNAPSHOT_TAKEN};
 
 /// What an event is about, beside its extension.
@@ -122,6 +122,12 @@ pub(super) fn fits(about: &About<'_>, extension: &Extension, at: &Path<'_>) -> R
 fn declared(declaration: &Declaration, at: &Path<'_>) -> Result<(), EventError> {
     if declaration.team.as_ref().is_some_and(|team| team.trim().is_empty()) {
         return Err(EventError::invalid(&at.member("team"), "must not be empty"));
+    }
+    if let Some(minutes) = declaration.half_life_minutes
+        && !(1..=MAX_HALF_LIFE_MINUTES).contains(&minutes)
+    {
+        let message = format!("must be from 1 to {MAX_HALF_LIFE_MINUTES}");
+        return Err(EventError::invalid(&at.member("half_life_minutes"), message));
     }
     let links_at = at.member("ticket_links");
     for (number, link) in declaration.ticket_links.iter().enumerate() {

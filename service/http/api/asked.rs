@@ -444,7 +444,7 @@ impl SampleParameters {
 }
 
 /// Reads a period by its name in the calendar, or by its limits, in a zone; and adds it to the words of the question.
-fn period([name, from, to, time_zone]: [&Option<String>; 4], words: &mut String) -> Result<Period, Problem> {
+pub fn period([name, from, to, time_zone]: [&Option<String>; 4], words: &mut String) -> Result<Period, Problem> {
     let zone = time_zone.as_deref().unwrap_or("UTC");
     let period = match (name, from, to) {
         (Some(name), None, None) => {

@@ -1,14 +1,15 @@
 //! Documents as pages.
 
+use actix_web::http::StatusCode;
 use actix_web::web::{Data, ReqData};
-use actix_web::{HttpRequest, HttpResponse, get};
+use actix_web::{HttpRequest, HttpResponse, ResponseError, get};
 use serde::Serialize;
 
 use super::super::api::asked::{NotesParameters, ServiceReportParameters};
 use super::super::api::query::take;
 use super::super::blocking;
 use super::super::problem::Problem;
-use super::{Names, Page};
+use super::{Names, Page, of_form};
 use crate::app::{App, Caller, Html};
 use crate::document::audience::Audience;
 
@@ -58,9 +59,12 @@ pub async fn release_notes(app: Data<App>, caller: ReqData<Caller>, request: Htt
 struct Report {
     #[serde(flatten)]
     names: Names,
+    teams: Vec<String>,
     tree_size: u64,
     /// What was asked for, for the form to show again.
     asked: Asked,
+    /// What is wrong with a field of the form.
+    problem: Option<Problem>,
     /// The same document as Markdown, page of its own and context; none while nothing was asked for.
     query: Option<String>,
 }
@@ -69,8 +73,31 @@ struct Report {
 struct Asked {
     environment: String,
     service: String,
+    team: String,
     period: String,
+    from: String,
+    to: String,
     time_zone: String,
+}
+
+impl Asked {
+    fn of(query: &str) -> Self {
+        let mut asked = Self::default();
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            let field = match name.as_ref() {
+                "environment" => &mut asked.environment,
+                "service" => &mut asked.service,
+                "team" => &mut asked.team,
+                "period" => &mut asked.period,
+                "from" => &mut asked.from,
+                "to" => &mut asked.to,
+                "time_zone" => &mut asked.time_zone,
+                _ => continue,
+            };
+            *field = value.into_owned();
+        }
+        asked
+    }
 }
 
 fn report(app: &App, query: &str) -> Result<(Option<Html>, Report), Problem> {
@@ -79,27 +106,29 @@ fn report(app: &App, query: &str) -> Result<(Option<Html>, Report), Problem> {
     let query = form_urlencoded::Serializer::new(String::new())
         .extend_pairs(pairs)
         .finish();
+    let (made, problem) = of_form(document(app, &query))?;
+    let (html, words) = made.flatten().unzip();
     let tree_size = app.services(None)?.tree_size;
-    let mut report = Report {
+    let report = Report {
         names: Names::of(app, tree_size)?,
+        teams: app.teams(Some(tree_size))?.items,
         tree_size,
-        asked: Asked::default(),
-        query: None,
+        asked: Asked::of(&query),
+        problem,
+        query: words,
     };
+    Ok((html, report))
+}
+
+/// The report, and what asks for it on the command line; none while nothing was asked for.
+fn document(app: &App, query: &str) -> Result<Option<(Html, String)>, Problem> {
     if query.is_empty() {
-        return Ok((None, report));
+        return Ok(None);
     }
-    let parameters = ServiceReportParameters::read(&query)?;
+    let parameters = ServiceReportParameters::read(query)?;
     let asked = parameters.query()?;
-    report.query = Some(asked.words().to_owned());
-    report.asked = Asked {
-        environment: parameters.environment,
-        service: parameters.service.into_iter().next().unwrap_or_default(),
-        period: parameters.period.unwrap_or_default(),
-        time_zone: parameters.time_zone.unwrap_or_default(),
-    };
     let html = app.document_html(&asked, parameters.tree_size)?;
-    Ok((Some(html), report))
+    Ok(Some((html, asked.words().to_owned())))
 }
 
 /// A service report, below a form that asks which.
@@ -107,15 +136,18 @@ fn report(app: &App, query: &str) -> Result<(Option<Html>, Report), Problem> {
 pub async fn service_report(app: Data<App>, caller: ReqData<Caller>, request: HttpRequest) -> HttpResponse {
     let at = app.clone();
     let query = request.query_string().to_owned();
-    let made = blocking(move || report(&at, &query)).await;
     let page = Page::new("web/service-reports.html", "service-reports", &caller);
-    match made {
+    match blocking(move || report(&at, &query)).await {
         Ok((html, content)) => {
+            let status = content
+                .problem
+                .as_ref()
+                .map_or(StatusCode::OK, ResponseError::status_code);
             let page = Page {
                 body: html.as_ref(),
                 ..page
             };
-            page.answer(&app, Ok(content))
+            page.render(&app, status, content)
         }
         Err(problem) => page.problem(&app, &problem),
     }

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::super::blocking;
 use super::super::problem::Problem;
-use super::Page;
+use super::{Page, users_first};
 use crate::app::{App, Caller, DeploymentFilter, DeploymentView, IncidentFilter, IncidentView, Paging, StateView};
 
 /// Deployments and incidents on the first page.
@@ -132,7 +132,7 @@ fn states(app: &App) -> Result<(u64, Vec<StateView>), Problem> {
     let environments = app.environments(None)?;
     let tree_size = environments.tree_size;
     let mut states = Vec::with_capacity(environments.items.len());
-    for name in environments.items {
+    for name in users_first(environments.items) {
         // A name that the ledger holds was parsed when it came in.
         if let Ok(name) = name.parse() {
             states.push(app.state(&name, None, Some(tree_size))?);

@@ -8,7 +8,7 @@ impl From<DocumentsError> for Problem {
     fn from(error: DocumentsError) -> Self {
         let detail = error.to_string();
         match error {
-            DocumentsError::Team(_) => Self::new(Kind::NotFound, detail).at("team"),
+            DocumentsError::Unknown(unknown) => unknown.into(),
             DocumentsError::Framework(_) => Self::new(Kind::NotFound, detail).at("framework"),
             DocumentsError::Form => Self::new(Kind::InvalidParameter, detail).at("format"),
             DocumentsError::Read(error) => error.into(),

@@ -61,6 +61,11 @@ fn filters_say_it_for_people() {
             "{{ 1|plural('change') }}, {{ 2|plural('change') }}, {{ 0|plural('entry', 'entries') }}",
             "1 change, 2 changes, 0 entries",
         ),
+        ("{{ 'pay by card'|sentence }} {{ 'Pay'|sentence }}", "Pay by card Pay"),
+        (
+            "{{ 'npm2 is new'|sentence }} {{ 'iOS'|sentence }} {{ ''|sentence }}",
+            "npm2 is new iOS",
+        ),
         ("{{ hash|short }}", "sha256:0123456789ab…"),
         ("{{ hash|short(16)|code }}", "`sha256:0123456789abcdef`"),
         ("{{ 'a[b'|link('/x') }}", "[a\\[b](/x)"),

@@ -26,7 +26,7 @@ fn documents_and_bundles_say_what_was_erased(#[values(Backend::Sqlite, Backend::
     let record = |event: &Value| service.client.record(&sign(event, &key(7))).expect(201).index();
     record(&deployed("d1", "checkout", "production", 1));
     let mut second = deployed("d2", "checkout", "production", 2);
-    second["customData"]["shipslog"]["commits"] = json!([{ "id": "c".repeat(40), "message": "feat: zqmarker pays" }]);
+    second["customData"]["shipslog"]["commits"] = json!([{ "id": "c".repeat(40), "message": "feat: a zqmarker pays" }]);
     let index = record(&second);
     let size = service.client.get("/v1/log").json()["tree_size"].as_u64().unwrap();
     let notes = |size: u64, format: &str| {

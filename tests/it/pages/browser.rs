@@ -25,7 +25,7 @@ const ARGUMENTS: [&str; 9] = [
 /// The name under which the protocol hands out elements.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
-struct Browser {
+pub struct Browser {
     driver: Child,
     client: Client,
     session: String,
@@ -34,7 +34,7 @@ struct Browser {
 
 impl Browser {
     /// Starts one; says so where there is none.
-    fn start() -> Option<Self> {
+    pub fn start() -> Option<Self> {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let driver = Command::new("chromedriver")
             .arg(format!("--port={port}"))
@@ -72,7 +72,7 @@ impl Browser {
     }
 
     #[track_caller]
-    fn call(&self, method: &str, path: &str, body: &Value) -> Value {
+    pub fn call(&self, method: &str, path: &str, body: &Value) -> Value {
         let path = format!("{}{path}", self.session);
         let body = (method == "POST").then(|| body.to_string());
         let headers = [("Content-Type", "application/json")];
@@ -83,7 +83,7 @@ impl Browser {
         answer.json()["value"].clone()
     }
 
-    fn open(&self, app: &TestApp, path: &str) {
+    pub fn open(&self, app: &TestApp, path: &str) {
         let url = format!("http://{}{path}", app.client.address);
         self.call("POST", "/url", &json!({ "url": url }));
     }
@@ -96,12 +96,21 @@ impl Browser {
             .to_owned()
     }
 
+    /// Asks for a page that nobody may see, and signs in for it.
+    pub fn sign_in(&self, app: &TestApp, page: &str) {
+        self.open(app, page);
+        assert!(self.place().starts_with("/sign-in?next=%2F"), "{}", self.place());
+        self.write("input[name=token]", app.client.token.as_deref().unwrap());
+        self.click("button");
+        self.arrives(page);
+    }
+
     /// Waits until this is shown: a click returns before the page that it leads to is there.
     fn arrives(&self, place: &str) {
         eventually(place, || self.place() == place);
     }
 
-    fn script(&self, script: &str) -> Value {
+    pub fn script(&self, script: &str) -> Value {
         self.call("POST", "/execute/sync", &json!({ "script": script, "args": [] }))
     }
 
@@ -143,11 +152,7 @@ fn a_manager_signs_in_reads_decides_and_signs_out() {
     };
     let Some(browser) = Browser::start() else { return };
     story(&app);
-    browser.open(&app, "/incidents");
-    assert_eq!(browser.place(), "/sign-in?next=%2Fincidents");
-    browser.write("input[name=token]", app.client.token.as_deref().unwrap());
-    browser.click("button");
-    browser.arrives("/incidents");
+    browser.sign_in(&app, "/incidents");
 
     for path in PAGES.into_iter().chain(["/deployments/c2"]) {
         browser.open(&app, path);
