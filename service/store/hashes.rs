@@ -64,6 +64,9 @@ impl RunHashes {
 impl ReadTx<'_> {
     /// Entries of the first `runs` runs that may hold one of these values.
     pub(super) fn hashed(&mut self, values: &BTreeSet<String>, runs: i64) -> Result<BTreeSet<i64>, StoreError> {
+        if runs == 0 {
+            return Ok(BTreeSet::new());
+        }
         let mut wanted: BTreeMap<i32, BTreeSet<u32>> = BTreeMap::new();
         for (bucket, hash) in values.iter().map(|value| hash(value)) {
             wanted.entry(i32::from(bucket)).or_default().insert(hash);

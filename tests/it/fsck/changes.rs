@@ -63,7 +63,12 @@ pub const ROWS: &[Row] = &[
         "value = value || 'x'",
         "idx FROM kept_entry WHERE idx IN (149, 150)",
     ),
-    row("reference_hash", "run = 0 AND bucket = 7", "run = run + 7", ANYWHERE),
+    row(
+        "reference_hash",
+        "run = 0 AND bucket = 7",
+        "bucket = bucket + 1000, run = run + 1000",
+        ANYWHERE,
+    ),
     row(
         "cosignature",
         "witness = (SELECT MIN(witness) FROM cosignature)",
