@@ -78,7 +78,7 @@ pub use release::ReleaseQuery;
 pub use replay::{Rebuilt, Replay, Replayed};
 pub use sample::SampleQuery;
 pub use sessions::Caller;
-pub use tokens::{IssuedToken, NewToken};
+pub use tokens::{Grant, IssuedToken, NewToken};
 
 /// What the service is started with.
 pub struct Options {

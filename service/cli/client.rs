@@ -339,7 +339,8 @@ fn problem(status: StatusCode, path: &str, body: &str, had_token: bool) -> Strin
             "\nNo token was sent: set SHIPSLOG_TOKEN or SHIPSLOG_TOKEN_FILE (the first admin token is in DATA/admin.token)",
         ),
         StatusCode::UNAUTHORIZED => text.push_str("\nThe token is not known or was revoked"),
-        StatusCode::FORBIDDEN if had_token && !path.starts_with("/v1/events") => {
+        // What is beyond a token's reach is named already.
+        StatusCode::FORBIDDEN if had_token && !path.starts_with("/v1/events") && member("pointer").is_none() => {
             text.push_str("\nThe token has another role than this needs");
         }
         StatusCode::NOT_FOUND if parsed.is_null() => text.push_str("\nIs this the address of a Shipslog service?"),

@@ -33,6 +33,7 @@ pub mod pointer;
 pub mod predecessor;
 pub mod producer;
 pub mod provenance;
+pub mod reach;
 pub mod reference;
 pub mod sequence;
 pub mod service;
@@ -47,4 +48,5 @@ pub use id::{DeploymentId, EnvironmentName, IncidentId, ProducerName, ServiceNam
 pub use instant::Instant;
 pub use period::{Period, PeriodError};
 pub use predecessor::Predecessor;
+pub use reach::Reach;
 pub use zone::Zone;

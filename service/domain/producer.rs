@@ -14,6 +14,7 @@ use super::event::{Body, Event};
 use super::extension::{Actor, Extension};
 use super::id::{EnvironmentName, ProducerName, ServiceName};
 use super::instant::Instant;
+use super::reach::Reach;
 
 /// Name under which the service signs its own records.
 pub const SERVICE_PRODUCER: &str = "shipslog";
@@ -198,6 +199,8 @@ pub struct Token {
     pub name: String,
     /// What its holder may do.
     pub role: Role,
+    /// How far it reaches.
+    pub reach: Reach,
     /// SHA-256 of its secret.
     pub secret_sha256: Hash,
     /// It opens nothing from this time on.
@@ -228,7 +231,9 @@ impl Token {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// Managers and auditors: reads everything.
+    /// Reads what its token reaches; what it asks documents for is recorded.
+    Auditor,
+    /// Managers: reads everything.
     Reader,
     /// Also decides about links between incidents and deployments.
     Reviewer,
@@ -240,6 +245,7 @@ impl Role {
     /// The word used in JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Auditor => "auditor",
             Self::Reader => "reader",
             Self::Reviewer => "reviewer",
             Self::Admin => "admin",
@@ -307,6 +313,9 @@ pub enum Administration {
         name: String,
         /// What its holder may do.
         role: Role,
+        /// How far it reaches.
+        #[serde(default, skip_serializing_if = "Reach::is_everything")]
+        reach: Reach,
         /// SHA-256 of its secret, in hex. The secret is 32 random bytes: nobody finds it from this.
         secret_sha256: String,
         /// It opens nothing from this time on.

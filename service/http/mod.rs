@@ -7,6 +7,7 @@ pub mod headers;
 pub mod openapi;
 mod pages;
 mod problem;
+pub mod reach;
 mod witness;
 
 use std::net::TcpListener;

@@ -14,6 +14,7 @@ mod alertmanager;
 mod architecture;
 #[path = "../attack/mod.rs"]
 mod attack;
+mod auditor;
 mod bad_events;
 mod batch;
 mod catalogue;

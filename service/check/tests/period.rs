@@ -1,6 +1,7 @@
 //! The checks of the ledger in a period.
 
 use super::*;
+use crate::domain::Reach;
 use crate::domain::administered::{self, Administered};
 use crate::domain::producer::{Administration, Role};
 
@@ -66,6 +67,7 @@ fn issue(ledger: &mut Ledger, by: Option<&str>, name: &str) {
         id: "1".to_owned(),
         name: name.to_owned(),
         role: Role::Admin,
+        reach: Reach::default(),
         secret_sha256: "0".repeat(64),
         valid_until: None,
     }));
