@@ -49,6 +49,21 @@ pub enum Format {
     Oscal(Model),
 }
 
+impl Format {
+    /// The word of the command line's `--format`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Markdown => "md",
+            Self::Html => "html",
+            Self::Json => "json",
+            Self::Csv => "csv",
+            Self::Oscal(Model::AssessmentResults) => "oscal-assessment-results",
+            Self::Oscal(Model::AssessmentPlan) => "oscal-assessment-plan",
+            Self::Oscal(Model::ComponentDefinition) => "oscal-component-definition",
+        }
+    }
+}
+
 /// A document.
 #[derive(Debug)]
 pub struct Document {
@@ -58,6 +73,10 @@ pub struct Document {
     pub format: Format,
     /// SHA-256 of its text, in hex.
     pub digest: String,
+    /// The question with its tree size, as a command.
+    pub query: String,
+    /// Only entries below this index entered it.
+    pub tree_size: u64,
 }
 
 /// Which release notes are wanted.
@@ -291,7 +310,13 @@ impl Documents<'_> {
             }
         };
         let digest = sha256(text.as_bytes()).to_string();
-        Ok(Document { text, format, digest })
+        Ok(Document {
+            text,
+            format,
+            digest,
+            query: generated.query.clone(),
+            tree_size: generated.ledger.tree_size,
+        })
     }
 
     fn release_notes(&self, query: &NotesQuery, asked: Option<u64>) -> Result<Variant, DocumentsError> {

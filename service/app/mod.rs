@@ -25,6 +25,7 @@ mod metrics;
 mod notes;
 mod period;
 mod proof;
+mod questions;
 mod quorum;
 mod read;
 mod record;
@@ -50,6 +51,7 @@ use crate::sequencer::{self, Readiness, Sequencer};
 use crate::store::{Database, LogRow, StoreError};
 
 use identity::IdentityKey;
+use questions::Questions;
 use sessions::Sessions;
 
 pub use crate::correlate::LinkState;
@@ -133,6 +135,7 @@ pub struct App {
     catalogue: Catalogue,
     policy: Option<WitnessPolicy>,
     sessions: Sessions,
+    questions: Questions,
 }
 
 /// The service as a producer of records.
@@ -238,6 +241,7 @@ impl App {
             catalogue,
             policy,
             sessions: Sessions::default(),
+            questions: Questions::default(),
         };
         app.begin().await?;
         Ok((app, writer))

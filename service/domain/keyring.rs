@@ -230,6 +230,8 @@ impl Keyring {
                 token.ok_or_else(|| KeyringError::NoToken(id.clone()))?.revoked_at_index = Some(index);
                 Ok(())
             }
+            // It was asked, and nothing follows from it.
+            Administration::DocumentAsked { .. } => Ok(()),
             Administration::EventErased {
                 index: erased,
                 reason,

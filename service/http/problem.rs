@@ -321,6 +321,7 @@ impl From<AdministrationError> for Problem {
             AdministrationError::Empty { pointer }
             | AdministrationError::Past { pointer }
             | AdministrationError::TooLong { pointer, .. } => Self::new(Kind::InvalidEvent, detail).at(pointer),
+            AdministrationError::TooMany => Self::new(Kind::TooMany, detail),
             AdministrationError::Store(error) => error.into(),
             AdministrationError::Key(_) => Self::new(Kind::InvalidEvent, detail).at("/public_key"),
             AdministrationError::Payload(error) => Self::internal(&error),

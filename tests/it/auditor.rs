@@ -1,5 +1,7 @@
 //! What an auditor's token opens: each route in its own right, questions within its reach, and nothing else.
 
+mod questions;
+
 use rstest::rstest;
 use serde_json::{Value, json};
 use shipslog::domain::producer::Role;
