@@ -206,7 +206,7 @@ fn tile_bytes(tx: &mut ReadTx<'_>, path: &TilePath, size: u64) -> Result<Vec<u8>
     }
 }
 
-fn envelope_line(row: &EnvelopeRow, leaf: &[u8]) -> Result<String, LogError> {
+pub(super) fn envelope_line(row: &EnvelopeRow, leaf: &[u8]) -> Result<String, LogError> {
     let damaged = |what: String| StoreError::Damaged(format!("entry {}: {what}", row.idx));
     let (Some(salt), Some(bytes)) = (&row.salt, &row.bytes) else {
         return Ok(format!("{{\"index\":{},\"erased\":true}}", row.idx));

@@ -33,6 +33,7 @@ mod release;
 mod replay;
 mod sample;
 mod sessions;
+mod sources;
 mod suspects;
 mod tokens;
 

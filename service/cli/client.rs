@@ -113,6 +113,15 @@ impl Client {
         json(self.checked(path, response).await?).await.map(Some)
     }
 
+    /// Whether the token, whatever it is, opens this.
+    pub async fn is_permitted(&self, path: &str) -> Result<bool, Failure> {
+        let response = self
+            .request(Method::GET, path, None)
+            .await
+            .map_err(|error| self.lost(&error))?;
+        Ok(response.status() != StatusCode::FORBIDDEN)
+    }
+
     /// At most `limit` bytes from a GET, or nothing where there is no such resource.
     pub async fn find_bytes(&self, path: &str, limit: usize) -> Result<Option<Vec<u8>>, Failure> {
         let mut left = READS;

@@ -3,6 +3,7 @@
 
 mod package;
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use std::time::Duration;
 use ledger::{Checkpoint, SignedNote};
 use reqwest::Response;
 
-use super::bundle::{CHECKPOINT, FIXED, Part};
+use super::bundle::{CHECKPOINT, FIXED, Part, withheld_line};
 use super::client::{Client, block_on};
 use super::package::{MANIFEST, Scope};
 use super::progress::Progress;
@@ -117,7 +118,11 @@ fn print_checkpoint(folder: &Path, checkpoint: &Checkpoint) -> Result<(), Failur
 }
 
 fn write_bundle(client: &Client, folder: &Path) -> Result<(), Failure> {
-    let checkpoint = write_whole(folder, |partial| block_on(download(client, partial)))?;
+    let checkpoint = write_whole(folder, |partial| {
+        let (note, checkpoint) = block_on(newest_checkpoint(client))?;
+        let written = block_on(download(client, partial, (&note, &checkpoint), &Shown::Whole))?;
+        Ok(written.then_some(checkpoint))
+    })?;
     output::note(&format!(
         "Verify it with: shipslog verify bundle {} --log-key LOG.vkey",
         folder.display()
@@ -128,9 +133,13 @@ fn write_bundle(client: &Client, folder: &Path) -> Result<(), Failure> {
 fn write_package(client: &Client, folder: &Path, wanted: &Wanted) -> Result<(), Failure> {
     let (checkpoint, manifest) = write_whole(folder, |partial| {
         let bundle = package::bundle_in(partial)?;
-        let Some(checkpoint) = block_on(download(client, &bundle))? else {
+        let (note, checkpoint) = block_on(newest_checkpoint(client))?;
+        let Some(shown) = block_on(package::shown(client, checkpoint.size, wanted))? else {
             return Ok(None);
         };
+        if !block_on(download(client, &bundle, (&note, &checkpoint), &shown))? {
+            return Ok(None);
+        }
         let manifest = package::add(client, partial, checkpoint.size, wanted)?;
         Ok(Some((checkpoint, manifest)))
     })?;
@@ -184,9 +193,21 @@ fn write_whole<T>(folder: &Path, fill: impl Fn(&Path) -> Result<Option<T>, Failu
     Ok(filled)
 }
 
-/// Nothing where the checkpoint does not cover the erasure of what is gone.
-async fn download(client: &Client, folder: &Path) -> Result<Option<Checkpoint>, Failure> {
-    let (note, checkpoint) = newest_checkpoint(client).await?;
+/// What a bundle shows beside the leaves.
+enum Shown {
+    /// All that was not erased.
+    Whole,
+    /// These lines; what has none is withheld.
+    Part(BTreeMap<u64, String>),
+}
+
+/// False where the checkpoint does not cover the erasure of what is gone.
+async fn download(
+    client: &Client,
+    folder: &Path,
+    (note, checkpoint): (&str, &Checkpoint),
+    shown: &Shown,
+) -> Result<bool, Failure> {
     for (name, text) in FIXED {
         write(folder, name, text.as_bytes())?;
     }
@@ -196,14 +217,24 @@ async fn download(client: &Client, folder: &Path) -> Result<Option<Checkpoint>, 
         let entries = format!("/log/tile/{}", part.tile_path());
         let response = client.get_stream(&entries).await?;
         save(response, &entries, folder, &part.entries_file()).await?;
-        let lines = format!("/v1/log/envelopes/{}?tree_size={}", part.number, checkpoint.size);
-        let Some(response) = client.find_stream(&lines).await? else {
-            return Ok(None);
-        };
-        save(response, &lines, folder, &part.envelopes_file()).await?;
+        let envelopes = part.envelopes_file();
+        match shown {
+            Shown::Whole => {
+                let lines = format!("/v1/log/envelopes/{}?tree_size={}", part.number, checkpoint.size);
+                let Some(response) = client.find_stream(&lines).await? else {
+                    return Ok(false);
+                };
+                save(response, &lines, folder, &envelopes).await?;
+            }
+            Shown::Part(lines) => {
+                let line = |index| lines.get(&index).cloned().unwrap_or_else(|| withheld_line(index));
+                let text: String = (part.first..part.first + u64::from(part.width)).map(line).collect();
+                write(folder, &envelopes, text.as_bytes())?;
+            }
+        }
     }
     write(folder, CHECKPOINT, note.as_bytes())?;
-    Ok(Some(checkpoint))
+    Ok(true)
 }
 
 /// The published checkpoint, as soon as it covers what was recorded when the export began, for those who may see that.

@@ -42,7 +42,7 @@ mod verify;
 mod witness;
 
 /// Read from files that others wrote, so it is fuzzed from outside this crate.
-pub use bundle::Line as BundleLine;
+pub use bundle::{Kept, Line as BundleLine};
 
 use std::path::PathBuf;
 use std::process::ExitCode;

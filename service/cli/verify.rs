@@ -161,6 +161,12 @@ pub fn summary(verified: bool, origin: &str, report: &Report) -> String {
             report.erased.len()
         ));
     }
+    if !report.withheld.is_none() {
+        lines.push(format!(
+            "  withheld    {} (proven to be there, and not shown)",
+            report.withheld.entries
+        ));
+    }
     for finding in &report.findings {
         let place = finding
             .index

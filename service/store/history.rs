@@ -8,6 +8,11 @@ use super::{EnvelopeRow, EventRow, ReadTx, StoreError};
 use crate::domain::{Instant, ProducerName, Recorded, parse};
 
 impl ReadTx<'_> {
+    /// The entries whose events were read in this transaction so far: what is made in it is made from these.
+    pub fn contents(&self) -> &BTreeSet<i64> {
+        &self.contents
+    }
+
     /// The events of these entries, in order of index. Erased ones are left out.
     pub fn recorded(&mut self, indexes: &BTreeSet<i64>) -> Result<Vec<Recorded>, StoreError> {
         let rows = self.events_of(indexes)?;
@@ -18,6 +23,7 @@ impl ReadTx<'_> {
     pub fn recorded_rows(&mut self, rows: &[EventRow]) -> Result<Vec<Recorded>, StoreError> {
         let mut indexes: Vec<i64> = rows.iter().map(|row| row.idx).collect();
         indexes.sort_unstable();
+        self.contents.extend(&indexes);
         let envelopes = self.envelopes_of(&indexes)?;
         let mut rows: Vec<&EventRow> = rows.iter().collect();
         rows.sort_unstable_by_key(|row| row.idx);

@@ -12,14 +12,19 @@ use crate::support::events::{at, deployed};
 use crate::support::http::Client;
 use crate::support::{Backend, TestApp};
 
-/// A client with an auditor's token that is limited to this.
-pub(crate) fn auditor(app: &TestApp, limits: &Value) -> Client {
+/// An auditor's token that is limited to this.
+pub(crate) fn token(admin: &Client, limits: &Value) -> String {
     let mut body = json!({ "name": "Ada, Smith & Partners", "role": "auditor" });
     body.as_object_mut()
         .unwrap()
         .extend(limits.as_object().unwrap().clone());
-    let issued = app.client.post_json("/v1/tokens", &body).expect(201).json();
-    app.client.with_token(issued["token"].as_str().unwrap())
+    let issued = admin.post_json("/v1/tokens", &body).expect(201).json();
+    issued["token"].as_str().unwrap().to_owned()
+}
+
+/// A client with such a token.
+fn auditor(app: &TestApp, limits: &Value) -> Client {
+    app.client.with_token(&token(&app.client, limits))
 }
 
 /// How a token can be limited, by a letter, and the parameters of a question within and beyond.

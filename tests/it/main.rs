@@ -45,6 +45,7 @@ mod log;
 mod migrations;
 mod monitor;
 mod openapi;
+mod package;
 mod pages;
 mod periods;
 mod problems;

@@ -86,7 +86,8 @@ pub fn check(folder: &Path, trust: &Trust, roll: Option<Roll>) -> Result<Verifie
             )));
         }
     }
-    if !trust.names(read(folder, &files, LOG_KEY)?.trim_end_matches('\n')) {
+    let log_key = read(folder, &files, LOG_KEY)?;
+    if !log_key.strip_suffix('\n').is_some_and(|vkey| trust.names(vkey)) {
         return Err(refused(&format!("{LOG_KEY} is not a key that you trust")));
     }
     let reports = reports(folder, &files)?;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::super::Failure;
-use super::super::bundle::{self, Passed, Verdict};
+use super::super::bundle::{self, Kept, Passed, Verdict};
 use super::super::document::question;
 use super::super::output::{Format, clean, print, print_json};
 use super::super::progress::Progress;
@@ -227,7 +227,7 @@ fn stated(text: &str, form: Form) -> Option<String> {
                 .find_map(|prop| prop["value"].as_str());
             query.map(str::to_owned)
         }
-        Form::Csv => None,
+        Form::Csv | Form::Records => None,
     }
 }
 
@@ -285,10 +285,14 @@ pub(super) fn rebuild(
     let mut coverage = Coverage::of(&opened, trust);
     coverage
         .checks("every entry of the bundle: its signatures, commitment, time, and the right of its key at its place");
+    if let Some(omission) = report.withheld.omission() {
+        coverage.omits(omission);
+    }
     coverage.continuation(&opened, trust);
     let checkpoint = checkpoint(trust, given, &opened.checkpoint.origin)?;
     let checkpoint = checkpoint.as_deref().map(|note| (given.tree_size, note));
-    let rebuilt = replay.finish(checkpoint).map_err(|error| unbuilt(&error))?;
+    let withheld = report.withheld.entries;
+    let rebuilt = replay.finish(checkpoint, withheld).map_err(|error| unbuilt(&error))?;
     Ok((rebuilt, coverage))
 }
 
@@ -312,7 +316,7 @@ fn checkpoint(trust: &Trust, given: &Given, origin: &str) -> Result<Option<Strin
             note.as_str().filter(|note| !note.is_empty()).map(str::to_owned)
         }
         Form::Markdown | Form::Html => printed_note(&given.text, origin, given.tree_size),
-        Form::Csv | Form::Oscal(_) => None,
+        Form::Csv | Form::Oscal(_) | Form::Records => None,
     };
     let Some(note) = note else { return Ok(None) };
     let opened = trust.open(&note).map_err(refused)?;
@@ -334,10 +338,15 @@ fn printed_note(text: &str, origin: &str, size: u64) -> Option<String> {
 }
 
 fn replayed(passed: Passed) -> Replayed {
-    let content = passed.recorded.zip(passed.line.sealed);
+    let content = match (passed.recorded, passed.line.kept) {
+        (Some(recorded), Kept::Sealed(salt, envelope)) => {
+            Some((salt.to_vec(), envelope.into_bytes(), Box::new(recorded)))
+        }
+        (Some(_) | None, _) => None,
+    };
     Replayed {
         leaf: passed.leaf,
-        content: content.map(|(recorded, (salt, envelope))| (salt.to_vec(), envelope.into_bytes(), Box::new(recorded))),
+        content,
     }
 }
 
@@ -373,7 +382,7 @@ pub(super) fn explain(
     let versioned = match given.form {
         Form::Json => format!("\"version\": \"{}\"", env!("CARGO_PKG_VERSION")),
         Form::Markdown | Form::Html | Form::Oscal(_) => version.to_owned(),
-        Form::Csv => String::new(),
+        Form::Csv | Form::Records => String::new(),
     };
     if !given.text.contains(&versioned) {
         return Failure::unclear(format!(
@@ -408,6 +417,13 @@ pub(super) fn explain(
         return Failure::unclear(format!(
             "CANNOT TELL: the content of entries was erased since ({}); line {line} has {theirs:?}, and without them it is {ours:?}",
             gone.join(", ")
+        ));
+    }
+    if rebuilt.withheld() > 0 {
+        return Failure::unclear(format!(
+            "CANNOT TELL: line {line} has {theirs:?}, and the records that are shown say {ours:?}: it was changed, or made from some of \
+             the {} records that are withheld",
+            rebuilt.withheld()
         ));
     }
     Failure::refused(format!(

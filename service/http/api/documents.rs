@@ -45,7 +45,7 @@ pub async fn release_notes(
     tag = "documents",
     params(ComplianceParameters),
     responses(
-        (status = 200, description = "The document", content((String = "text/markdown"), (String = "text/html"), (Object = "application/json"), (String = "text/csv"))),
+        (status = 200, description = "The document", content((String = "text/markdown"), (String = "text/html"), (Object = "application/json"), (String = "text/csv"), (String = "application/x-ndjson"))),
         (status = 304, description = "Unchanged"),
         (status = 429, description = "The auditor's token has asked enough today", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "An auditor asks, and that cannot be recorded now", body = Problem, content_type = "application/problem+json"),
@@ -251,6 +251,7 @@ fn respond(request: &HttpRequest, document: Document) -> HttpResponse {
         Format::Html => "text/html; charset=utf-8",
         Format::Json | Format::Oscal(_) => "application/json",
         Format::Csv => "text/csv; charset=utf-8",
+        Format::Records => "application/x-ndjson",
     };
     let mut response = if unchanged {
         HttpResponse::NotModified()
