@@ -120,7 +120,7 @@ fn named(parameter: &'static str, allowed: &[&str], asked: Option<Vec<&str>>) ->
 
 fn closed(dimension: &str) -> Problem {
     let detail = format!("this token is limited, and what this answers cannot be limited to {dimension}");
-    Problem::new(Kind::Forbidden, detail)
+    Problem::new(Kind::Forbidden, detail).at("Authorization")
 }
 
 /// What stands in a path where the pattern has a name.
