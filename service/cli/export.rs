@@ -91,8 +91,10 @@ impl Export {
             ("to", self.to.clone()),
             ("time_zone", self.time_zone.clone()),
         ];
+        // One that is named twice is one.
+        let scopes: BTreeMap<String, Scope> = self.scope.iter().map(|scope| (scope.folder(), scope.clone())).collect();
         Wanted {
-            scopes: self.scope.clone(),
+            scopes: scopes.into_values().collect(),
             parameters: frameworks.chain(period).collect(),
             own: [self.templates.clone(), self.catalogue.clone()],
         }

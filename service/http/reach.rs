@@ -2,7 +2,7 @@
 //! names what limits the answer of each route, and a route that names nothing is closed to whoever is limited.
 //!
 //! A question has to say that it lies within: what it does not name, it asks about everywhere. This must never widen what a
-//! handler reads: it sees the same parameters, all of them.
+//! handler reads: it sees the same parameters, all of them, and handlers refuse what they do not know.
 
 use actix_web::dev::ServiceRequest;
 use percent_encoding::percent_decode_str;

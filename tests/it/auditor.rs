@@ -8,6 +8,7 @@ use shipslog::domain::producer::Role;
 use shipslog::http::access::{Access, ROUTES};
 
 use crate::access::example;
+use crate::support::binary::{Service, code, said, stdout};
 use crate::support::events::{at, deployed};
 use crate::support::http::Client;
 use crate::support::{Backend, TestApp};
@@ -226,4 +227,59 @@ fn only_an_auditor_is_limited(#[values(Backend::Sqlite, Backend::Postgres)] back
     let client = app.client.with_token(client.token.as_deref().unwrap());
     client.get("/v1/deployments?environment=production").problem(403);
     client.get("/v1/events?environment=production").problem(403);
+}
+
+#[test]
+fn the_command_issues_a_limited_token() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut service = Service::start(folder.path(), None, &[]);
+    let limits = [
+        "--environment",
+        "production",
+        "--service",
+        "checkout",
+        "--service",
+        "search",
+    ];
+    let period = [
+        "--from",
+        "2026-04-01",
+        "--to",
+        "2026-07-01",
+        "--time-zone",
+        "Europe/London",
+    ];
+    let add = ["token", "add", "Ada", "--role", "auditor"];
+    let token = stdout(&service.shipslog(&[&add[..], &limits, &period].concat()));
+    let listed = service.json(&["token", "list", "--format", "json"])[1].clone();
+    assert_eq!(listed["role"], "auditor");
+    assert_eq!(listed["services"], json!(["checkout", "search"]));
+    // Midnight in London, in summer.
+    assert_eq!(listed["from"], "2026-03-31T23:00:00.000Z");
+    let reader = service.shipslog(&[&add[..3], &limits[..2]].concat());
+    assert!(
+        code(&reader) == 1 && said(&reader).contains("(at /role)"),
+        "{}",
+        said(&reader)
+    );
+    let half = service.shipslog(&[&add[..], &period[..2]].concat());
+    assert!(code(&half) == 2 && said(&half).contains("--to"), "{}", said(&half));
+    // What it may not ask is told with what it may, and with no guess about roles.
+    service.client = service.client.with_token(token.trim());
+    let asked = [
+        "report",
+        "compliance",
+        "--environment",
+        "staging",
+        "--period",
+        "2026-05",
+    ];
+    let refused = service.shipslog(&asked);
+    let words = "this token reads about the environment production alone: name it (at environment)";
+    assert!(
+        code(&refused) == 1 && said(&refused).contains(words),
+        "{}",
+        said(&refused)
+    );
+    assert!(!said(&refused).contains("another role"), "{}", said(&refused));
 }
