@@ -17,6 +17,7 @@ use super::Coverage;
 use super::report::{self, Given, Made};
 use crate::app::DocumentQuery;
 use crate::audit::Roll;
+use crate::domain::words::count;
 
 /// Arguments of `verify export`.
 #[derive(Debug, clap::Args)]
@@ -59,8 +60,8 @@ impl Arguments {
             return print_json(&shown);
         }
         let mut lines = vec![format!(
-            "Verified: {} reports are what the ledger says at tree size {}, byte for byte. SHA-256 of {MANIFEST}: {}",
-            verified.reports.len(),
+            "Verified: {} made again at tree size {}, byte for byte. SHA-256 of {MANIFEST}: {}",
+            count(verified.reports.len(), "report"),
             verified.tree_size,
             verified.manifest_sha256
         )];
