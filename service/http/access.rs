@@ -52,6 +52,8 @@ pub const ROUTES: &[(Method, &str, Access)] = &[
     (Method::POST, "/v1/gate", Signature),
     (Method::GET, "/v1/aliases", READER),
     (Method::GET, "/v1/exceptions", READER),
+    (Method::GET, "/v1/attestations", READER),
+    (Method::GET, "/v1/conclusions", READER),
     (Method::POST, "/v1/hooks/github", SharedSecret),
     (Method::POST, "/v1/hooks/alertmanager", SharedSecret),
     (Method::GET, "/v1/producers", READER),

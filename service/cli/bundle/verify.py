@@ -185,9 +185,9 @@ def in_scope(scope, event, ours):
     if about == "deployment" and not service:  # then it is the name in the package URL of the artifact
         path = re.split("[?#]", content["artifactId"])[0].rstrip("/")
         service = urllib.parse.unquote(re.sub("@[^/]*$", "", path).rpartition("/")[2])
-    live = about in ("deployment", "service", "testsuiterun", "testcaserun", "approval", "incident", "environment")
+    live = r"(deploy|environ)ment|service|test(suite|case)run|approval|incident|shipslog-attestation"
     return (typed and (not scope.get("services") or service in scope["services"]) and
-            (not scope.get("environments") or environment in scope["environments"] or not environment and not live))
+            (not scope.get("environments") or environment in scope["environments"] or not (environment or re.fullmatch(live, about))))
 
 # --- The two things that can be verified
 def bundle(folder, keys, listed):

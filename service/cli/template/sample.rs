@@ -134,6 +134,12 @@ pub fn contexts() -> Result<BTreeMap<&'static str, Value>, Failure> {
         full: vec![DeploymentKind::Emergency],
     };
     let population: Vec<Deployment> = here().cloned().collect();
+    let drawn = sample::draw(&population, &leaves, &plan).map_err(|error| failed(&error))?;
+    let entries = sample::entries(drawn.iter().filter_map(|drawn| facts.deployment(drawn.index)), &facts);
+    let proofs = entries.into_iter();
+    let proofs = proofs
+        .map(|index| (index, (sha256(&index.to_be_bytes()), Vec::new())))
+        .collect();
     let papers = sample::compose(&SampleInput {
         request: request(sample::TEMPLATE),
         environment: &environment,
@@ -141,12 +147,12 @@ pub fn contexts() -> Result<BTreeMap<&'static str, Value>, Failure> {
         period,
         plan: &plan,
         leaves: &leaves,
-        drawn: &sample::draw(&population, &leaves, &plan).map_err(|error| failed(&error))?,
+        drawn: &drawn,
         facts: &facts,
-        proofs: &BTreeMap::new(),
+        proofs: &proofs,
         parameters,
     });
-    contexts.insert(sample::TEMPLATE, value(&papers)?);
+    contexts.insert(sample::TEMPLATE, value(&papers.map_err(|error| failed(&error))?)?);
     let services: BTreeSet<ServiceName> = here().map(|d| d.service.clone()).collect();
     let services: Vec<(ServiceName, Facts)> = services.into_iter().map(|name| (name, facts.clone())).collect();
     let release = release_notes::compose_release(&ReleaseInput {

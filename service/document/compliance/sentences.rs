@@ -1,6 +1,7 @@
 //! The sentences of a compliance report: what it found, what it cannot show, which numbers it used.
 
 use super::Population;
+use super::attested::{ManualRow, ManualState};
 use super::requirements::{Conclusion, FrameworkResult};
 use super::tested::{Counts, ResultRow, Tested};
 use crate::check::CheckResult;
@@ -80,6 +81,7 @@ pub(super) fn summary(
         )),
     }
     sentences.extend(frameworks.iter().map(framework));
+    sentences.extend(attestations(frameworks));
     sentences
 }
 
@@ -101,6 +103,24 @@ fn framework(result: &FrameworkResult) -> String {
         of(Conclusion::NotShown),
         of(Conclusion::Insufficient),
     )
+}
+
+/// How what people must attest stands; nothing where no requirement asks for any.
+fn attestations(frameworks: &[FrameworkResult]) -> Option<String> {
+    let requirements = frameworks.iter().flat_map(|framework| &framework.requirements);
+    let asked: Vec<&ManualRow> = requirements.flat_map(|row| &row.manual).collect();
+    let of = |wanted: &[ManualState]| asked.iter().filter(|row| wanted.contains(&row.state)).count();
+    (!asked.is_empty()).then(|| {
+        format!(
+            "Requirements ask people for {}: {} made and count at the end of the period, {} for some services alone, {} ran \
+             out before or taken back, {} not recorded.",
+            count(asked.len(), "attestation"),
+            of(&[ManualState::Attested]),
+            of(&[ManualState::Partly]),
+            of(&[ManualState::Expired, ManualState::Revoked]),
+            of(&[ManualState::Missing]),
+        )
+    })
 }
 
 pub(super) fn limits(population: &Population) -> Vec<String> {
