@@ -23,7 +23,7 @@ pub use self::integrity::{Integrity, LogPeriod};
 pub use self::population::Population;
 pub use self::requirements::{Conclusion, FrameworkResult, RequirementRow};
 pub use self::samples::{SampleItemRow, SampleRow};
-pub use self::tested::{EmergencyRow, ExceptionRow, GapRow, LateRow, ResultRow};
+pub use self::tested::{EmergencyRow, EmergencyShare, ExceptionRow, GapRow, LateRow, ResultRow};
 
 use self::tested::Tested;
 use super::assurance::CheckRow;
@@ -109,6 +109,8 @@ pub struct ComplianceReport {
     pub overrides: Vec<Decided>,
     /// What could not be evaluated, by check and reason.
     pub not_evaluable: Vec<GapRow>,
+    /// How many are emergency changes, and whether that is a warning sign.
+    pub emergency_share: EmergencyShare,
     /// All emergency changes and hotfixes.
     pub emergencies: Vec<EmergencyRow>,
     /// Deployments that were recorded late.
@@ -159,12 +161,13 @@ pub fn compose(input: &ComplianceInput<'_>) -> Result<ComplianceReport, Document
     let parameters = &input.catalogue.parameters;
     let period_checks = input
         .log
-        .checks(input.facts, parameters, input.completeness)
+        .checks(input.facts, parameters, input.completeness, period)
         .into_iter();
     let period_checks: Vec<CheckRow> = period_checks.map(CheckRow::of).collect();
     let frameworks = requirements::results(input, &tested, &period_checks);
     let csv = csv::table(&tested.results, input.facts)?;
     let population = Population::of(&deployments, sha256(csv.as_bytes()).to_string(), input);
+    let emergency_share = EmergencyShare::of(&deployments, parameters.max_emergency_percent);
     let subject = input
         .service
         .map_or_else(|| "all services".to_owned(), ToString::to_string);
@@ -176,7 +179,7 @@ pub fn compose(input: &ComplianceInput<'_>) -> Result<ComplianceReport, Document
         environment: input.environment.clone(),
         service: input.service.cloned(),
         period,
-        summary: sentences::summary(&population, &results, &tested, &frameworks),
+        summary: sentences::summary(&population, &results, &tested, &frameworks, &emergency_share),
         limits: [sentences::limits(&population), input.request.ledger.erased_notes()].concat(),
         population,
         completeness: input.completeness.clone(),
@@ -193,6 +196,7 @@ pub fn compose(input: &ComplianceInput<'_>) -> Result<ComplianceReport, Document
         conclusions_without_sample: input.facts.conclusions.without_sample.clone(),
         overrides: overrides(input),
         not_evaluable: tested.gaps,
+        emergency_share,
         emergencies: tested.emergencies,
         late: tested.late,
         duties: duties::matrix(&deployments, input.facts),

@@ -10,7 +10,8 @@ use crate::support::{Backend, TestApp, key};
 
 const REPORT: &str = "/v1/reports/compliance?environment=production&period=2026-Q1&framework=pci-dss";
 
-fn attestation(id: &str, change: Value) -> Value {
+/// That no live card numbers are in environments before production, by Eve.
+pub fn attestation(id: &str, change: Value) -> Value {
     let mut said = json!({
         "framework": "pci-dss", "item": "no-live-pan", "statement": "All test databases were searched.",
         "evidence": ["https://wiki.example/search"], "valid_until": "2026-12-31T00:00:00Z",

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::super::Failure;
 use super::super::demo::story;
+use super::assessed;
 use crate::catalogue::Catalogue;
 use crate::document::audience::Audience;
 use crate::document::compliance::{ComplianceInput, LogPeriod};
@@ -38,7 +39,7 @@ pub fn contexts() -> Result<BTreeMap<&'static str, Value>, Failure> {
             event: parse::parse(recording.payload_type, &recording.payload).map_err(|error| failed(&error))?,
         });
     }
-    let facts = Facts::fold(&records);
+    let mut facts = Facts::fold(&records);
     let ledger = LedgerView {
         origin: "sample.shipslog.example".to_owned(),
         tree_size: records.len() as u64 + 1,
@@ -48,6 +49,16 @@ pub fn contexts() -> Result<BTreeMap<&'static str, Value>, Failure> {
     };
     let environment: EnvironmentName = "production".parse().map_err(|error| failed(&error))?;
     let catalogue = Catalogue::built_in().map_err(|error| failed(&error))?;
+    let period = Period::named("2026-Q2", "UTC").map_err(|error| failed(&error))?;
+    let somebody = "release-desk".parse().map_err(|error| failed(&error))?;
+    facts.attestations = assessed::attestations(&somebody, period.from, ledger.tree_size);
+    let items = facts
+        .deployments
+        .iter()
+        .filter(|d| d.environment == environment)
+        .map(|d| d.index);
+    let items: Vec<u64> = items.take(2).collect();
+    facts.conclusions = assessed::conclusions(&somebody, (&environment, period), &items, ledger.tree_size + 4);
     let request = |template| Request {
         ledger: &ledger,
         query: "shipslog template sample",
@@ -79,7 +90,6 @@ pub fn contexts() -> Result<BTreeMap<&'static str, Value>, Failure> {
         );
         contexts.insert(template, value(&notes.map_err(|error| failed(&error))?)?);
     }
-    let period = Period::named("2026-Q2", "UTC").map_err(|error| failed(&error))?;
     let report = service_report::compose(&ServiceReportInput {
         request: request(service_report::TEMPLATE),
         environment: &environment,

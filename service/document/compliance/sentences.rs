@@ -3,7 +3,7 @@
 use super::Population;
 use super::attested::{ManualRow, ManualState};
 use super::requirements::{Conclusion, FrameworkResult};
-use super::tested::{Counts, ResultRow, Tested};
+use super::tested::{Counts, EmergencyShare, ResultRow, Tested};
 use crate::check::CheckResult;
 use crate::domain::deployment::Status;
 use crate::domain::words::count;
@@ -13,6 +13,7 @@ pub(super) fn summary(
     results: &[ResultRow],
     tested: &Tested<'_>,
     frameworks: &[FrameworkResult],
+    emergencies: &EmergencyShare,
 ) -> Vec<String> {
     if population.count == 0 {
         return vec!["The ledger holds no deployment attempt in this scope and period.".to_owned()];
@@ -64,21 +65,16 @@ pub(super) fn summary(
             }
         ));
     }
-    let emergency = tested
-        .emergencies
-        .iter()
-        .filter(|row| row.deployment.kind == "emergency")
-        .count();
-    match emergency {
+    match emergencies.count {
         0 => {}
-        1 => sentences.push(format!(
-            "1 of {} was recorded as an emergency change.",
-            population.count
-        )),
-        n => sentences.push(format!(
-            "{n} of {} were recorded as emergency changes.",
-            population.count
-        )),
+        1 => sentences.push(format!("1 of {} was recorded as an emergency change.", emergencies.of)),
+        n => sentences.push(format!("{n} of {} were recorded as emergency changes.", emergencies.of)),
+    }
+    if emergencies.above == Some(true) {
+        sentences.push(format!(
+            "That is more than {} %, a warning sign: the usual way may be too slow, or go round its controls.",
+            emergencies.max_percent
+        ));
     }
     sentences.extend(frameworks.iter().map(framework));
     sentences.extend(attestations(frameworks));
