@@ -183,7 +183,9 @@ fn shown(seen: &[(i64, i64)]) -> Completeness {
 
 #[test]
 fn an_exception_allows_what_ran_while_it_holds() {
-    let with = |change: fn(&mut ExceptionGrant), after: fn(&mut Ledger), seen: &[(i64, i64)]| {
+    type Change = fn(&mut ExceptionGrant);
+    type After = fn(&mut Ledger);
+    let with = |change: Change, after: After, seen: &[(i64, i64)]| {
         let mut ledger = Ledger::default();
         let mut granted = grant(&["DL-POP-2"]);
         change(&mut granted);
@@ -215,8 +217,7 @@ fn an_exception_allows_what_ran_while_it_holds() {
         CheckResult::Excepted,
         "known before the period"
     );
-    type Change = fn(&mut ExceptionGrant);
-    let wrong: [(Change, fn(&mut Ledger)); 9] = [
+    let wrong: [(Change, After); 9] = [
         (|granted| granted.checks = vec!["DL-POP-3".to_owned()], |_| {}),
         (
             |granted| granted.scope.services = vec!["search".parse().unwrap()],
