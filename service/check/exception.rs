@@ -97,7 +97,7 @@ pub(super) fn of_finding<'a>(
     } else {
         (opened.index, opened.at)
     };
-    let until = finding.last_seen.at.min(period.to.plus_millis(-1));
+    let until = finding.last_seen.at.min(period.to.plus_millis(-1)).max(since.1);
     let digest = finding.running.as_ref().and_then(|running| running.digest.as_deref());
     let covers = |exception: &&Exception| {
         let scope = &exception.grant.scope;

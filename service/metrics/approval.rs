@@ -102,12 +102,15 @@ impl ApprovalLeadTime {
     }
 }
 
-/// The approvals of a deployment by people who did not take them back before its start: of each person the first, one from before the
-/// start if there is any. A person is one however many names are declared.
+/// The approvals of a deployment by people who did not take them back before its start: one of each person, however many names are
+/// declared. It is the first from before the start that answers a request, as far as there is one.
 fn given<'a>(population: &Population<'a>, deployment: &Deployment) -> Vec<&'a Approval> {
     let input = population.scope.input;
     let mut approvals = input.evidence.standing_approvals_of(deployment);
-    approvals.sort_by_key(|approval| !deployment.starts_after(approval.origin.index, approval.origin.occurred_at));
+    approvals.sort_by_key(|approval| {
+        let in_time = deployment.starts_after(approval.origin.index, approval.origin.occurred_at);
+        (!in_time, approval.request.is_none())
+    });
     let mut people = BTreeSet::new();
     let mut is_new = |name: &str| people.insert(input.aliases.person(name, deployment.start_at()));
     approvals.retain(|approval| approval.person.as_deref().is_some_and(&mut is_new));

@@ -86,7 +86,7 @@ fn a_wait_that_is_not_known_is_no_data() {
     );
 }
 
-/// Of several approvals of one person, under whatever names, the first counts.
+/// Of several approvals of one person, under whatever names, the first that answers a request counts.
 #[test]
 fn a_person_with_two_names_approves_once() {
     let mut ledger = Ledger::default();
@@ -96,6 +96,7 @@ fn a_person_with_two_names_approves_once() {
         ..AliasDeclaration::default()
     };
     ledger.alias(-10, grace);
+    ledger.approve(-5, "grace", "1");
     say(&mut ledger, 0, "A", ApprovalStep::Created, "1");
     let given = say(&mut ledger, 10, "A", ApprovalStep::Closed, "1");
     say(&mut ledger, 0, "B", ApprovalStep::Created, "1");
