@@ -108,8 +108,8 @@ fn attestations(frameworks: &[FrameworkResult]) -> Option<String> {
     let of = |wanted: &[ManualState]| asked.iter().filter(|row| wanted.contains(&row.state)).count();
     (!asked.is_empty()).then(|| {
         format!(
-            "Requirements ask people for {}: {} made and count at the end of the period, {} for some services alone, {} ran \
-             out before or taken back, {} not recorded.",
+            "Of {} that requirements ask people for, these count at the end of the period: {}; for some services alone: {}; \
+             ran out before or taken back: {}; not recorded: {}.",
             count(asked.len(), "attestation"),
             of(&[ManualState::Attested]),
             of(&[ManualState::Partly]),

@@ -59,7 +59,7 @@ fn an_attestation_counts_at_the_end_of_the_period_or_is_a_finding() {
     );
     let summary = report_on(&ledger, &["pci-dss"]).summary.join(" ");
     assert!(
-        summary.contains("1 made and count at the end of the period, 1 for some services alone, 1 ran out before or taken back, 2 not"),
+        summary.contains("period: 1; for some services alone: 1; ran out before or taken back: 1; not recorded: 2."),
         "{summary}"
     );
     ledger.revoke_attestation(220, "AT-2");
