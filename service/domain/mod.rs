@@ -6,7 +6,9 @@
 pub mod administered;
 pub mod alias;
 pub mod artifact;
+pub mod attestation;
 pub mod catalogue;
+pub mod conclusion;
 pub mod dependency;
 pub mod deployment;
 pub mod erasure;

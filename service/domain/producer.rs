@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
+use super::attestation::ATTESTATION_SUBJECT;
 use super::erasure::ErasureReason;
 use super::event::{Body, Event};
 use super::extension::{Actor, Extension};
@@ -145,7 +146,7 @@ impl Scope {
                     let (name, pointer) = (environment.clone(), environment_pointer(event));
                     return Err(ScopeError::Environment { name, pointer });
                 }
-                None if needs_environment(&event.body) => return Err(ScopeError::NoEnvironment),
+                None if needs_environment(event) => return Err(ScopeError::NoEnvironment),
                 None => {}
             }
         }
@@ -172,9 +173,9 @@ fn matches_type(pattern: &str, event: &Event) -> bool {
     }
 }
 
-/// Whether an event of this kind says something about what runs somewhere or may run there.
-fn needs_environment(body: &Body) -> bool {
-    match body {
+/// Whether an event of this kind says something about what runs somewhere, may run there, or is attested of it.
+fn needs_environment(event: &Event) -> bool {
+    match &event.body {
         Body::Deployment { .. }
         | Body::Service { .. }
         | Body::TestRun(_)
@@ -185,8 +186,8 @@ fn needs_environment(body: &Body) -> bool {
         | Body::Artifact { .. }
         | Body::Build { .. }
         | Body::PipelineRun { .. }
-        | Body::Ticket(_)
-        | Body::Other => false,
+        | Body::Ticket(_) => false,
+        Body::Other => event.event_type.subject == ATTESTATION_SUBJECT,
     }
 }
 

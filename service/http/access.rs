@@ -63,6 +63,8 @@ pub const ROUTES: &[(Method, &str, Access)] = &[
     (Method::POST, "/v1/gate", Signature),
     (Method::GET, "/v1/aliases", WHOLE),
     (Method::GET, "/v1/exceptions", WHOLE),
+    (Method::GET, "/v1/attestations", WHOLE),
+    (Method::GET, "/v1/conclusions", WHOLE),
     (Method::POST, "/v1/hooks/github", SharedSecret),
     (Method::POST, "/v1/hooks/alertmanager", SharedSecret),
     (Method::GET, "/v1/producers", AUDITOR),

@@ -12,6 +12,7 @@
 mod access;
 mod alertmanager;
 mod architecture;
+mod assessment;
 #[path = "../attack/mod.rs"]
 mod attack;
 mod auditor;

@@ -185,7 +185,8 @@ def in_scope(scope, event, ours):
     if about == "deployment" and not service:  # then it is the name in the package URL of the artifact
         path = re.split("[?#]", content["artifactId"])[0].rstrip("/")
         service = urllib.parse.unquote(re.sub("@[^/]*$", "", path).rpartition("/")[2])
-    live = about in ("deployment", "service", "testsuiterun", "testcaserun", "approval", "incident", "environment")
+    live = about in ("deployment", "service", "testsuiterun", "testcaserun", "approval", "incident", "environment",
+                     "shipslog-attestation")
     return (typed and (not scope.get("services") or service in scope["services"]) and
             (not scope.get("environments") or environment in scope["environments"] or not environment and not live))
 
@@ -259,8 +260,7 @@ def receipt(receipt_file, envelope_file, keys, listed):
     title, index, *hashes = head.split("\n")
     demand((title, index) == ("c2sp.org/tlog-proof@v1", f"index {given['index']}") and len(hashes) < 64, "no proof")
     origin, size, root = checkpoint(note, keys)
-    leaf, at, last = unbase64(given["entry"]), given["index"], size - 1
-    node = sha256(b"\0", leaf)
+    node, at, last = sha256(b"\0", leaf := unbase64(given["entry"])), given["index"], size - 1
     demand(0 <= at <= last, "the entry is not in the tree")
     for step in map(unbase64, hashes):  # RFC 9162 section 2.1.3.2
         demand(last > 0 and len(step) == 32, "the proof is too long, or holds what is no hash")

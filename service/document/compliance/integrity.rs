@@ -108,7 +108,13 @@ impl LogPeriod<'_> {
     }
 
     /// The verdicts of the checks of a period.
-    pub(super) fn checks(&self, facts: &Facts, parameters: &Parameters, completeness: &Completeness) -> Vec<Finding> {
+    pub(super) fn checks(
+        &self,
+        facts: &Facts,
+        parameters: &Parameters,
+        completeness: &Completeness,
+        period: Period,
+    ) -> Vec<Finding> {
         let (before, after) = (self.before.0, self.after.0);
         let administered: Vec<Administered> = administered::fold(self.administrative)
             .into_iter()
@@ -116,6 +122,7 @@ impl LogPeriod<'_> {
             .collect();
         evaluate_period(&PeriodSubject {
             facts,
+            period,
             parameters,
             continuity: Continuity {
                 before,
