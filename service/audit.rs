@@ -17,7 +17,7 @@ mod checked;
 mod report;
 
 pub use checked::Checked;
-pub use report::{Finding, Kind, Report, Unlisted};
+pub use report::{Finding, Kind, Report, Unlisted, Withheld};
 
 /// What is kept of one entry beside its leaf.
 #[derive(Debug, Clone, Copy)]
@@ -31,6 +31,8 @@ pub enum Content<'a> {
     },
     /// Salt and envelope are gone; a later entry must say so.
     Erased,
+    /// They are kept from the reader, who can tell that the entry is there, and by whom, but not what it says.
+    Withheld,
     /// They cannot be read; what is wrong with them was noted already.
     Unreadable,
 }
@@ -51,6 +53,7 @@ pub struct Audit {
     gone: BTreeSet<u64>,
     /// Entries with content, although an entry says that it was erased.
     kept: BTreeMap<u64, u64>,
+    withheld: Withheld,
     findings: BTreeMap<Kind, Finding>,
 }
 
@@ -79,6 +82,7 @@ impl Audit {
             subjects: BTreeMap::new(),
             gone: BTreeSet::new(),
             kept: BTreeMap::new(),
+            withheld: Withheld::default(),
             findings: BTreeMap::new(),
         }
     }
@@ -223,6 +227,7 @@ impl Audit {
         let unlisted = self.unlisted();
         Report {
             erased: erasures.map(|erasure| (erasure.index, erasure.by)).collect(),
+            withheld: self.withheld,
             size: self.frontier.size(),
             root: self.frontier.root(),
             producers: self.producers,
@@ -269,6 +274,11 @@ impl Audit {
                 self.vouch(&entry)?;
                 return self.call_the_roll(entry.signers()).map(|()| None);
             }
+            Content::Withheld => {
+                self.vouch(&entry)?;
+                self.withhold(&entry);
+                return self.call_the_roll(entry.signers()).map(|()| None);
+            }
             Content::Unreadable => return Ok(None),
         };
         let (envelope, event) = unseal(&entry, salt, bytes)?;
@@ -307,6 +317,14 @@ impl Audit {
                 .map_err(|error| Fault(Kind::Signature, error.to_string()))?;
         }
         Ok(())
+    }
+
+    /// Counts it; what the service itself signed may be about who may sign, which then cannot be told.
+    fn withhold(&mut self, entry: &Entry) {
+        self.withheld.entries += 1;
+        let service = self.keyring.service().map(|service| service.key.id());
+        let by_service = entry.signers().iter().any(|signer| Some(signer.key) == service);
+        self.withheld.by_service += u64::from(by_service);
     }
 
     /// What an entry says is gone must be gone.

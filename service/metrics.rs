@@ -29,6 +29,7 @@ use utoipa::ToSchema;
 use self::failure::Failures;
 use self::population::{Population, Scope};
 use crate::correlate;
+use crate::domain::alias::Aliases;
 use crate::domain::deployment::Deployment;
 use crate::domain::evidence::Evidence;
 use crate::domain::extension::Tier;
@@ -50,7 +51,7 @@ pub use ratio::{MIN_PERCENTAGE, Ratio};
 pub use recovery::{OpenFailure, RecoveredFailure, RecoveryTime};
 
 /// Names the definitions below; any change to what a number means changes it.
-pub const ALGORITHM: &str = "delivery-1";
+pub const ALGORITHM: &str = "delivery-2";
 /// A deployment younger than this may only look healthy because nobody has found out yet.
 pub const MATURITY_HOURS: u32 = 72;
 /// The longest maturity window that can be asked for: a year.
@@ -94,6 +95,8 @@ pub struct Input<'a> {
     pub incidents: &'a [Incident],
     /// The approvals of all deployments, beside any other evidence.
     pub evidence: &'a Evidence,
+    /// Which names are one person.
+    pub aliases: &'a Aliases,
     /// How close environments are to users.
     pub tiers: &'a BTreeMap<EnvironmentName, Tier>,
     /// Which teams own services.

@@ -77,6 +77,12 @@ pub enum AdministrationError {
         /// How long it may be.
         most: usize,
     },
+    /// The log must not be filled by those who read it.
+    #[error(
+        "this token has asked for {} documents today; go on tomorrow",
+        super::questions::MOST_A_DAY
+    )]
+    TooMany,
     /// What stands there could not be read back.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use super::App;
 use super::read::{Page, ReadError, tree_size};
 use crate::domain::alias::{Aliases, Declared};
+use crate::domain::attestation::{self, Attestation};
+use crate::domain::conclusion::Conclusions;
 use crate::domain::deployment::Deployment;
 use crate::domain::exception::{self, Exception};
 use crate::domain::gate::GATE_SUBJECT;
@@ -28,6 +30,20 @@ impl App {
     /// Every team that a service was declared to be of, by name.
     pub fn teams(&self, asked: Option<u64>) -> Result<Page<String>, ReadError> {
         self.declared(Rare::Declaration, asked, |records| Services::fold(records).teams())
+    }
+
+    /// All that people attested.
+    pub fn attestations(&self, asked: Option<u64>) -> Result<Page<Attestation>, ReadError> {
+        self.declared(Rare::Attestation, asked, attestation::fold)
+    }
+
+    /// All samples that were issued, with what was concluded of them; and as of which tree size.
+    pub fn conclusions(&self, asked: Option<u64>) -> Result<(u64, Conclusions), ReadError> {
+        self.database.read(|tx| {
+            let tree_size = tree_size(tx, asked)?;
+            let indexes = conclusion_indexes(tx, tree_size)?;
+            Ok((tree_size, Conclusions::fold(&tx.recorded(&indexes)?)))
+        })
     }
 
     fn declared<T>(
@@ -72,6 +88,21 @@ pub(super) fn control_indexes(tx: &mut ReadTx<'_>, tree_size: u64) -> Result<BTr
         found.extend(tx.rare(rare, &[], tree_size, i64::MAX)?.iter().map(|row| row.idx));
     }
     Ok(found)
+}
+
+/// The entries of what people attest.
+pub(super) fn attestation_indexes(tx: &mut ReadTx<'_>, tree_size: u64) -> Result<BTreeSet<i64>, StoreError> {
+    let rows = tx.rare(Rare::Attestation, &[], tree_size, i64::MAX)?;
+    Ok(rows.iter().map(|row| row.idx).collect())
+}
+
+/// The entries of the samples that were issued, and of what auditors conclude.
+pub(super) fn conclusion_indexes(tx: &mut ReadTx<'_>, tree_size: u64) -> Result<BTreeSet<i64>, StoreError> {
+    let issued = tx.rare(Rare::Document, &[], tree_size, i64::MAX)?;
+    // Of what is issued, samples alone are of an environment.
+    let samples = issued.iter().filter(|row| row.environment.is_some());
+    let concluded = tx.rare(Rare::Conclusion, &[], tree_size, i64::MAX)?;
+    Ok(samples.chain(&concluded).map(|row| row.idx).collect())
 }
 
 /// The entries of what the gate answered about an environment in a period.

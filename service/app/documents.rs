@@ -48,6 +48,24 @@ pub enum Format {
     Csv,
     /// A model of OSCAL; of a compliance report alone.
     Oscal(Model),
+    /// The records that it was made from, as lines of a bundle; of a compliance report alone.
+    Records,
+}
+
+impl Format {
+    /// The word of the command line's `--format`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Markdown => "md",
+            Self::Html => "html",
+            Self::Json => "json",
+            Self::Csv => "csv",
+            Self::Oscal(Model::AssessmentResults) => "oscal-assessment-results",
+            Self::Oscal(Model::AssessmentPlan) => "oscal-assessment-plan",
+            Self::Oscal(Model::ComponentDefinition) => "oscal-component-definition",
+            Self::Records => "records",
+        }
+    }
 }
 
 /// A document.
@@ -59,6 +77,10 @@ pub struct Document {
     pub format: Format,
     /// SHA-256 of its text, in hex.
     pub digest: String,
+    /// The question with its tree size, as a command.
+    pub query: String,
+    /// Only entries below this index entered it.
+    pub tree_size: u64,
 }
 
 /// Which release notes are wanted.
@@ -265,14 +287,17 @@ impl Documents<'_> {
         asked: Option<u64>,
         format: Format,
     ) -> Result<Document, DocumentsError> {
-        self.form(&self.compose(query, asked)?, format)
+        match (query, format) {
+            (DocumentQuery::Compliance(query), Format::Records) => self.records(query, asked),
+            (_, format) => self.form(&self.compose(query, asked)?, format),
+        }
     }
 
     pub(super) fn compose(&self, query: &DocumentQuery, asked: Option<u64>) -> Result<Composed, DocumentsError> {
         Ok(match query {
             DocumentQuery::ReleaseNotes(query) => Composed::ReleaseNotes(self.release_notes(query, asked)?),
             DocumentQuery::Release(query) => Composed::Release(Box::new(self.release(query, asked)?)),
-            DocumentQuery::Compliance(query) => Composed::Compliance(Box::new(self.compliance_report(query, asked)?)),
+            DocumentQuery::Compliance(query) => Composed::Compliance(Box::new(self.compliance_report(query, asked)?.0)),
             DocumentQuery::Service(query) => Composed::Service(Box::new(self.service_report(query, asked)?)),
             DocumentQuery::Sample(query) => Composed::Sample(Box::new(self.sample(query, asked)?)),
         })
@@ -290,9 +315,16 @@ impl Documents<'_> {
                 let document = oscal::document(composed.compliance()?, model, render::escape::escape);
                 serde_json::to_string_pretty(&document)? + "\n"
             }
+            Format::Records => return Err(DocumentsError::Form),
         };
         let digest = sha256(text.as_bytes()).to_string();
-        Ok(Document { text, format, digest })
+        Ok(Document {
+            text,
+            format,
+            digest,
+            query: generated.query.clone(),
+            tree_size: generated.ledger.tree_size,
+        })
     }
 
     fn release_notes(&self, query: &NotesQuery, asked: Option<u64>) -> Result<Variant, DocumentsError> {
@@ -321,21 +353,23 @@ impl Documents<'_> {
         Ok(release_notes::compose_for(&input, query.audience)?)
     }
 
-    fn compliance_report(
+    /// The report, and the entries that it was made from.
+    pub(super) fn compliance_report(
         &self,
         query: &ComplianceQuery,
         asked: Option<u64>,
-    ) -> Result<ComplianceReport, DocumentsError> {
+    ) -> Result<(ComplianceReport, BTreeSet<i64>), DocumentsError> {
         let services = query.service.iter().cloned().collect();
         let frameworks = self.frameworks(&query.frameworks)?;
-        let (ledger, facts, completeness, log) = self.database.read(|tx| {
+        let (ledger, facts, completeness, log, read) = self.database.read(|tx| {
             let size = tree_size(tx, asked)?;
             let facts = compliance_facts(tx, &services, &query.environment, query.period, size)?;
             let completeness = completeness(tx, &asked_of_completeness(query), size)?;
             let log = LogReading::of(tx, &query.period, size)?;
-            Ok::<_, DocumentsError>((ledger_view(tx, size)?, facts, completeness, log))
+            let ledger = ledger_view(tx, size)?;
+            Ok::<_, DocumentsError>((ledger, facts, completeness, log, tx.contents().clone()))
         })?;
-        Ok(compliance::compose(&ComplianceInput {
+        let report = compliance::compose(&ComplianceInput {
             request: Request {
                 ledger: &ledger,
                 query: &at_size(&query.words, &ledger),
@@ -352,7 +386,8 @@ impl Documents<'_> {
             facts: &facts,
             completeness: &completeness,
             log: &log.period(),
-        })?)
+        })?;
+        Ok((report, read))
     }
 
     fn frameworks(&self, asked: &Frameworks) -> Result<Vec<&Framework>, DocumentsError> {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::declared::gate_indexes;
+use super::declared::{attestation_indexes, conclusion_indexes, gate_indexes};
 use super::deployed::Deployed;
 use super::deployments::evidence_indexes;
 use super::notes::some_evidence;
@@ -35,6 +35,8 @@ pub(super) fn compliance_facts(
     gathered.add_assurance(&attempts)?;
     let answers = gate_indexes(gathered.deployed.tx, environment, period, size)?;
     gathered.others.extend(answers);
+    gathered.others.extend(attestation_indexes(gathered.deployed.tx, size)?);
+    gathered.others.extend(conclusion_indexes(gathered.deployed.tx, size)?);
     let facts = gathered.facts()?;
     with_verified(tx, facts, &attempts, size)
 }

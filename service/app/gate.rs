@@ -16,7 +16,8 @@ use super::deployments::evidence_indexes;
 use super::links::{DecisionError, blocking};
 use super::metrics::recorded_until;
 use super::notes::{add_newest, add_same_content, some_evidence};
-use crate::check::{self, Demands, Finding, Parameters, Subject};
+use crate::catalogue::Catalogue;
+use crate::check::{self, Demands, Finding, Subject};
 use crate::domain::extension::{Actor, ActorKind, Extension};
 use crate::domain::facts::Facts;
 use crate::domain::gate::{self, GATE_ASKED, GATE_DECIDED, GateDecision, GateVerdict};
@@ -53,7 +54,7 @@ impl App {
     pub async fn ask_gate(self: Arc<Self>, envelope: Vec<u8>) -> Result<GateAnswer, DecisionError> {
         let question = self.record_of(GATE_ASKED, envelope).await?.index;
         let app = Arc::clone(&self);
-        let answer = blocking(move || app.database.read(|tx| judge(tx, question, &app.catalogue.parameters))).await?;
+        let answer = blocking(move || app.database.read(|tx| judge(tx, question, &app.catalogue))).await?;
         let now = self.clock.now();
         let (id, source) = (self.new_id(now)?, self.source());
         let extension = &answer.event.extension;
@@ -70,7 +71,7 @@ struct Judged {
 }
 
 /// Judges the question at an index, by what is recorded up to it.
-fn judge(tx: &mut ReadTx<'_>, question: u64, parameters: &Parameters) -> Result<Judged, DecisionError> {
+fn judge(tx: &mut ReadTx<'_>, question: u64, catalogue: &Catalogue) -> Result<Judged, DecisionError> {
     let missing = || StoreError::Damaged(format!("entry {question} is no question to the gate"));
     let asked = tx
         .recorded(&BTreeSet::from([question as i64]))?
@@ -82,6 +83,7 @@ fn judge(tx: &mut ReadTx<'_>, question: u64, parameters: &Parameters) -> Result<
         .deployments
         .iter()
         .find(|found| found.indexes().contains(&question));
+    let parameters = &catalogue.parameters;
     let subject = Subject {
         deployment: deployment.ok_or_else(missing)?,
         facts: &facts,
@@ -101,6 +103,7 @@ fn judge(tx: &mut ReadTx<'_>, question: u64, parameters: &Parameters) -> Result<
         question,
         decision,
         checks: findings.into_iter().map(verdict).collect(),
+        catalogue_sha256: Some(catalogue.sha256().to_owned()),
         override_reason: question_said.override_reason,
     };
     let mut event = asked.event;

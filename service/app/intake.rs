@@ -1,4 +1,5 @@
-//! What an event must fit beside its own form: the checks that there are, what is declared already, what was deployed to.
+//! What an event must fit beside its own form: the checks that there are, what is declared already, what was deployed to, what people
+//! are asked for.
 //!
 //! It is asked before an event is queued, so two that contradict each other may still both get in at once; whoever reads finds that.
 
@@ -6,12 +7,13 @@ use std::collections::BTreeMap;
 
 use super::{App, RecordError};
 use crate::check;
-use crate::domain::Event;
 use crate::domain::alias::Aliases;
+use crate::domain::attestation::AttestationStatement;
 use crate::domain::parse::{EventError, EventErrorKind};
 use crate::domain::snapshot::SNAPSHOT_TAKEN;
+use crate::domain::{Event, Recorded};
 use crate::sequencer::{Record, SubmitError};
-use crate::store::{EventRow, Rare, StoreError};
+use crate::store::{EventRow, Rare, ReadTx, StoreError};
 
 /// Whether an exception is of checks that there are.
 pub(super) fn knows_checks(event: &Event) -> Result<(), EventError> {
@@ -33,10 +35,11 @@ pub(super) fn knows_checks(event: &Event) -> Result<(), EventError> {
 }
 
 impl App {
-    /// Whether a record fits what the ledger holds already.
+    /// Whether a record fits what the ledger holds already, and what the catalogue asks people for.
     pub(super) async fn fits_history(&self, record: &Record) -> Result<(), RecordError> {
-        self.contradicts_nothing(&record.event, record.producer.as_str())
-            .await?;
+        let (event, producer) = (&record.event, record.producer.as_str());
+        self.contradicts_nothing(event, producer).await?;
+        self.answers_something(event, producer).await?;
         self.placed(&record.row).await
     }
 
@@ -63,12 +66,11 @@ impl App {
             return Ok(());
         };
         let from = said.valid_from.unwrap_or(event.occurred_at);
-        let (id, source, producer) = (event.id.clone(), event.source.clone(), producer.to_owned());
+        let recorded = recorded_before(event, producer);
         let database = self.database.clone();
         let looking = tokio::task::spawn_blocking(move || {
             database.read(|tx| {
-                let known = tx.known(&[id.as_str()])?;
-                if known.iter().any(|(_, of, by, _)| *of == source && *by == producer) {
+                if recorded(tx)? {
                     return Ok::<_, StoreError>(BTreeMap::new());
                 }
                 let rows = tx.rare(Rare::Alias, &[], i64::MAX as u64, i64::MAX)?;
@@ -84,6 +86,81 @@ impl App {
             ))),
         }
     }
+
+    /// An attestation must be of what a framework asks people for, and a conclusion of a sample that was issued: a misspelt one
+    /// would count nowhere. An event that is there already is not asked again.
+    async fn answers_something(&self, event: &Event, producer: &str) -> Result<(), RecordError> {
+        let refusal = match (&event.extension.attestation, &event.extension.conclusion) {
+            (Some(said), _) => match self.asks_for(said) {
+                Ok(()) => return Ok(()),
+                Err(refusal) => refusal,
+            },
+            (None, Some(said)) => invalid(
+                "/customData/shipslog/conclusion/sample".to_owned(),
+                format!("entry {} issued no sample", said.sample),
+            ),
+            (None, None) => return Ok(()),
+        };
+        let sample = event.extension.conclusion.as_ref().map(|said| said.sample);
+        let recorded = recorded_before(event, producer);
+        let database = self.database.clone();
+        let looking = tokio::task::spawn_blocking(move || {
+            database.read(|tx| {
+                let issued = match sample {
+                    Some(index) => is_sample(tx, index)?,
+                    None => false,
+                };
+                Ok::<_, StoreError>(issued || recorded(tx)?)
+            })
+        });
+        match looking.await.map_err(|_| SubmitError::Stopped)?? {
+            true => Ok(()),
+            false => Err(RecordError::Event(refusal)),
+        }
+    }
+
+    fn asks_for(&self, said: &AttestationStatement) -> Result<(), EventError> {
+        let AttestationStatement { framework, item, .. } = said;
+        let at = |member: &str| format!("/customData/shipslog/attestation/{member}");
+        let Some(found) = self.catalogue.framework(framework) else {
+            return Err(invalid(
+                at("framework"),
+                format!("the catalogue has no framework {framework}"),
+            ));
+        };
+        let mut asked = found.items();
+        match asked.any(|asked| asked.id == *item) {
+            true => Ok(()),
+            false => Err(invalid(at("item"), format!("{framework} asks nobody for {item}"))),
+        }
+    }
+}
+
+/// Whether an event is there already, once it is looked up.
+fn recorded_before(
+    event: &Event,
+    producer: &str,
+) -> impl FnOnce(&mut ReadTx<'_>) -> Result<bool, StoreError> + Send + 'static {
+    let (id, source, producer) = (event.id.clone(), event.source.clone(), producer.to_owned());
+    move |tx| {
+        let known = tx.known(&[id.as_str()])?;
+        Ok(known.iter().any(|(_, of, by, _)| *of == source && *by == producer))
+    }
+}
+
+/// Whether an entry issued a sample.
+fn is_sample(tx: &mut ReadTx<'_>, index: u64) -> Result<bool, StoreError> {
+    let index = i64::try_from(index).ok();
+    let found = tx.recorded(&index.into_iter().collect())?;
+    let issued = |record: &Recorded| {
+        record
+            .event
+            .extension
+            .document
+            .as_ref()
+            .is_some_and(|d| d.sample.is_some())
+    };
+    Ok(found.iter().any(issued))
 }
 
 fn invalid(pointer: String, message: String) -> EventError {

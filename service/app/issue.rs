@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::App;
-use super::documents::{DocumentQuery, DocumentsError, Format};
+use super::documents::{Composed, DocumentQuery, DocumentsError, Format};
 use super::record::{Accepted, RecordError};
 use crate::domain::extension::Extension;
 use crate::domain::issued::{DOCUMENT_ISSUED, IssuedDocument};
@@ -50,7 +50,11 @@ impl App {
         let rendering = tokio::task::spawn_blocking(move || app.rendered(&query, asked)).await;
         let document = rendering.map_err(|_| RecordError::from(SubmitError::Stopped))??;
         let now = self.clock.now();
+        let sample = document.sample.as_ref();
         let extension = Extension {
+            // What is read with the sample is found by its place.
+            environment: sample.map(|sample| sample.environment.clone()),
+            service: sample.and_then(|sample| sample.service.clone()),
             actor: Some(by.actor()),
             document: Some(Box::new(document.clone())),
             ..Extension::default()
@@ -74,6 +78,10 @@ impl App {
         let documents = self.documents();
         let composed = documents.compose(query, asked)?;
         let digest = |format| documents.form(&composed, format).map(|document| document.digest);
+        let sample = match &composed {
+            Composed::Sample(sample) => Some(sample.issued()?),
+            Composed::ReleaseNotes(_) | Composed::Release(_) | Composed::Compliance(_) | Composed::Service(_) => None,
+        };
         let (kind, title, generated) = composed.head();
         Ok(IssuedDocument {
             kind: kind.to_owned(),
@@ -88,6 +96,7 @@ impl App {
             markdown_sha256: digest(Format::Markdown)?,
             html_sha256: digest(Format::Html)?,
             json_sha256: digest(Format::Json)?,
+            sample,
         })
     }
 }

@@ -105,8 +105,8 @@ impl App {
         })
     }
 
-    /// The envelopes of entry bundle `bundle` below `size`, as lines of JSON in their canonical form, with their salts.
-    pub fn envelope_lines(&self, bundle: u64, size: Option<u64>) -> Result<String, LogError> {
+    /// The envelopes of entry bundle `bundle` below `size`, as lines of JSON in their canonical form, with their salts; and the size.
+    pub fn envelope_lines(&self, bundle: u64, size: Option<u64>) -> Result<(String, u64), LogError> {
         self.database.read(|tx| {
             let head = tx.head()?.ok_or(LogError::NoResource)?;
             let size = size.unwrap_or(head.tree_size).min(head.tree_size);
@@ -129,7 +129,7 @@ impl App {
                 lines.push_str(&envelope_line(row, leaf)?);
                 lines.push('\n');
             }
-            Ok(lines)
+            Ok((lines, size))
         })
     }
 }
@@ -206,7 +206,7 @@ fn tile_bytes(tx: &mut ReadTx<'_>, path: &TilePath, size: u64) -> Result<Vec<u8>
     }
 }
 
-fn envelope_line(row: &EnvelopeRow, leaf: &[u8]) -> Result<String, LogError> {
+pub(super) fn envelope_line(row: &EnvelopeRow, leaf: &[u8]) -> Result<String, LogError> {
     let damaged = |what: String| StoreError::Damaged(format!("entry {}: {what}", row.idx));
     let (Some(salt), Some(bytes)) = (&row.salt, &row.bytes) else {
         return Ok(format!("{{\"index\":{},\"erased\":true}}", row.idx));

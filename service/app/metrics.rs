@@ -53,6 +53,7 @@ impl App {
                     deployments: &facts.deployments,
                     incidents: &facts.incidents,
                     evidence: &facts.evidence,
+                    aliases: &facts.aliases,
                     tiers: &facts.tiers,
                     owners: &facts.services,
                     links: &links,

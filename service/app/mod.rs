@@ -25,8 +25,8 @@ mod metrics;
 mod notes;
 mod period;
 mod proof;
+mod questions;
 mod quorum;
-
 mod read;
 mod record;
 mod release;
@@ -34,6 +34,7 @@ mod replay;
 mod sample;
 mod sessions;
 mod sightings;
+mod sources;
 mod suspects;
 mod tokens;
 
@@ -52,6 +53,7 @@ use crate::sequencer::{self, Readiness, Sequencer};
 use crate::store::{Database, LogRow, StoreError};
 
 use identity::IdentityKey;
+use questions::Questions;
 use sessions::Sessions;
 
 pub use crate::correlate::LinkState;
@@ -80,7 +82,7 @@ pub use release::ReleaseQuery;
 pub use replay::{Rebuilt, Replay, Replayed};
 pub use sample::SampleQuery;
 pub use sessions::Caller;
-pub use tokens::{IssuedToken, NewToken};
+pub use tokens::{Grant, IssuedToken, NewToken};
 
 /// What the service is started with.
 pub struct Options {
@@ -135,6 +137,7 @@ pub struct App {
     catalogue: Catalogue,
     policy: Option<WitnessPolicy>,
     sessions: Sessions,
+    questions: Questions,
 }
 
 /// The service as a producer of records.
@@ -240,6 +243,7 @@ impl App {
             catalogue,
             policy,
             sessions: Sessions::default(),
+            questions: Questions::default(),
         };
         app.begin().await?;
         Ok((app, writer))

@@ -22,7 +22,7 @@ const BATCH: usize = 1024;
 pub struct Replayed {
     /// Its leaf.
     pub leaf: Vec<u8>,
-    /// Salt and envelope, as bytes, and what they say; none where they were erased.
+    /// Salt and envelope, as bytes, and what they say; none where they were erased or are withheld.
     pub content: Option<(Vec<u8>, Vec<u8>, Box<Recorded>)>,
 }
 
@@ -45,6 +45,7 @@ pub struct Replay {
 pub struct Rebuilt {
     database: Database,
     erased: Vec<u64>,
+    withheld: u64,
 }
 
 impl Replay {
@@ -74,8 +75,8 @@ impl Replay {
         }
     }
 
-    /// Ends it, with a checkpoint that the log signed and the size of its tree, if one is known.
-    pub fn finish(mut self, checkpoint: Option<(u64, &str)>) -> Result<Rebuilt, StoreError> {
+    /// Ends it, with a checkpoint that the log signed and the size of its tree, if one is known; so many entries were withheld.
+    pub fn finish(mut self, checkpoint: Option<(u64, &str)>, withheld: u64) -> Result<Rebuilt, StoreError> {
         self.write()?;
         let erasures = std::mem::take(&mut self.erasures);
         self.writer.transaction(|tx| {
@@ -86,6 +87,7 @@ impl Replay {
         })?;
         Ok(Rebuilt {
             database: self.database,
+            withheld,
             erased: erasures.iter().map(|row| row.idx as u64).collect(),
         })
     }
@@ -153,6 +155,11 @@ impl Rebuilt {
     /// Entries whose content is gone: a document that was made before may have known it.
     pub fn erased(&self) -> &[u64] {
         &self.erased
+    }
+
+    /// Entries whose content is kept from the reader: a document may have been made from them.
+    pub fn withheld(&self) -> u64 {
+        self.withheld
     }
 }
 

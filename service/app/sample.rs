@@ -6,7 +6,7 @@ use ledger::{Hash, leaf_hash};
 
 use super::documents::{Documents, DocumentsError, at_size, ledger_view};
 use super::facts::sample_facts;
-use super::log::inclusion;
+use super::log::{LogError, inclusion};
 use super::read::tree_size;
 use crate::document::Request;
 use crate::document::sample::{self, Plan, Sample, SampleInput};
@@ -52,10 +52,8 @@ impl Documents<'_> {
             let deployments = drawn.iter().filter_map(|drawn| facts.deployment(drawn.index));
             let mut proofs = BTreeMap::new();
             for index in sample::entries(deployments, &facts) {
-                let leaf = tx.leaves(index, 1)?.pop();
-                if let Some(leaf) = leaf {
-                    proofs.insert(index, (leaf_hash(&leaf), inclusion(tx, index, size)?));
-                }
+                let leaf = tx.leaves(index, 1)?.pop().ok_or(LogError::NoEntry { index })?;
+                proofs.insert(index, (leaf_hash(&leaf), inclusion(tx, index, size)?));
             }
             Ok(sample::compose(&SampleInput {
                 request: Request {
@@ -75,7 +73,7 @@ impl Documents<'_> {
                 facts: &facts,
                 proofs: &proofs,
                 parameters: &self.catalogue.parameters,
-            }))
+            })?)
         })
     }
 }

@@ -6,10 +6,23 @@ use subtle::ConstantTimeEq;
 
 use super::administration::AdministrationError;
 use super::{Accepted, App};
-use crate::domain::Instant;
 use crate::domain::producer::{Administration, Role, Token};
+use crate::domain::{Instant, Reach};
 
 const PREFIX: &str = "shipslog";
+
+/// What a token is for.
+#[derive(Debug, Clone)]
+pub struct Grant {
+    /// What people call it.
+    pub name: String,
+    /// What its holder may do.
+    pub role: Role,
+    /// How far it reaches.
+    pub reach: Reach,
+    /// It opens nothing from this time on.
+    pub valid_until: Option<Instant>,
+}
 
 /// A token that was just issued. Its text exists here and nowhere else.
 pub struct IssuedToken {
@@ -59,6 +72,18 @@ impl NewToken {
     }
 }
 
+impl Grant {
+    /// One that reaches everything and does not run out.
+    pub fn new(name: &str, role: Role) -> Self {
+        Self {
+            name: name.to_owned(),
+            role,
+            reach: Reach::default(),
+            valid_until: None,
+        }
+    }
+}
+
 impl App {
     /// Makes a token, without issuing it.
     pub fn new_token(&self) -> Result<NewToken, AdministrationError> {
@@ -70,37 +95,36 @@ impl App {
     }
 
     /// Issues a new token.
-    pub async fn issue_token(
-        &self,
-        name: &str,
-        role: Role,
-        valid_until: Option<Instant>,
-        by: Option<&Token>,
-    ) -> Result<IssuedToken, AdministrationError> {
-        if valid_until.is_some_and(|until| until <= self.clock.now()) {
+    pub async fn issue_token(&self, grant: Grant, by: Option<&Token>) -> Result<IssuedToken, AdministrationError> {
+        if grant.valid_until.is_some_and(|until| until <= self.clock.now()) {
             return Err(AdministrationError::Past {
                 pointer: "/valid_until",
             });
         }
-        self.issue(self.new_token()?, name, role, valid_until, by).await
+        self.issue(self.new_token()?, grant, by).await
     }
 
     /// Issues a token that was made before. Nobody is named where it is the service itself that does it.
     pub async fn issue(
         &self,
         new: NewToken,
-        name: &str,
-        role: Role,
-        valid_until: Option<Instant>,
+        grant: Grant,
         by: Option<&Token>,
     ) -> Result<IssuedToken, AdministrationError> {
+        let Grant {
+            name,
+            role,
+            reach,
+            valid_until,
+        } = grant;
         if name.trim().is_empty() {
             return Err(AdministrationError::Empty { pointer: "/name" });
         }
         let administration = Administration::TokenIssued {
             id: new.id.clone(),
-            name: name.to_owned(),
+            name,
             role,
+            reach,
             secret_sha256: new.secret_hash().to_string(),
             valid_until,
         };

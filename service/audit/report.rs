@@ -124,6 +124,9 @@ pub struct Report {
     pub root: Hash,
     /// Verified entries by producer.
     pub producers: BTreeMap<ProducerName, u64>,
+    /// Entries whose content is kept from the reader.
+    #[serde(skip_serializing_if = "Withheld::is_none")]
+    pub withheld: Withheld,
     /// Entries whose content was erased, each with the entry that says so.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub erased: BTreeMap<u64, u64>,
@@ -156,4 +159,31 @@ pub struct Unlisted {
     pub name: ProducerName,
     /// Its id: SHA-256 of the DER SubjectPublicKeyInfo, in hex.
     pub key: String,
+}
+
+/// How much is kept from the reader of what was audited.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Withheld {
+    /// Entries of which no more than the leaf is there.
+    pub entries: u64,
+    /// Those among them that the service itself signed: what they changed about who may sign cannot be told.
+    pub by_service: u64,
+}
+
+impl Withheld {
+    /// Whether nothing is kept from the reader.
+    pub fn is_none(&self) -> bool {
+        self.entries == 0
+    }
+
+    /// What of a verdict does not stand for them, where there are any.
+    pub fn omission(&self) -> Option<String> {
+        (!self.is_none()).then(|| {
+            format!(
+                "what {} entries say, which are withheld: that they are there, when and by whom is proven; {} of them are by \
+                 the service itself, and might be about who may sign",
+                self.entries, self.by_service
+            )
+        })
+    }
 }

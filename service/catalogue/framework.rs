@@ -20,6 +20,13 @@ pub struct Framework {
     pub requirements: Vec<Requirement>,
 }
 
+impl Framework {
+    /// All that people attest for its requirements.
+    pub fn items(&self) -> impl Iterator<Item = &Manual> {
+        self.requirements.iter().flat_map(|requirement| &requirement.manual)
+    }
+}
+
 /// A requirement.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Requirement {

@@ -118,6 +118,9 @@ fn requirement(file: &Parsed<'_>, table: &RequirementTable, mistakes: &mut Vec<M
         }
     }
     for attestation in &table.manual {
+        if !is_token(&attestation.get_ref().id) {
+            mistakes.push(file.mistake(attestation, TOKEN));
+        }
         if !(1..=3660).contains(&attestation.get_ref().valid_days) {
             mistakes.push(file.mistake(attestation, "valid_days must be from 1 to 3660"));
         }

@@ -16,7 +16,7 @@ use framework::Framework;
 use scope::Scope;
 
 /// The files that are built in, by name.
-const BUILT_IN: &[(&str, &str)] = &[
+pub const BUILT_IN: &[(&str, &str)] = &[
     ("frameworks/soc2.toml", include_str!("frameworks/soc2.toml")),
     ("frameworks/iso27001.toml", include_str!("frameworks/iso27001.toml")),
     ("frameworks/pci-dss.toml", include_str!("frameworks/pci-dss.toml")),

@@ -66,6 +66,12 @@ title = \"More than there are\"
 n_of = {{ n = 3, of = [\"DL-AUTH-1\", \"DL-AUTH-1\"] }}
 coverage = \"full\"
 
+[[requirement]]
+id = \"4\"
+title = \"What people attest, under a name that cannot be typed and for too long\"
+coverage = \"supporting\"
+manual = [{{ id = \"four eyes\", title = \"Four eyes\", valid_days = 9999 }}]
+
 [[scope]]
 framework = \"acme\"
 from = \"2026-02-01\"

@@ -1,6 +1,7 @@
 //! Checks of what is not in the ledger: what ran and was never deployed on the record, and records that their sources numbered and nobody
 //! sent. What could not be compared never passes.
 
+use super::exception;
 use super::period::PeriodSubject;
 use super::verdict::{fail, not_evaluable, pass};
 use super::{Check, Rule, Scope, Severity, Verdict};
@@ -9,28 +10,31 @@ use crate::reconcile::{Completeness, Finding, Uncovered};
 
 pub(super) const RECONCILED: Check = Check {
     id: "DL-POP-2",
-    version: 1,
+    version: 2,
     title: "What ran is what was deployed on the record",
     severity: Severity::High,
     scope: Scope::All,
     definition: "In no runtime snapshot of the period did anything run that no successful deployment had put there, or that another \
                  deployment had come after, and nothing was missing that should have run. A deployment that was recorded only \
-                 afterwards does not undo it.",
+                 afterwards does not undo it; an exception that was granted before allows it.",
     limits: "Not evaluable without a runtime snapshot of the environment, and when no snapshot speaks of one of its services, or \
-             what runs could not be compared with what was deployed. Between two snapshots it sees nothing.",
+             what runs could not be compared with what was deployed. Between two snapshots it sees nothing. An exception holds \
+             for what it covers (services, environments, digests) if it was granted and recorded before that was first seen, or \
+             before the period, by somebody who did not ask for it, and had neither run out nor been taken back when it was last seen.",
     rule: Rule::Period(reconciled),
 };
 
 pub(super) const NUMBERED: Check = Check {
     id: "DL-POP-3",
-    version: 1,
+    version: 2,
     title: "No record of a source is missing",
     severity: Severity::High,
     scope: Scope::All,
     definition: "The numbers that sources give their records have no gap, and no source is silent for longer than it announced or \
                  usually is.",
-    limits: "Not evaluable when a source that deploys to the environment does not number its records: what it left out cannot show.",
-    rule: Rule::Period(numbered),
+    limits: "Not evaluable when a source that deploys to the environment does not number its records: what it left out cannot show. \
+             Excepted by an exception for the environment that holds for the whole period.",
+    rule: Rule::Period(|subject| exception::apply_to_period(subject, NUMBERED.id, numbered(subject))),
 };
 
 fn reconciled(subject: &PeriodSubject<'_>) -> Verdict {
@@ -42,15 +46,20 @@ fn reconciled(subject: &PeriodSubject<'_>) -> Verdict {
             Vec::new(),
         );
     };
-    if let Some(first) = told.findings.first() {
-        let found = format!(
-            "{}, the first: {} of {} from {}",
-            count(told.findings.len(), "finding"),
-            first.kind.as_str(),
-            first.service,
-            when(first.opened.at)
-        );
-        return fail(expected, found, told.findings.iter().flat_map(entries).collect());
+    let allowed = |finding: &Finding| exception::of_finding(subject, RECONCILED.id, finding);
+    let (excepted, open): (Vec<_>, Vec<_>) = told.findings.iter().partition(|finding| allowed(finding).is_some());
+    if let Some(first) = open.first() {
+        let mut found = listed(&open, first);
+        if !excepted.is_empty() {
+            found.push_str(&format!("; exceptions allow {} more", excepted.len()));
+        }
+        return fail(expected, found, open.into_iter().flat_map(entries).collect());
+    }
+    if let Some((first, exception)) = excepted.first().and_then(|first| Some((first, allowed(first)?))) {
+        let evidence = excepted.iter().copied().flat_map(entries);
+        let allowing = excepted.iter().filter_map(|finding| allowed(finding)).map(|e| e.index);
+        let verdict = fail(expected, listed(&excepted, first), evidence.chain(allowing).collect());
+        return exception::excepted(verdict, exception);
     }
     let unseen = uncovered(told, |why| why != Uncovered::NoSequence);
     match unseen.as_slice() {
@@ -94,6 +103,16 @@ fn numbered(subject: &PeriodSubject<'_>) -> Verdict {
         ),
         silent => not_evaluable(expected, format!("without numbers: {}", silent.join(", ")), Vec::new()),
     }
+}
+
+fn listed(findings: &[&Finding], first: &Finding) -> String {
+    format!(
+        "{}, the first: {} of {} from {}",
+        count(findings.len(), "finding"),
+        first.kind.as_str(),
+        first.service,
+        when(first.opened.at)
+    )
 }
 
 fn entries(finding: &Finding) -> [u64; 2] {

@@ -43,6 +43,8 @@ pub struct Parameters {
     pub trusted_builders: Vec<String>,
     /// DL-EMG-2: working days within which an emergency change must be reviewed.
     pub review_days: usize,
+    /// A share of emergency changes above this many percent is a warning sign.
+    pub max_emergency_percent: usize,
     /// DL-WIN-1, and the working days of DL-EMG-2.
     pub calendar: Option<Calendar>,
     /// DL-VER-1: how soon after the end it must be verified.
@@ -112,6 +114,7 @@ impl Default for Parameters {
             scan_threshold: Threshold::High,
             trusted_builders: Vec::new(),
             review_days: 2,
+            max_emergency_percent: 30,
             calendar: None,
             verified_within_ms: 60 * SpanUnit::Minutes.millis(),
             exception_grace_ms: 30 * SpanUnit::Days.millis(),
@@ -190,7 +193,7 @@ const fn row(name: &'static str, used_by: &'static str, title: &'static str, kin
 }
 
 /// All parameters, in the order of reports.
-static TABLE: [Parameter; 23] = [
+static TABLE: [Parameter; 24] = [
     row(
         "late_after",
         "DL-POP-4",
@@ -313,6 +316,18 @@ static TABLE: [Parameter; 23] = [
         "DL-EMG-2",
         "reviewed within",
         Kind::count("working day", 1, 60, |p| p.review_days, |p| &mut p.review_days),
+    ),
+    row(
+        "max_emergency_percent",
+        "compliance report",
+        "emergency changes are a warning sign above",
+        Kind::count(
+            "percentage point",
+            1,
+            100,
+            |p| p.max_emergency_percent,
+            |p| &mut p.max_emergency_percent,
+        ),
     ),
     row(
         "calendar",

@@ -8,6 +8,7 @@
 //! | `tile/entries/<N>[.p/<W>]` | up to 256 entries, as C2SP tlog-tiles defines entry bundles |
 //! | `envelopes/<N>[.p/<W>].jsonl` | their envelopes and salts, one line each, in canonical form |
 //!
+//! What was erased has a line that says so, and so has what is withheld from the reader of this bundle.
 //! Nothing else may be in the folder, and no file has more than one valid form.
 
 use std::path::Path;
@@ -93,12 +94,27 @@ fn erased_line(index: u64) -> String {
     format!("{{\"index\":{index},\"erased\":true}}\n")
 }
 
+/// The line of an entry of which the reader of the bundle is not to see more than its leaf.
+pub fn withheld_line(index: u64) -> String {
+    format!("{{\"index\":{index},\"withheld\":true}}\n")
+}
+
 /// One line of an envelope file, in its exact form.
 pub struct Line {
     /// Which entry.
     pub index: u64,
-    /// Salt and envelope, unless they were erased.
-    pub sealed: Option<([u8; 32], String)>,
+    /// What there is beside its leaf.
+    pub kept: Kept,
+}
+
+/// What a bundle holds of an entry beside its leaf.
+pub enum Kept {
+    /// Salt and envelope.
+    Sealed([u8; 32], String),
+    /// Nothing: a later entry says that they were erased.
+    Erased,
+    /// Nothing: they are not for the reader of this bundle.
+    Withheld,
 }
 
 #[derive(Deserialize)]
@@ -110,12 +126,13 @@ struct RawLine<'a> {
     #[serde(borrow)]
     envelope: Option<&'a RawValue>,
     erased: Option<bool>,
+    withheld: Option<bool>,
 }
 
 impl<'a> RawLine<'a> {
     /// Salt and envelope, if it has both and nothing else.
     fn sealed(&self) -> Option<([u8; 32], &'a str)> {
-        let (Some(salt), Some(envelope), None) = (self.salt, self.envelope, self.erased) else {
+        let (Some(salt), Some(envelope), None, None) = (self.salt, self.envelope, self.erased, self.withheld) else {
             return None;
         };
         let mut bytes = [0; 32];
@@ -127,33 +144,29 @@ impl Line {
     /// Reads a line and writes it again: only what comes out the same is a line.
     pub fn parse(text: &[u8]) -> Option<Self> {
         let raw = serde_json::from_slice::<RawLine<'_>>(text).ok()?;
-        let (line, again) = if raw.erased == Some(true) && raw.salt.is_none() && raw.envelope.is_none() {
-            let line = Self {
-                index: raw.index,
-                sealed: None,
-            };
-            (line, erased_line(raw.index))
-        } else {
-            let (salt, envelope) = raw.sealed()?;
-            // The audit compares the envelope with its canonical form; here it must at least be one.
-            let envelope = Envelope::parse(envelope.as_bytes()).ok()?.to_json();
-            let again = line(raw.index, &salt, &envelope);
-            let line = Self {
-                index: raw.index,
-                sealed: Some((salt, envelope)),
-            };
-            (line, again)
+        let (kept, again) = match (raw.erased, raw.withheld) {
+            (Some(true), None) => (Kept::Erased, erased_line(raw.index)),
+            (None, Some(true)) => (Kept::Withheld, withheld_line(raw.index)),
+            _ => {
+                let (salt, envelope) = raw.sealed()?;
+                // The audit compares the envelope with its canonical form; here it must at least be one.
+                let envelope = Envelope::parse(envelope.as_bytes()).ok()?.to_json();
+                let again = line(raw.index, &salt, &envelope);
+                (Kept::Sealed(salt, envelope), again)
+            }
         };
-        (again.as_bytes() == text).then_some(line)
+        let index = raw.index;
+        (again.as_bytes() == text).then_some(Self { index, kept })
     }
 
     fn content(&self) -> Content<'_> {
-        match &self.sealed {
-            Some((salt, envelope)) => Content::Sealed {
+        match &self.kept {
+            Kept::Sealed(salt, envelope) => Content::Sealed {
                 salt,
                 envelope: envelope.as_bytes(),
             },
-            None => Content::Erased,
+            Kept::Erased => Content::Erased,
+            Kept::Withheld => Content::Withheld,
         }
     }
 }

@@ -92,13 +92,14 @@ impl List {
         match self.format {
             Format::Json => print_json(&json!(framework)),
             Format::Table => {
-                let mut rows = table(["requirement", "asks for", "checks", "coverage"]);
+                let mut rows = table(["requirement", "asks for", "checks", "coverage", "people attest"]);
                 for row in &framework.requirements {
                     let checks = row
                         .supported_by
                         .as_ref()
-                        .map_or_else(|| "people attest it".to_owned(), |by| by.words());
-                    rows.add_row([&row.id, &row.title, &checks, &row.coverage.as_str().to_owned()]);
+                        .map_or_else(|| "none".to_owned(), |by| by.words());
+                    let items: Vec<&str> = row.manual.iter().map(|item| item.id.as_str()).collect();
+                    rows.add_row([&row.id, &row.title, &checks, row.coverage.as_str(), &items.join(", ")]);
                 }
                 print(&rows.to_string())
             }

@@ -113,6 +113,15 @@ impl Client {
         json(self.checked(path, response).await?).await.map(Some)
     }
 
+    /// Whether the token, whatever it is, opens this.
+    pub async fn is_permitted(&self, path: &str) -> Result<bool, Failure> {
+        let response = self
+            .request(Method::GET, path, None)
+            .await
+            .map_err(|error| self.lost(&error))?;
+        Ok(response.status() != StatusCode::FORBIDDEN)
+    }
+
     /// At most `limit` bytes from a GET, or nothing where there is no such resource.
     pub async fn find_bytes(&self, path: &str, limit: usize) -> Result<Option<Vec<u8>>, Failure> {
         let mut left = READS;
@@ -339,7 +348,8 @@ fn problem(status: StatusCode, path: &str, body: &str, had_token: bool) -> Strin
             "\nNo token was sent: set SHIPSLOG_TOKEN or SHIPSLOG_TOKEN_FILE (the first admin token is in DATA/admin.token)",
         ),
         StatusCode::UNAUTHORIZED => text.push_str("\nThe token is not known or was revoked"),
-        StatusCode::FORBIDDEN if had_token && !path.starts_with("/v1/events") => {
+        // What is beyond a token's reach is named already.
+        StatusCode::FORBIDDEN if had_token && !path.starts_with("/v1/events") && member("pointer").is_none() => {
             text.push_str("\nThe token has another role than this needs");
         }
         StatusCode::NOT_FOUND if parsed.is_null() => text.push_str("\nIs this the address of a Shipslog service?"),

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::client::{Client, block_on, query};
 use super::output::{Audience, DocumentFormat, ReportFormat, note, print};
+use super::progress::waiting;
 use super::{Cli, Command, Context, Failure, text};
 use crate::app::DocumentQuery;
 use crate::config::ClientSettings;
@@ -333,7 +334,10 @@ impl Document {
         parameters.push(("time_zone", self.time_zone));
         parameters.push(("tree_size", self.tree_size.map(|size| size.to_string())));
         let issued = match &self.issue {
-            Some(_) => Some(block_on(issue(&client, kind, &parameters))?),
+            Some(_) => Some(block_on(waiting(
+                "the service issues the document",
+                issue(&client, kind, &parameters),
+            ))?),
             None => None,
         };
         if let Some(issued) = &issued {
@@ -342,7 +346,8 @@ impl Document {
             parameters.push(("tree_size", Some(issued["document"]["tree_size"].to_string())));
         }
         parameters.push(("format", Some(format.to_owned())));
-        let text = block_on(client.get_text(&format!("{}{}", kind.path, query(&parameters))))?;
+        let path = format!("{}{}", kind.path, query(&parameters));
+        let text = block_on(waiting("the service makes the document", client.get_text(&path)))?;
         if let (Some(file), Some(issued)) = (&self.issue, &issued) {
             keep(&client, file, issued, format, &text)?;
         }

@@ -1,5 +1,9 @@
-//! `export`: the whole history as a bundle, or the public log as plain files, over HTTP, at one tree size.
+//! `export`: the whole history as a bundle, alone or in a package for an offline audit, or the public log as plain files, over HTTP,
+//! at one tree size.
 
+mod package;
+
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -8,11 +12,14 @@ use std::time::Duration;
 use ledger::{Checkpoint, SignedNote};
 use reqwest::Response;
 
-use super::bundle::{CHECKPOINT, FIXED, Part};
+use super::bundle::{CHECKPOINT, FIXED, Part, withheld_line};
 use super::client::{Client, block_on};
+use super::package::{MANIFEST, Scope};
+use super::progress::Progress;
 use super::static_tree::{self, Exported};
-use super::{Context, Failure, output};
+use super::{Context, Failure, output, text};
 use crate::config::ClientSettings;
+use package::Wanted;
 
 /// How long to wait for the checkpoint that covers what is recorded now: one is published each second.
 const PUBLICATION: Duration = Duration::from_secs(3);
@@ -22,6 +29,7 @@ const TRIES: u32 = 5;
 
 /// Arguments of `export`.
 #[derive(Debug, clap::Args)]
+#[command(group(clap::ArgGroup::new("when").args(["period", "from"])))]
 pub struct Export {
     /// Folder to write, which must not exist or be empty
     #[arg(required_unless_present = "tree")]
@@ -29,6 +37,31 @@ pub struct Export {
     /// Instead write the public log as C2SP tlog-tiles, for a file server; run again, it adds what is new. Needs no token
     #[arg(long = "static", value_name = "FOLDER", conflicts_with = "folder")]
     tree: Option<PathBuf>,
+    /// Write a package for an offline audit, with the compliance report of this environment, or of a service in it; may be given
+    /// several times
+    #[arg(long, value_name = "ENVIRONMENT[/SERVICE]", value_parser = Scope::parse, requires = "when", conflicts_with = "tree")]
+    scope: Vec<Scope>,
+    /// Period of those reports: a year, a quarter, a month or a week, such as 2026, 2026-Q1, 2026-03 or 2026-W13
+    #[arg(long, value_name = "PERIOD", value_parser = text, requires = "scope")]
+    period: Option<String>,
+    /// Instead of it: first day, or the exact time, that is covered
+    #[arg(long, value_name = "DATE", value_parser = text, requires_all = ["to", "scope"])]
+    from: Option<String>,
+    /// Day, or exact time, before which the period ends
+    #[arg(long, value_name = "DATE", value_parser = text, requires = "from")]
+    to: Option<String>,
+    /// Time zone of those days, such as Europe/London [default: UTC]
+    #[arg(long, value_name = "ZONE", value_parser = text, requires = "scope")]
+    time_zone: Option<String>,
+    /// Framework whose requirements are reported on; may be given several times [default: all]
+    #[arg(long, value_name = "ID", value_parser = text, requires = "scope")]
+    framework: Vec<String>,
+    /// Templates that the service was started with, if not the built-in ones
+    #[arg(long, value_name = "DIR", requires = "scope")]
+    templates: Option<PathBuf>,
+    /// Catalogue that the service was started with, if not the built-in one
+    #[arg(long, value_name = "DIR", requires = "scope")]
+    catalogue: Option<PathBuf>,
     #[command(flatten)]
     client: ClientSettings,
 }
@@ -36,11 +69,34 @@ pub struct Export {
 impl Export {
     /// Writes the folder.
     pub fn run(self, context: &Context) -> Result<(), Failure> {
+        let wanted = self.wanted();
         let client = Client::new(self.client, context)?;
         match (self.tree, self.folder) {
             (Some(folder), _) => write_tree(&client, &folder),
-            (None, Some(folder)) => write_bundle(&client, &folder),
+            (None, Some(folder)) if wanted.scopes.is_empty() => write_bundle(&client, &folder),
+            (None, Some(folder)) => write_package(&client, &folder, &wanted),
             (None, None) => Err(Failure::unclear("name the folder to write")),
+        }
+    }
+
+    fn wanted(&self) -> Wanted {
+        let frameworks = match self.framework.as_slice() {
+            [] => vec!["all".to_owned()],
+            named => named.to_vec(),
+        };
+        let frameworks = frameworks.into_iter().map(|id| ("framework", Some(id)));
+        let period = [
+            ("period", self.period.clone()),
+            ("from", self.from.clone()),
+            ("to", self.to.clone()),
+            ("time_zone", self.time_zone.clone()),
+        ];
+        // One that is named twice is one.
+        let scopes: BTreeMap<String, Scope> = self.scope.iter().map(|scope| (scope.folder(), scope.clone())).collect();
+        Wanted {
+            scopes: scopes.into_values().collect(),
+            parameters: frameworks.chain(period).collect(),
+            own: [self.templates.clone(), self.catalogue.clone()],
         }
     }
 }
@@ -63,8 +119,42 @@ fn print_checkpoint(folder: &Path, checkpoint: &Checkpoint) -> Result<(), Failur
     ))
 }
 
-/// Writes the bundle. It appears whole or not at all.
 fn write_bundle(client: &Client, folder: &Path) -> Result<(), Failure> {
+    let checkpoint = write_whole(folder, |partial| {
+        let (note, checkpoint) = block_on(newest_checkpoint(client))?;
+        let written = block_on(download(client, partial, (&note, &checkpoint), &Shown::Whole))?;
+        Ok(written.then_some(checkpoint))
+    })?;
+    output::note(&format!(
+        "Verify it with: shipslog verify bundle {} --log-key LOG.vkey",
+        folder.display()
+    ));
+    print_checkpoint(folder, &checkpoint)
+}
+
+fn write_package(client: &Client, folder: &Path, wanted: &Wanted) -> Result<(), Failure> {
+    let (checkpoint, manifest) = write_whole(folder, |partial| {
+        let bundle = package::bundle_in(partial)?;
+        let (note, checkpoint) = block_on(newest_checkpoint(client))?;
+        let Some(shown) = block_on(package::shown(client, checkpoint.size, wanted))? else {
+            return Ok(None);
+        };
+        if !block_on(download(client, &bundle, (&note, &checkpoint), &shown))? {
+            return Ok(None);
+        }
+        let manifest = package::add(client, partial, checkpoint.size, wanted)?;
+        Ok(Some((checkpoint, manifest)))
+    })?;
+    output::note(&format!(
+        "It verifies with the key that the service names; its reader verifies it with a key of their own: shipslog verify export {} --log-key LOG.vkey",
+        folder.display()
+    ));
+    print_checkpoint(folder, &checkpoint)?;
+    output::print(&format!("SHA-256 of {MANIFEST}: {manifest}"))
+}
+
+/// Fills a folder. It appears whole or not at all.
+fn write_whole<T>(folder: &Path, fill: impl Fn(&Path) -> Result<Option<T>, Failure>) -> Result<T, Failure> {
     refuse_used(folder)?;
     let mut name = folder.file_name().unwrap_or(folder.as_os_str()).to_owned();
     name.push(".partial");
@@ -81,11 +171,11 @@ fn write_bundle(client: &Client, folder: &Path) -> Result<(), Failure> {
     };
     let remove = || fs::remove_dir_all(&partial).map_err(|error| cannot_write(&partial, &error));
     let mut tries = 0;
-    let checkpoint = loop {
+    let filled = loop {
         create()?;
         tries += 1;
-        match block_on(download(client, &partial)) {
-            Ok(Some(checkpoint)) => break checkpoint,
+        match fill(&partial) {
+            Ok(Some(filled)) => break filled,
             Ok(None) if tries < TRIES => {
                 output::note("Something was erased meanwhile; beginning again, so that the history says so.");
                 remove()?;
@@ -102,31 +192,51 @@ fn write_bundle(client: &Client, folder: &Path) -> Result<(), Failure> {
         }
     };
     fs::rename(&partial, folder).map_err(|error| cannot_write(folder, &error))?;
-    output::note(&format!(
-        "Verify it with: shipslog verify bundle {} --log-key LOG.vkey",
-        folder.display()
-    ));
-    print_checkpoint(folder, &checkpoint)
+    Ok(filled)
 }
 
-/// Nothing where the checkpoint does not cover the erasure of what is gone.
-async fn download(client: &Client, folder: &Path) -> Result<Option<Checkpoint>, Failure> {
-    let (note, checkpoint) = newest_checkpoint(client).await?;
+/// What a bundle shows beside the leaves.
+enum Shown {
+    /// All that was not erased.
+    Whole,
+    /// These lines; what has none is withheld.
+    Part(BTreeMap<u64, String>),
+}
+
+/// False where the checkpoint does not cover the erasure of what is gone.
+async fn download(
+    client: &Client,
+    folder: &Path,
+    (note, checkpoint): (&str, &Checkpoint),
+    shown: &Shown,
+) -> Result<bool, Failure> {
     for (name, text) in FIXED {
         write(folder, name, text.as_bytes())?;
     }
+    let progress = Progress::of_entries();
     for part in Part::all(checkpoint.size) {
+        progress.step(part.first, checkpoint.size);
         let entries = format!("/log/tile/{}", part.tile_path());
         let response = client.get_stream(&entries).await?;
         save(response, &entries, folder, &part.entries_file()).await?;
-        let lines = format!("/v1/log/envelopes/{}?tree_size={}", part.number, checkpoint.size);
-        let Some(response) = client.find_stream(&lines).await? else {
-            return Ok(None);
-        };
-        save(response, &lines, folder, &part.envelopes_file()).await?;
+        let envelopes = part.envelopes_file();
+        match shown {
+            Shown::Whole => {
+                let lines = format!("/v1/log/envelopes/{}?tree_size={}", part.number, checkpoint.size);
+                let Some(response) = client.find_stream(&lines).await? else {
+                    return Ok(false);
+                };
+                save(response, &lines, folder, &envelopes).await?;
+            }
+            Shown::Part(lines) => {
+                let line = |index| lines.get(&index).cloned().unwrap_or_else(|| withheld_line(index));
+                let text: String = (part.first..part.first + u64::from(part.width)).map(line).collect();
+                write(folder, &envelopes, text.as_bytes())?;
+            }
+        }
     }
     write(folder, CHECKPOINT, note.as_bytes())?;
-    Ok(Some(checkpoint))
+    Ok(true)
 }
 
 /// The published checkpoint, as soon as it covers what was recorded when the export began, for those who may see that.

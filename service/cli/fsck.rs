@@ -1,11 +1,9 @@
 //! `fsck`: checks a database, beside a live service if need be.
 
-use std::io::IsTerminal;
-use std::time::{Duration, Instant};
-
-use indicatif::{ProgressBar, ProgressState, ProgressStyle};
+use std::time::Duration;
 
 use super::output::{Format, print, print_json};
+use super::progress;
 use super::serve::database_url;
 use super::verify::{log_key, summary};
 use super::{Context, Failure};
@@ -40,9 +38,12 @@ impl Fsck {
         let database = Connect::new(url, settings.database_ca)
             .and_then(Database::inspect)
             .map_err(|error| cannot(&error))?;
-        let mut pace = Pace::new(self.rate);
+        let pace = Pace {
+            rate: self.rate,
+            bar: progress::Progress::of_entries(),
+        };
         let report = app::fsck(&database, &key, |progress| pace.step(progress)).map_err(|error| cannot(&error))?;
-        pace.bar.finish_and_clear();
+        drop(pace);
         let verified = report.findings.is_empty();
         match self.format {
             Format::Json => print_json(&serde_json::json!({ "verified": verified, "report": report }))?,
@@ -97,34 +98,14 @@ impl Rate {
 /// Keeps to the rate, and shows on a terminal how far it is.
 struct Pace {
     rate: Option<Rate>,
-    began: Instant,
-    bar: ProgressBar,
+    bar: progress::Progress,
 }
 
 impl Pace {
-    fn new(rate: Option<Rate>) -> Self {
-        let bar = if std::io::stderr().is_terminal() {
-            let style = ProgressStyle::with_template("{bar:40} {pos} of {len} entries, {rate}/s, {eta} left");
-            let rate = |state: &ProgressState, line: &mut dyn std::fmt::Write| {
-                write!(line, "{:.0}", state.per_sec()).unwrap_or_default();
-            };
-            let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
-            ProgressBar::new(0).with_style(style.with_key("rate", rate))
-        } else {
-            ProgressBar::hidden()
-        };
-        Self {
-            rate,
-            began: Instant::now(),
-            bar,
-        }
-    }
-
-    fn step(&mut self, progress: Progress) {
-        self.bar.set_length(progress.of);
-        self.bar.set_position(progress.done);
+    fn step(&self, progress: Progress) {
+        self.bar.step(progress.done, progress.of);
         if let Some(rate) = self.rate {
-            std::thread::sleep(rate.least(progress).saturating_sub(self.began.elapsed()));
+            std::thread::sleep(rate.least(progress).saturating_sub(self.bar.elapsed()));
         }
     }
 }

@@ -24,7 +24,9 @@ mod metrics;
 mod monitor;
 mod openapi;
 mod output;
+mod package;
 mod producer;
+mod progress;
 mod receipt;
 mod record;
 mod send;
@@ -40,7 +42,7 @@ mod verify;
 mod witness;
 
 /// Read from files that others wrote, so it is fuzzed from outside this crate.
-pub use bundle::Line as BundleLine;
+pub use bundle::{Kept, Line as BundleLine};
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -161,6 +163,15 @@ impl Failure {
         Self {
             code: 2,
             message: message.into(),
+        }
+    }
+
+    /// The same, saying of what.
+    #[must_use]
+    pub fn of(self, what: &str) -> Self {
+        Self {
+            message: format!("{what}: {}", self.message),
+            ..self
         }
     }
 

@@ -59,6 +59,8 @@ pub enum ReportFormat {
     OscalAssessmentPlan,
     /// Which checks support which requirement, in OSCAL.
     OscalComponentDefinition,
+    /// The records that it was made from, as lines of a bundle.
+    Records,
 }
 
 impl ReportFormat {
@@ -72,6 +74,7 @@ impl ReportFormat {
             Self::OscalAssessmentResults => "oscal-assessment-results",
             Self::OscalAssessmentPlan => "oscal-assessment-plan",
             Self::OscalComponentDefinition => "oscal-component-definition",
+            Self::Records => "records",
         }
     }
 }

@@ -10,7 +10,7 @@ use ledger::NoteKey;
 
 use super::Context;
 use super::Failure;
-use crate::app::{App, NewToken, Options, Secrets, WitnessPolicy};
+use crate::app::{App, Grant, NewToken, Options, Secrets, WitnessPolicy};
 use crate::catalogue::Catalogue;
 use crate::clock::Clock;
 use crate::config::{Serve, ServeSettings};
@@ -246,7 +246,7 @@ async fn first_token(app: &App, data: &DataDirectory) -> Result<(), Failure> {
             token
         }
     };
-    app.issue(token, "first administrator", Role::Admin, None, None)
+    app.issue(token, Grant::new("first administrator", Role::Admin), None)
         .await
         .map_err(|error| refused(&error))?;
     Ok(())

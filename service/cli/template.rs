@@ -1,6 +1,7 @@
 //! `template`: an organisation's own templates, tried without a service: rendered from a context that was saved, and
 //! checked with hostile text.
 
+mod assessed;
 mod sample;
 
 use std::collections::BTreeMap;

@@ -8,7 +8,7 @@ use super::output::{Format, cell, note, print, print_json, table};
 use super::producer::items;
 use super::{Context, Failure, text};
 use crate::config::ClientSettings;
-use crate::domain::Instant;
+use crate::domain::{EnvironmentName, Instant, ServiceName};
 
 /// What can be done with tokens.
 #[derive(Debug, Subcommand)]
@@ -30,6 +30,21 @@ pub struct Add {
     /// What it may do
     #[arg(long, value_enum, default_value_t = Role::Reader)]
     role: Role,
+    /// Environment that an auditor reads about; may be given several times [default: all]
+    #[arg(long, value_name = "NAME")]
+    environment: Vec<EnvironmentName>,
+    /// Service that an auditor reads about; may be given several times [default: all]
+    #[arg(long, value_name = "NAME")]
+    service: Vec<ServiceName>,
+    /// First day, or the exact time, that an auditor reads about
+    #[arg(long, value_name = "DATE", value_parser = text, requires = "to")]
+    from: Option<String>,
+    /// Day, or exact time, before which that period ends
+    #[arg(long, value_name = "DATE", value_parser = text, requires = "from")]
+    to: Option<String>,
+    /// Time zone of those days, such as Europe/London [default: UTC]
+    #[arg(long, value_name = "ZONE", value_parser = text, requires = "from")]
+    time_zone: Option<String>,
     /// Time from which it opens nothing any more [default: until it is revoked]
     #[arg(long, value_name = "TIME", value_parser = Instant::parse)]
     valid_until: Option<Instant>,
@@ -42,7 +57,9 @@ pub struct Add {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Role {
-    /// Reads everything: managers, auditors
+    /// Reads what --environment, --service, --from and --to leave to it; what it asks documents for is recorded
+    Auditor,
+    /// Reads everything: managers
     Reader,
     /// Reads everything, and decides about links between incidents and deployments
     Reviewer,
@@ -88,11 +105,21 @@ impl Add {
     fn run(self, context: &Context) -> Result<(), Failure> {
         let client = Client::new(self.client, context)?;
         let role = match self.role {
+            Role::Auditor => "auditor",
             Role::Reader => "reader",
             Role::Reviewer => "reviewer",
             Role::Admin => "admin",
         };
-        let body = json!({ "name": self.name, "role": role, "valid_until": self.valid_until });
+        let body = json!({
+            "name": self.name,
+            "role": role,
+            "environments": self.environment,
+            "services": self.service,
+            "from": self.from,
+            "to": self.to,
+            "time_zone": self.time_zone,
+            "valid_until": self.valid_until,
+        });
         let answer = block_on(client.post("/v1/tokens", &body))?;
         match self.format {
             Format::Json => print_json(&answer),
@@ -119,12 +146,27 @@ impl List {
             "id",
             "name",
             "role",
+            "environments",
+            "services",
+            "from",
+            "to",
             "valid until",
             "issued by entry",
             "revoked by entry",
         ]);
         for item in items(&answer) {
-            let members = ["id", "name", "role", "valid_until", "issued_index", "revoked_index"];
+            let members = [
+                "id",
+                "name",
+                "role",
+                "environments",
+                "services",
+                "from",
+                "to",
+                "valid_until",
+                "issued_index",
+                "revoked_index",
+            ];
             rows.add_row(members.map(|member| cell(item, member)));
         }
         print(&rows.to_string())

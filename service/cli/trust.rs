@@ -82,14 +82,18 @@ impl TrustArguments {
 }
 
 impl Trust {
-    /// One key and nothing else.
-    #[cfg(test)]
+    /// One key of a log, whatever tree it signed, and nothing else.
     pub fn of(key: NoteKey) -> Self {
         Self {
             keys: vec![LogKey::unlimited(key)],
             policy: None,
             held: None,
         }
+    }
+
+    /// Whether this is one of the keys, as a vkey.
+    pub fn names(&self, vkey: &str) -> bool {
+        self.keys.iter().any(|key| key.key.to_string() == vkey)
     }
 
     /// The checkpoint that the caller remembers of the log of another one.

@@ -4,10 +4,12 @@
 //! a witness. What is wrong with the thing that is verified is always 1, however it is broken.
 
 mod bundle;
+mod export;
 mod log;
 mod receipt;
 mod report;
 
+pub use export::check as check_package;
 pub use receipt::parse as parse_receipt;
 
 use std::path::Path;
@@ -28,6 +30,8 @@ pub enum Command {
     Receipt(receipt::Arguments),
     /// A whole history, as `shipslog export` wrote it
     Bundle(bundle::Arguments),
+    /// A package for an offline audit, as `shipslog export --scope` wrote it
+    Export(export::Arguments),
     /// A document, by rendering it again from a bundle
     Report(report::Arguments),
     /// A log that is served as C2SP tlog-tiles, over HTTP and without a token
@@ -40,6 +44,7 @@ impl Command {
         match self {
             Self::Receipt(arguments) => arguments.run(),
             Self::Bundle(arguments) => arguments.run(),
+            Self::Export(arguments) => arguments.run(),
             Self::Report(arguments) => arguments.run(),
             Self::Log(arguments) => arguments.run(),
         }
@@ -154,6 +159,12 @@ pub fn summary(verified: bool, origin: &str, report: &Report) -> String {
         lines.push(format!(
             "  erased      {} (the log says by which entry and why)",
             report.erased.len()
+        ));
+    }
+    if !report.withheld.is_none() {
+        lines.push(format!(
+            "  withheld    {} (proven to be there, and not shown)",
+            report.withheld.entries
         ));
     }
     for finding in &report.findings {

@@ -3,23 +3,27 @@
 //! It says what the ledger shows and does not show evidence for, never that something is compliant: that is for people
 //! to judge. It states its population so that it can be counted again, and its limits.
 
+mod attested;
 mod csv;
 mod duties;
 mod integrity;
 pub mod oscal;
 mod population;
 mod requirements;
+mod samples;
 mod sentences;
 mod tested;
 
 use ledger::sha256;
 use serde::Serialize;
 
+pub use self::attested::{AttestationRow, ManualRow, ManualState};
 pub use self::duties::DutyRow;
 pub use self::integrity::{Integrity, LogPeriod};
 pub use self::population::Population;
 pub use self::requirements::{Conclusion, FrameworkResult, RequirementRow};
-pub use self::tested::{EmergencyRow, ExceptionRow, GapRow, LateRow, ResultRow};
+pub use self::samples::{SampleItemRow, SampleRow};
+pub use self::tested::{EmergencyRow, EmergencyShare, ExceptionRow, GapRow, LateRow, ResultRow};
 
 use self::tested::Tested;
 use super::assurance::CheckRow;
@@ -27,6 +31,8 @@ use super::{DocumentError, Generated, Request};
 use crate::catalogue::Catalogue;
 use crate::catalogue::framework::Framework;
 use crate::check::{CATALOGUE, ParameterValue};
+use crate::domain::attestation::Attestation;
+use crate::domain::conclusion::Concluded;
 use crate::domain::deployment::Deployment;
 use crate::domain::exception::Exception;
 use crate::domain::facts::Facts;
@@ -85,6 +91,8 @@ pub struct ComplianceReport {
     pub completeness: Completeness,
     /// Results by the requirements of frameworks.
     pub frameworks: Vec<FrameworkResult>,
+    /// What people attest for what the report is about, and no requirement asks for.
+    pub unasked_attestations: Vec<Attestation>,
     /// One row a check.
     pub results: Vec<ResultRow>,
     /// The verdicts of the checks of the ledger in the period.
@@ -93,10 +101,16 @@ pub struct ComplianceReport {
     pub exceptions: Vec<ExceptionRow>,
     /// Exceptions that were in force in the period, or ran out in it.
     pub granted: Vec<Exception>,
+    /// The samples that were issued, with what auditors concluded.
+    pub samples: Vec<SampleRow>,
+    /// Conclusions that name no sample that was issued before them, whatever they may be about.
+    pub conclusions_without_sample: Vec<Concluded>,
     /// Answers of the gate that were overridden.
     pub overrides: Vec<Decided>,
     /// What could not be evaluated, by check and reason.
     pub not_evaluable: Vec<GapRow>,
+    /// How many are emergency changes, and whether that is a warning sign.
+    pub emergency_share: EmergencyShare,
     /// All emergency changes and hotfixes.
     pub emergencies: Vec<EmergencyRow>,
     /// Deployments that were recorded late.
@@ -147,12 +161,13 @@ pub fn compose(input: &ComplianceInput<'_>) -> Result<ComplianceReport, Document
     let parameters = &input.catalogue.parameters;
     let period_checks = input
         .log
-        .checks(input.facts, parameters, input.completeness)
+        .checks(input.facts, parameters, input.completeness, period)
         .into_iter();
     let period_checks: Vec<CheckRow> = period_checks.map(CheckRow::of).collect();
-    let frameworks = requirements::results(input.frameworks, input.catalogue, &tested, &period_checks);
+    let frameworks = requirements::results(input, &tested, &period_checks);
     let csv = csv::table(&tested.results, input.facts)?;
     let population = Population::of(&deployments, sha256(csv.as_bytes()).to_string(), input);
+    let emergency_share = EmergencyShare::of(&deployments, parameters.max_emergency_percent);
     let subject = input
         .service
         .map_or_else(|| "all services".to_owned(), ToString::to_string);
@@ -164,17 +179,24 @@ pub fn compose(input: &ComplianceInput<'_>) -> Result<ComplianceReport, Document
         environment: input.environment.clone(),
         service: input.service.cloned(),
         period,
-        summary: sentences::summary(&population, &results, &tested, &frameworks),
+        summary: sentences::summary(&population, &results, &tested, &frameworks, &emergency_share),
         limits: [sentences::limits(&population), input.request.ledger.erased_notes()].concat(),
         population,
         completeness: input.completeness.clone(),
+        unasked_attestations: match input.frameworks {
+            [] => Vec::new(),
+            _ => attested::unasked(input),
+        },
         frameworks,
         results,
         period_checks,
         exceptions: tested.exceptions,
         granted: granted(input),
+        samples: samples::rows(input),
+        conclusions_without_sample: input.facts.conclusions.without_sample.clone(),
         overrides: overrides(input),
         not_evaluable: tested.gaps,
+        emergency_share,
         emergencies: tested.emergencies,
         late: tested.late,
         duties: duties::matrix(&deployments, input.facts),

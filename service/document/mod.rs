@@ -20,6 +20,7 @@ use serde::Serialize;
 use crate::correlate::{self, Candidate, Correlator};
 use crate::domain::facts::Facts;
 use crate::domain::incident::Incident;
+use crate::domain::parse::MAX_ITEMS;
 use crate::domain::{EnvironmentName, ServiceName, Zone};
 
 /// Most erased entries that are named in sentences; the JSON form names all.
@@ -167,6 +168,12 @@ pub enum DocumentError {
     /// The seed of a sample is no key of HMAC.
     #[error("the seed cannot be used: {0}")]
     Seed(String),
+    /// A sample of more items than an entry can name.
+    #[error("the sample has {items} items; at most {MAX_ITEMS} can be issued, so draw fewer kinds in full")]
+    SampleTooLarge { items: usize },
+    /// What a sample rests on was not handed over with its proof: nothing is left out of a sample in silence.
+    #[error("entry {index} of the sample has no {what}")]
+    SampleGap { index: u64, what: &'static str },
     /// The table of the population cannot be written.
     #[error("the table cannot be written: {0}")]
     Table(String),

@@ -18,6 +18,8 @@ use crate::check::Parameters;
 use crate::domain::deployment::Deployment;
 use crate::domain::extension::DeploymentKind;
 use crate::domain::facts::Facts;
+use crate::domain::issued::IssuedSample;
+use crate::domain::parse::MAX_ITEMS;
 use crate::domain::words::count;
 use crate::domain::{EnvironmentName, Period, ServiceName};
 
@@ -61,17 +63,22 @@ pub fn draw(
     plan: &Plan,
 ) -> Result<Vec<Drawn>, DocumentError> {
     let seeded = seeded(&plan.seed)?;
+    let drawn = |deployment: &Deployment| {
+        let index = deployment.index;
+        let leaf = leaves
+            .get(&index)
+            .ok_or(DocumentError::SampleGap { index, what: "leaf" })?;
+        Ok(Drawn {
+            index,
+            rank: rank(seeded.clone(), leaf),
+            in_full: plan.full.contains(&deployment.kind.kind),
+        })
+    };
     let mut ranked: Vec<Drawn> = population
         .iter()
         .map(Borrow::borrow)
-        .filter_map(|deployment| {
-            Some(Drawn {
-                index: deployment.index,
-                rank: rank(seeded.clone(), leaves.get(&deployment.index)?),
-                in_full: plan.full.contains(&deployment.kind.kind),
-            })
-        })
-        .collect();
+        .map(drawn)
+        .collect::<Result<_, DocumentError>>()?;
     ranked.sort_unstable_by_key(|drawn| (!drawn.in_full, drawn.rank));
     let whole = ranked.iter().filter(|drawn| drawn.in_full).count();
     ranked.truncate(whole + plan.size);
@@ -213,41 +220,18 @@ fn entries_of(deployment: &Deployment, facts: &Facts) -> Vec<u64> {
     indexes
 }
 
-/// Composes the working papers of a sample.
-pub fn compose(input: &SampleInput<'_>) -> Sample {
+/// Composes the working papers of a sample. Nothing is left out: an item or a proof that is missing is an error.
+pub fn compose(input: &SampleInput<'_>) -> Result<Sample, DocumentError> {
     let links = Links::of(input.facts);
-    let items = input.drawn.iter().enumerate().filter_map(|(at, drawn)| {
-        let deployment = input.facts.deployment(drawn.index)?;
-        let entries = entries_of(deployment, input.facts);
-        let proofs = entries.iter().filter_map(|index| {
-            let (leaf, hashes) = input.proofs.get(index)?;
-            Some(ProofRow {
-                index: *index,
-                leaf: leaf.to_base64(),
-                hashes: hashes.iter().map(Hash::to_base64).collect(),
-            })
-        });
-        let incidents = links
-            .of_deployment(drawn.index)
-            .map(|(incident, candidate)| IncidentRow::of(incident, Some((deployment, candidate))));
-        Some(Item {
-            number: at + 1,
-            stratum: if drawn.in_full { "full" } else { "drawn" },
-            rank: drawn.rank.0.iter().map(|byte| format!("{byte:02x}")).collect(),
-            leaf: input.leaves.get(&drawn.index)?.to_base64(),
-            statements: statements(deployment),
-            assurance: Assurance::of(deployment, input.facts, &links, input.parameters),
-            incidents: incidents.collect(),
-            proofs: proofs.collect(),
-            deployment: DeploymentRow::of(deployment),
-        })
-    });
-    let items: Vec<Item> = items.collect();
+    let items = input.drawn.iter().zip(1..);
+    let items: Vec<Item> = items
+        .map(|(drawn, number)| Item::of(number, drawn, input, &links))
+        .collect::<Result<_, _>>()?;
     let in_full = input.drawn.iter().filter(|drawn| drawn.in_full).count();
     let subject = input
         .service
         .map_or_else(|| "all services".to_owned(), ToString::to_string);
-    Sample {
+    Ok(Sample {
         context_version: super::CONTEXT_VERSION,
         document: "sample",
         generated: input.request.generated(),
@@ -261,6 +245,55 @@ pub fn compose(input: &SampleInput<'_>) -> Sample {
         population: input.leaves.len(),
         reach: reach(input.drawn.len() - in_full, input.leaves.len() - in_full),
         items,
+    })
+}
+
+impl Item {
+    fn of(number: usize, drawn: &Drawn, input: &SampleInput<'_>, links: &Links<'_>) -> Result<Self, DocumentError> {
+        let gap = |index, what| DocumentError::SampleGap { index, what };
+        let index = drawn.index;
+        let deployment = input.facts.deployment(index).ok_or(gap(index, "deployment"))?;
+        let leaf = input.leaves.get(&index).ok_or(gap(index, "leaf"))?;
+        let proof = |index: u64| {
+            let (leaf, hashes) = input.proofs.get(&index).ok_or(gap(index, "proof"))?;
+            Ok(ProofRow {
+                index,
+                leaf: leaf.to_base64(),
+                hashes: hashes.iter().map(Hash::to_base64).collect(),
+            })
+        };
+        let proofs = entries_of(deployment, input.facts).into_iter().map(proof);
+        let incidents = links
+            .of_deployment(index)
+            .map(|(incident, candidate)| IncidentRow::of(incident, Some((deployment, candidate))));
+        Ok(Self {
+            number,
+            stratum: if drawn.in_full { "full" } else { "drawn" },
+            rank: drawn.rank.0.iter().map(|byte| format!("{byte:02x}")).collect(),
+            leaf: leaf.to_base64(),
+            statements: statements(deployment),
+            assurance: Assurance::of(deployment, input.facts, links, input.parameters),
+            incidents: incidents.collect(),
+            proofs: proofs.collect::<Result<_, _>>()?,
+            deployment: DeploymentRow::of(deployment),
+        })
+    }
+}
+
+impl Sample {
+    /// What the entry that issues it says was drawn, so that auditors can speak of each item.
+    pub fn issued(&self) -> Result<IssuedSample, DocumentError> {
+        let items: Vec<u64> = self.items.iter().map(|item| item.deployment.index).collect();
+        match items.len() {
+            ..=MAX_ITEMS => Ok(IssuedSample {
+                environment: self.environment.clone(),
+                service: self.service.clone(),
+                from: self.period.from,
+                to: self.period.to,
+                items,
+            }),
+            items => Err(DocumentError::SampleTooLarge { items }),
+        }
     }
 }
 

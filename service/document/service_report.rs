@@ -287,6 +287,7 @@ fn measured(
             deployments: &input.facts.deployments,
             incidents: &input.facts.incidents,
             evidence: &input.facts.evidence,
+            aliases: &input.facts.aliases,
             tiers: &input.facts.tiers,
             owners: &input.facts.services,
             links,

@@ -18,6 +18,7 @@ use crate::domain::{Body, Outcome, Period};
 use crate::reconcile::{Completeness, Input, Query, reconcile};
 use crate::render::{Templates, to_html};
 
+mod assessed;
 mod audiences;
 mod compliance_report;
 mod hostile;
@@ -125,8 +126,14 @@ fn range(ledger: &Ledger, from: &str, to: &str) -> Result<ReleaseNotes, Document
 }
 
 fn report(ledger: &Ledger) -> ComplianceReport {
+    report_on(ledger, &[])
+}
+
+fn report_on(ledger: &Ledger, frameworks: &[&str]) -> ComplianceReport {
     let facts = Facts::fold(&ledger.records);
     let view = view(ledger);
+    let catalogue = Catalogue::built_in().unwrap();
+    let frameworks: Vec<_> = frameworks.iter().map(|id| catalogue.framework(id).unwrap()).collect();
     compliance::compose(&ComplianceInput {
         request: request(&view, compliance::TEMPLATE),
         environment: &"production".parse().unwrap(),
@@ -136,8 +143,8 @@ fn report(ledger: &Ledger) -> ComplianceReport {
             to: at(10_000),
             zone: Zone::UTC,
         },
-        frameworks: &[],
-        catalogue: &Catalogue::built_in().unwrap(),
+        frameworks: &frameworks,
+        catalogue: &catalogue,
         facts: &facts,
         completeness: &completeness(),
         log: &log(&Keyring::default()),

@@ -60,6 +60,7 @@ fn changed(administration: &Administration) -> Option<(&'static str, Option<Stri
         Administration::LogCreated { .. }
         | Administration::LogContinued { .. }
         | Administration::GuardAccepted { .. }
+        | Administration::DocumentAsked { .. }
         | Administration::EventErased { .. } => None,
     }
 }

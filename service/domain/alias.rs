@@ -211,6 +211,15 @@ impl Aliases {
         }
     }
 
+    /// What to call whose name this is at a time, so that all names of a person come to the same; a name of which nothing is declared,
+    /// or too much, stands for itself.
+    pub fn person(&self, name: &str, at: Instant) -> String {
+        match self.owner(name, at) {
+            Owner::One(declared) => key(&declared.said.person),
+            Owner::Undeclared | Owner::Contradicted(_) => key(name),
+        }
+    }
+
     /// The entries that one more declaration would contradict: those that say that one of its names is another person's while it
     /// holds.
     pub fn contradicted_by(&self, said: &AliasDeclaration, from: Instant) -> BTreeMap<String, u64> {

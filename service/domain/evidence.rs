@@ -212,6 +212,17 @@ impl Evidence {
             .collect()
     }
 
+    /// The approvals of a deployment that name a person, who did not take them back before its start, in ledger order.
+    pub fn standing_approvals_of(&self, deployment: &Deployment) -> Vec<&Approval> {
+        let answers = self.approvals_of(deployment);
+        let stands = |at: &usize| {
+            let (approval, _) = answers[*at];
+            let given = approval.answer == Answer::Approved && approval.person.is_some();
+            given && !is_taken_back(&answers, *at, deployment)
+        };
+        (0..answers.len()).filter(stands).map(|at| answers[at].0).collect()
+    }
+
     /// The test results that belong to a deployment: those of its content, wherever they were run.
     pub fn tests_of(&self, deployment: &Deployment) -> Vec<(&TestResult, Bond)> {
         let found = self.lookup.tests.find(deployment).into_iter().map(|at| &self.tests[at]);

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::alias::AliasDeclaration;
+use super::attestation::AttestationStatement;
+use super::conclusion::Conclusion;
 use super::exception::ExceptionGrant;
 use super::gate::{GateDecision, GateQuestion};
 use super::highlight::HighlightText;
@@ -150,6 +152,12 @@ pub struct Extension {
     /// On `dev.cdeventsx.shipslog-exception.granted.0.1.0`: a deviation that is accepted for some time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exception: Option<Box<ExceptionGrant>>,
+    /// On `dev.cdeventsx.shipslog-attestation.made.0.1.0`: what `actor` attests because no check can see it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attestation: Option<Box<AttestationStatement>>,
+    /// On `dev.cdeventsx.shipslog-conclusion.drawn.0.1.0`: what an auditor concludes of a sample.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conclusion: Option<Box<Conclusion>>,
     /// On a deployment: ids of the exceptions that it relies on. Others that cover it count as well.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub exceptions: Vec<String>,

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::alias::Aliases;
+use super::attestation::{self, Attestation};
+use super::conclusion::Conclusions;
 use super::dependency::Dependencies;
 use super::deployment::{self, Deployment};
 use super::event::{Body, Recorded};
@@ -38,6 +40,10 @@ pub struct Facts {
     pub aliases: Aliases,
     /// Accepted deviations, in ledger order.
     pub exceptions: Vec<Exception>,
+    /// What people attest, in ledger order.
+    pub attestations: Vec<Attestation>,
+    /// Samples that were issued, and what auditors concluded of them.
+    pub conclusions: Conclusions,
     /// What the gate answered, in ledger order.
     pub gates: Vec<gate::Decided>,
     /// When the newest entry of the reading was recorded: how far the ledger can tell.
@@ -72,6 +78,8 @@ impl Facts {
             services: Services::fold(records),
             aliases: Aliases::fold(records),
             exceptions: exception::fold(records),
+            attestations: attestation::fold(records),
+            conclusions: Conclusions::fold(records),
             gates: gate::fold(records),
             recorded_until: records.last().map(|record| record.recorded_at),
             tiers: tiers(records),

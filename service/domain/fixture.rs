@@ -1,6 +1,8 @@
 //! Events for tests, built directly. Only compiled for tests.
 
 use super::alias::{ALIAS_DECLARED, AliasDeclaration};
+use super::attestation::{ATTESTATION_MADE, ATTESTATION_REVOKED, AttestationStatement};
+use super::conclusion::{AuditResult, CONCLUSION_DRAWN, Conclusion};
 use super::deployment::{self, Deployment};
 use super::event::{
     Approval, ApprovalStep, Artifact, ArtifactStep, Body, Decision, Event, EventType, IncidentStep, Outcome, Phase,
@@ -9,6 +11,7 @@ use super::event::{
 use super::exception::{EXCEPTION_GRANTED, EXCEPTION_REVOKED, ExceptionGrant, ExceptionScope};
 use super::extension::{Actor, ActorKind, Commit, Extension, PullRequest, TicketRef};
 use super::instant::Instant;
+use super::issued::{DOCUMENT_ISSUED, IssuedDocument, IssuedSample};
 
 /// Minutes after 2026-03-02T09:00:00Z, a Monday.
 pub fn at(minutes: i64) -> Instant {
@@ -80,6 +83,18 @@ pub fn grant(checks: &[&str]) -> ExceptionGrant {
         compensating_control: "Watched by two people.".to_owned(),
         valid_from: None,
         expires_at: at(60),
+    }
+}
+
+/// What is attested of an item of PCI DSS, until minute 60.
+pub fn attested(item: &str) -> AttestationStatement {
+    AttestationStatement {
+        framework: "pci-dss".to_owned(),
+        item: item.to_owned(),
+        statement: "All test databases were searched.".to_owned(),
+        evidence: vec!["https://wiki.example/search".to_owned()],
+        valid_from: None,
+        valid_until: at(60),
     }
 }
 
@@ -264,6 +279,60 @@ impl Ledger {
     /// The revocation of an exception.
     pub fn revoke_exception(&mut self, at_minutes: i64, id: &str) -> &mut Recorded {
         self.ours(at_minutes, EXCEPTION_REVOKED, id)
+    }
+
+    /// An attestation by somebody, for everything.
+    pub fn attest(&mut self, at_minutes: i64, id: &str, by: &str, said: AttestationStatement) -> &mut Recorded {
+        let record = self.ours(at_minutes, ATTESTATION_MADE, id);
+        record.event.extension.actor = Some(human(by));
+        record.event.extension.attestation = Some(Box::new(said));
+        record
+    }
+
+    /// The revocation of an attestation.
+    pub fn revoke_attestation(&mut self, at_minutes: i64, id: &str) -> &mut Recorded {
+        self.ours(at_minutes, ATTESTATION_REVOKED, id)
+    }
+
+    /// A sample of all services in production in the hour from minute 0, which was issued.
+    pub fn sample(&mut self, at_minutes: i64, items: &[u64]) -> &mut Recorded {
+        let record = self.ours(at_minutes, DOCUMENT_ISSUED, "paper");
+        record.event.extension.document = Some(Box::new(IssuedDocument {
+            kind: "sample".to_owned(),
+            title: "Sample".to_owned(),
+            query: "shipslog sample --environment production".to_owned(),
+            tree_size: 1,
+            root: String::new(),
+            time_zone: "UTC".to_owned(),
+            template: "sample.md".to_owned(),
+            template_sha256: String::new(),
+            tool_version: "1.2.3".to_owned(),
+            markdown_sha256: String::new(),
+            html_sha256: String::new(),
+            json_sha256: String::new(),
+            sample: Some(IssuedSample {
+                environment: "production".parse().unwrap(),
+                service: None,
+                from: at(0),
+                to: at(60),
+                items: items.to_vec(),
+            }),
+        }));
+        record
+    }
+
+    /// An auditor's conclusion, of an item or of a whole sample.
+    pub fn conclude(&mut self, at_minutes: i64, sample: u64, item: Option<u64>, result: AuditResult) -> &mut Recorded {
+        let record = self.ours(at_minutes, CONCLUSION_DRAWN, "conclusion");
+        record.producer = "auditor".parse().unwrap();
+        record.event.extension.actor = Some(human("ursula"));
+        record.event.extension.conclusion = Some(Box::new(Conclusion {
+            sample,
+            item,
+            result,
+            text: "Looked at the ticket and the tests.".to_owned(),
+        }));
+        record
     }
 
     /// An event of a type of our own, of no service and no environment.

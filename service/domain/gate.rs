@@ -39,6 +39,9 @@ pub struct GateDecision {
     pub decision: Decision,
     /// The verdict of each check that the environment demands.
     pub checks: Vec<GateVerdict>,
+    /// SHA-256 in hex of the catalogue that said which checks are demanded and which numbers they use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub catalogue_sha256: Option<String>,
     /// Why the deployment goes ahead whatever the answer is, as the question says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub override_reason: Option<String>,

@@ -4,6 +4,9 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::id::{EnvironmentName, ServiceName};
+use super::instant::Instant;
+
 /// Type of the events that record it.
 pub const DOCUMENT_ISSUED: &str = "dev.cdeventsx.shipslog-document.issued.0.1.0";
 
@@ -12,7 +15,7 @@ pub const DOCUMENT_ISSUED: &str = "dev.cdeventsx.shipslog-document.issued.0.1.0"
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct IssuedDocument {
-    /// What it is: `release_notes`, `compliance_report` or `service_report`.
+    /// What it is: `release_notes`, `compliance_report`, `service_report` or `sample`.
     pub kind: String,
     /// Its title.
     pub title: String,
@@ -36,4 +39,28 @@ pub struct IssuedDocument {
     pub html_sha256: String,
     /// SHA-256 of the JSON form, in hex.
     pub json_sha256: String,
+    /// What was drawn, of a sample.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sample: Option<IssuedSample>,
+}
+
+/// What was drawn from where, so that auditors can say what they conclude of each item.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct IssuedSample {
+    /// The environment.
+    #[schema(value_type = String)]
+    pub environment: EnvironmentName,
+    /// The service, where it is of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub service: Option<ServiceName>,
+    /// Start of the period.
+    #[schema(value_type = String, format = DateTime)]
+    pub from: Instant,
+    /// End of the period, not included.
+    #[schema(value_type = String, format = DateTime)]
+    pub to: Instant,
+    /// First entries of the deployments that were drawn, in the order of the sample.
+    pub items: Vec<u64>,
 }

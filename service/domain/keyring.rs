@@ -13,6 +13,7 @@ use super::id::ProducerName;
 use super::instant::Instant;
 use super::predecessor::Predecessor;
 use super::producer::{Administration, Producer, SERVICE_PRODUCER, Scope, ScopeError, Token};
+use super::reach::ReachError;
 
 /// Most keys that are tried for a signature that does not say which key made it.
 const MAX_CANDIDATES: usize = 64;
@@ -65,6 +66,9 @@ pub enum KeyringError {
     /// Not the hash of a secret.
     #[error("secret_sha256 must be 64 hexadecimal digits")]
     TokenHash,
+    /// The token cannot reach that far.
+    #[error(transparent)]
+    Reach(#[from] ReachError),
     /// There is no such token, or it is revoked already.
     #[error("there is no token {0} to revoke")]
     NoToken(String),
@@ -197,9 +201,11 @@ impl Keyring {
                 id,
                 name,
                 role,
+                reach,
                 secret_sha256,
                 valid_until,
             } => {
+                reach.fits(*role)?;
                 let secret_sha256 = Hash::from_hex(secret_sha256).ok_or(KeyringError::TokenHash)?;
                 if self.token(id).is_some() {
                     return Err(KeyringError::TokenTaken(id.clone()));
@@ -208,6 +214,7 @@ impl Keyring {
                     id: id.clone(),
                     name: name.clone(),
                     role: *role,
+                    reach: reach.clone(),
                     secret_sha256,
                     valid_until: *valid_until,
                     issued_at_index: index,
@@ -223,6 +230,8 @@ impl Keyring {
                 token.ok_or_else(|| KeyringError::NoToken(id.clone()))?.revoked_at_index = Some(index);
                 Ok(())
             }
+            // It was asked, and nothing follows from it.
+            Administration::DocumentAsked { .. } => Ok(()),
             Administration::EventErased {
                 index: erased,
                 reason,

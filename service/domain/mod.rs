@@ -6,7 +6,9 @@
 pub mod administered;
 pub mod alias;
 pub mod artifact;
+pub mod attestation;
 pub mod catalogue;
+pub mod conclusion;
 pub mod dependency;
 pub mod deployment;
 pub mod erasure;
@@ -33,6 +35,7 @@ pub mod pointer;
 pub mod predecessor;
 pub mod producer;
 pub mod provenance;
+pub mod reach;
 pub mod reference;
 pub mod sequence;
 pub mod service;
@@ -47,4 +50,5 @@ pub use id::{DeploymentId, EnvironmentName, IncidentId, ProducerName, ServiceNam
 pub use instant::Instant;
 pub use period::{Period, PeriodError};
 pub use predecessor::Predecessor;
+pub use reach::Reach;
 pub use zone::Zone;

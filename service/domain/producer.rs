@@ -9,11 +9,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
+use super::attestation::ATTESTATION_SUBJECT;
 use super::erasure::ErasureReason;
 use super::event::{Body, Event};
 use super::extension::{Actor, Extension};
 use super::id::{EnvironmentName, ProducerName, ServiceName};
 use super::instant::Instant;
+use super::reach::Reach;
 
 /// Name under which the service signs its own records.
 pub const SERVICE_PRODUCER: &str = "shipslog";
@@ -144,7 +146,7 @@ impl Scope {
                     let (name, pointer) = (environment.clone(), environment_pointer(event));
                     return Err(ScopeError::Environment { name, pointer });
                 }
-                None if needs_environment(&event.body) => return Err(ScopeError::NoEnvironment),
+                None if needs_environment(event) => return Err(ScopeError::NoEnvironment),
                 None => {}
             }
         }
@@ -171,9 +173,9 @@ fn matches_type(pattern: &str, event: &Event) -> bool {
     }
 }
 
-/// Whether an event of this kind says something about what runs somewhere or may run there.
-fn needs_environment(body: &Body) -> bool {
-    match body {
+/// Whether an event of this kind says something about what runs somewhere, may run there, or is attested of it.
+fn needs_environment(event: &Event) -> bool {
+    match &event.body {
         Body::Deployment { .. }
         | Body::Service { .. }
         | Body::TestRun(_)
@@ -184,8 +186,8 @@ fn needs_environment(body: &Body) -> bool {
         | Body::Artifact { .. }
         | Body::Build { .. }
         | Body::PipelineRun { .. }
-        | Body::Ticket(_)
-        | Body::Other => false,
+        | Body::Ticket(_) => false,
+        Body::Other => event.event_type.subject == ATTESTATION_SUBJECT,
     }
 }
 
@@ -198,6 +200,8 @@ pub struct Token {
     pub name: String,
     /// What its holder may do.
     pub role: Role,
+    /// How far it reaches.
+    pub reach: Reach,
     /// SHA-256 of its secret.
     pub secret_sha256: Hash,
     /// It opens nothing from this time on.
@@ -228,7 +232,9 @@ impl Token {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// Managers and auditors: reads everything.
+    /// Reads what its token reaches; what it asks documents for is recorded.
+    Auditor,
+    /// Managers: reads everything.
     Reader,
     /// Also decides about links between incidents and deployments.
     Reviewer,
@@ -240,6 +246,7 @@ impl Role {
     /// The word used in JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Auditor => "auditor",
             Self::Reader => "reader",
             Self::Reviewer => "reviewer",
             Self::Admin => "admin",
@@ -307,6 +314,9 @@ pub enum Administration {
         name: String,
         /// What its holder may do.
         role: Role,
+        /// How far it reaches.
+        #[serde(default, skip_serializing_if = "Reach::is_everything")]
+        reach: Reach,
         /// SHA-256 of its secret, in hex. The secret is 32 random bytes: nobody finds it from this.
         secret_sha256: String,
         /// It opens nothing from this time on.
@@ -320,6 +330,18 @@ pub enum Administration {
         id: String,
         /// Why.
         reason: String,
+    },
+    /// An auditor asked for a document, or for the history itself.
+    DocumentAsked {
+        /// Id of the auditor's token.
+        token: String,
+        /// The question, as a command that gives the same answer again.
+        query: String,
+        /// Only entries below this index entered the answer.
+        tree_size: u64,
+        /// SHA-256 of the answer, in hex, where it was one document.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sha256: Option<String>,
     },
     /// The envelope and the salt of an entry were destroyed in the transaction that recorded this.
     EventErased {
@@ -346,6 +368,7 @@ impl Administration {
             Self::ProducerRevoked { .. } => "dev.cdeventsx.shipslog-producer.revoked.0.1.0",
             Self::TokenIssued { .. } => "dev.cdeventsx.shipslog-token.issued.0.1.0",
             Self::TokenRevoked { .. } => "dev.cdeventsx.shipslog-token.revoked.0.1.0",
+            Self::DocumentAsked { .. } => "dev.cdeventsx.shipslog-document.asked.0.1.0",
             Self::EventErased { .. } => "dev.cdeventsx.shipslog-event.erased.0.1.0",
         }
     }
@@ -358,6 +381,7 @@ impl Administration {
             Self::GuardAccepted { .. } => "guard".into(),
             Self::ProducerRegistered { name, .. } | Self::ProducerRevoked { name, .. } => name.as_str().into(),
             Self::TokenIssued { id, .. } | Self::TokenRevoked { id, .. } => id.into(),
+            Self::DocumentAsked { token, .. } => token.into(),
             Self::EventErased { index, .. } => index.to_string().into(),
         }
     }

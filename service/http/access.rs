@@ -13,8 +13,9 @@ use actix_web::{HttpMessage as _, ResponseError};
 use super::Settings;
 use super::pages::session;
 use super::problem::{Kind, Problem};
+use super::reach::{Limit, lies_within};
 use crate::app::App;
-use crate::domain::producer::Role;
+use crate::domain::producer::{Role, Token as BearerToken};
 
 /// What a route asks of its caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,13 +30,23 @@ pub enum Access {
     SharedSecret,
     /// A bearer token of this role or a higher one.
     Token(Role),
+    /// A bearer token. That of an auditor only opens it to a question within its reach, and what the answer is limited by is
+    /// this.
+    Within(&'static [Limit]),
     /// A page: somebody who is signed in with a token of this role or a higher one.
     Page(Role),
 }
 
-use Access::{Log, Page, Public, SharedSecret, Signature, Token};
+use Access::{Log, Page, Public, SharedSecret, Signature, Token, Within};
+use Limit::{Environment, EnvironmentOfPath, Period, PeriodAndBefore, Service};
 
-const READER: Access = Token(Role::Reader);
+/// Says nothing of what happened anywhere: hashes, proofs, and whose keys are known.
+const AUDITOR: Access = Token(Role::Auditor);
+/// Speaks of everything at once, so that only an auditor whose token is not limited may read it.
+const WHOLE: Access = Within(&[]);
+/// Lists of what happened somewhere, at whatever time.
+const PLACE: Access = Within(&[Environment, Service]);
+const PERIOD: Access = Within(&[Environment, Service, Period]);
 const REVIEWER: Access = Token(Role::Reviewer);
 const PAGE: Access = Page(Role::Reader);
 const ADMIN: Access = Token(Role::Admin);
@@ -44,47 +55,57 @@ const ADMIN: Access = Token(Role::Admin);
 pub const ROUTES: &[(Method, &str, Access)] = &[
     (Method::POST, "/v1/events", Signature),
     (Method::POST, "/v1/events/batch", Signature),
-    (Method::GET, "/v1/events", READER),
-    (Method::GET, "/v1/events/{index}", READER),
-    (Method::GET, "/v1/events/{index}/envelope", READER),
-    (Method::GET, "/v1/events/{index}/receipt", READER),
+    (Method::GET, "/v1/events", PERIOD),
+    (Method::GET, "/v1/events/{index}", WHOLE),
+    (Method::GET, "/v1/events/{index}/envelope", WHOLE),
+    (Method::GET, "/v1/events/{index}/receipt", WHOLE),
     (Method::POST, "/v1/events/{index}/erasure", ADMIN),
     (Method::POST, "/v1/gate", Signature),
-    (Method::GET, "/v1/aliases", READER),
-    (Method::GET, "/v1/exceptions", READER),
+    (Method::GET, "/v1/aliases", WHOLE),
+    (Method::GET, "/v1/exceptions", WHOLE),
+    (Method::GET, "/v1/attestations", WHOLE),
+    (Method::GET, "/v1/conclusions", WHOLE),
     (Method::POST, "/v1/hooks/github", SharedSecret),
     (Method::POST, "/v1/hooks/alertmanager", SharedSecret),
-    (Method::GET, "/v1/producers", READER),
+    (Method::GET, "/v1/producers", AUDITOR),
     (Method::POST, "/v1/producers", ADMIN),
     (Method::POST, "/v1/producers/{name}/revocation", ADMIN),
     (Method::GET, "/v1/tokens", ADMIN),
     (Method::POST, "/v1/tokens", ADMIN),
     (Method::POST, "/v1/tokens/{id}/revocation", ADMIN),
-    (Method::GET, "/v1/services", READER),
-    (Method::GET, "/v1/environments", READER),
-    (Method::GET, "/v1/environments/{environment}/state", READER),
-    (Method::GET, "/v1/deployments", READER),
-    (Method::GET, "/v1/deployments/{id}", READER),
-    (Method::GET, "/v1/incidents", READER),
-    (Method::GET, "/v1/incidents/{id}", READER),
-    (Method::GET, "/v1/links", READER),
+    (Method::GET, "/v1/services", WHOLE),
+    (Method::GET, "/v1/environments", WHOLE),
+    (
+        Method::GET,
+        "/v1/environments/{environment}/state",
+        Within(&[EnvironmentOfPath]),
+    ),
+    (Method::GET, "/v1/deployments", PLACE),
+    (Method::GET, "/v1/deployments/{id}", PLACE),
+    (Method::GET, "/v1/incidents", PLACE),
+    (Method::GET, "/v1/incidents/{id}", WHOLE),
+    (Method::GET, "/v1/links", PLACE),
     (Method::POST, "/v1/links", REVIEWER),
-    (Method::GET, "/v1/search", READER),
-    (Method::GET, "/v1/delivery-performance", READER),
-    (Method::GET, "/v1/completeness", READER),
+    (Method::GET, "/v1/search", WHOLE),
+    (Method::GET, "/v1/delivery-performance", PERIOD),
+    (Method::GET, "/v1/completeness", PERIOD),
     (Method::POST, "/v1/snapshots", Signature),
-    (Method::GET, "/v1/release-notes", READER),
-    (Method::GET, "/v1/reports/compliance", READER),
-    (Method::GET, "/v1/reports/service", READER),
+    (Method::GET, "/v1/release-notes", PERIOD),
+    (Method::GET, "/v1/reports/compliance", PERIOD),
+    (
+        Method::GET,
+        "/v1/reports/service",
+        Within(&[Environment, Service, PeriodAndBefore]),
+    ),
     (Method::POST, "/v1/documents", REVIEWER),
-    (Method::GET, "/v1/samples", READER),
+    (Method::GET, "/v1/samples", PERIOD),
     (Method::POST, "/v1/samples", REVIEWER),
-    (Method::GET, "/v1/log", READER),
-    (Method::GET, "/v1/log/entries/{index}", READER),
-    (Method::GET, "/v1/log/entries/{index}/proof", READER),
-    (Method::GET, "/v1/log/envelopes/{bundle}", READER),
-    (Method::GET, "/v1/log/proof/inclusion", READER),
-    (Method::GET, "/v1/log/proof/consistency", READER),
+    (Method::GET, "/v1/log", AUDITOR),
+    (Method::GET, "/v1/log/entries/{index}", AUDITOR),
+    (Method::GET, "/v1/log/entries/{index}/proof", AUDITOR),
+    (Method::GET, "/v1/log/envelopes/{bundle}", WHOLE),
+    (Method::GET, "/v1/log/proof/inclusion", AUDITOR),
+    (Method::GET, "/v1/log/proof/consistency", AUDITOR),
     (Method::GET, "/log/checkpoint", Log),
     (Method::GET, "/log/tile/{path:.*}", Log),
     (Method::GET, "/sign-in", Public),
@@ -157,9 +178,13 @@ fn check(request: &ServiceRequest) -> Result<(), Refusal> {
     }
     match known.find(|(allowed, _, _)| allowed == method) {
         None => Err(Problem::new(Kind::MethodNotAllowed, "this path does not take that method").into()),
-        Some((_, _, Log)) if !is_log_public(request) => Ok(authorise(request, Role::Reader)?),
+        Some((_, _, Log)) if !is_log_public(request) => Ok(authorise(request, Role::Auditor).map(drop)?),
         Some((_, _, Log | Public | Signature | SharedSecret)) => Ok(()),
-        Some((_, _, Token(role))) => Ok(authorise(request, *role)?),
+        Some((_, _, Token(role))) => Ok(authorise(request, *role).map(drop)?),
+        Some((_, _, Within(limits))) => {
+            let reach = authorise(request, Role::Auditor)?.reach;
+            Ok(lies_within(&reach, limits, request, &pattern)?)
+        }
         Some((_, _, Page(role))) => enter(request, *role),
     }
 }
@@ -170,7 +195,7 @@ fn is_log_public(request: &ServiceRequest) -> bool {
         .is_some_and(|settings| settings.public_log)
 }
 
-fn authorise(request: &ServiceRequest, needed: Role) -> Result<(), Problem> {
+fn authorise(request: &ServiceRequest, needed: Role) -> Result<BearerToken, Problem> {
     let app = app(request)?;
     let unauthenticated = |detail: &str| Problem::new(Kind::Unauthenticated, detail).at("Authorization");
     let header = request.headers().get(AUTHORIZATION).ok_or_else(|| {
@@ -188,8 +213,8 @@ fn authorise(request: &ServiceRequest, needed: Role) -> Result<(), Problem> {
         .ok_or_else(|| unauthenticated("the token is unknown or was revoked"))?;
     if token.role >= needed {
         // What is done with it may have to say who did it.
-        request.extensions_mut().insert(token);
-        Ok(())
+        request.extensions_mut().insert(token.clone());
+        Ok(token)
     } else {
         Err(lacks(needed))
     }

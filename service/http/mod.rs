@@ -7,6 +7,7 @@ pub mod headers;
 pub mod openapi;
 mod pages;
 mod problem;
+pub mod reach;
 mod witness;
 
 use std::net::TcpListener;
@@ -53,6 +54,8 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(api::gate::ask_gate)
         .service(api::controls::list_aliases)
         .service(api::controls::list_exceptions)
+        .service(api::controls::list_attestations)
+        .service(api::controls::list_conclusions)
         .service(api::hooks::github)
         .service(api::hooks::alertmanager)
         .service(api::producers::list_producers)

@@ -20,6 +20,7 @@ use crate::domain::PeriodError;
 use crate::domain::erasure::ErasureError;
 use crate::domain::keyring::{KeyringError, PermissionError};
 use crate::domain::parse::{EventError, EventErrorKind};
+use crate::domain::reach::ReachError;
 use crate::domain::zone::ZoneError;
 use crate::metrics::MetricsError;
 use crate::sequencer::SubmitError;
@@ -191,6 +192,8 @@ impl From<KeyringError> for Problem {
                 Self::new(Kind::Conflict, detail)
             }
             KeyringError::TokenTaken(_) | KeyringError::NoToken(_) => Self::new(Kind::Conflict, detail).at("/id"),
+            KeyringError::Reach(ReachError::NoAuditor) => Self::new(Kind::InvalidEvent, detail).at("/role"),
+            KeyringError::Reach(ReachError::Period) => Self::new(Kind::InvalidEvent, detail).at("/to"),
             KeyringError::TokenHash => Self::new(Kind::InvalidEvent, detail).at("/secret_sha256"),
             KeyringError::Key(_) => Self::new(Kind::InvalidEvent, detail).at("/public_key"),
             KeyringError::Erasure(error) => match error {
@@ -318,6 +321,7 @@ impl From<AdministrationError> for Problem {
             AdministrationError::Empty { pointer }
             | AdministrationError::Past { pointer }
             | AdministrationError::TooLong { pointer, .. } => Self::new(Kind::InvalidEvent, detail).at(pointer),
+            AdministrationError::TooMany => Self::new(Kind::TooMany, detail),
             AdministrationError::Store(error) => error.into(),
             AdministrationError::Key(_) => Self::new(Kind::InvalidEvent, detail).at("/public_key"),
             AdministrationError::Payload(error) => Self::internal(&error),

@@ -9,10 +9,11 @@ use utoipa::ToSchema;
 use super::population::Population;
 use super::quantile::Distribution;
 use crate::domain::deployment::Deployment;
-use crate::domain::evidence::{Answer, Approval, is_taken_back};
+use crate::domain::evidence::Approval;
 
 /// How long approvals took, of the deployments that brought a change. Those count that name a person, were given before the
-/// start, by claim and by their place in the ledger, and were not taken back before it.
+/// start, by claim and by their place in the ledger, and were not taken back before it: one of each person, whose names are told
+/// by aliases.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ApprovalLeadTime {
     /// From when an approval was asked for to when it was given; `n` counts approvals, each with the first deployment
@@ -101,13 +102,17 @@ impl ApprovalLeadTime {
     }
 }
 
-/// The approvals of a deployment by people who did not take them back before its start.
+/// The approvals of a deployment by people who did not take them back before its start: one of each person, however many names are
+/// declared. It is the first from before the start that answers a request, as far as there is one.
 fn given<'a>(population: &Population<'a>, deployment: &Deployment) -> Vec<&'a Approval> {
-    let answers = population.scope.input.evidence.approvals_of(deployment);
-    let stands = |at: usize| {
-        let (approval, _) = answers[at];
-        let given = approval.answer == Answer::Approved && approval.person.is_some();
-        (given && !is_taken_back(&answers, at, deployment)).then_some(approval)
-    };
-    (0..answers.len()).filter_map(stands).collect()
+    let input = population.scope.input;
+    let mut approvals = input.evidence.standing_approvals_of(deployment);
+    approvals.sort_by_key(|approval| {
+        let in_time = deployment.starts_after(approval.origin.index, approval.origin.occurred_at);
+        (!in_time, approval.request.is_none())
+    });
+    let mut people = BTreeSet::new();
+    let mut is_new = |name: &str| people.insert(input.aliases.person(name, deployment.start_at()));
+    approvals.retain(|approval| approval.person.as_deref().is_some_and(&mut is_new));
+    approvals
 }

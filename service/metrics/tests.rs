@@ -40,6 +40,7 @@ fn measure_at(minutes: i64, ledger: &Ledger, links: &[Link], query: &Query) -> R
         deployments: &deployments,
         incidents: &incidents,
         evidence: &evidence::fold(&ledger.records),
+        aliases: &Aliases::fold(&ledger.records),
         tiers: &tiers,
         owners: &Services::default(),
         links,

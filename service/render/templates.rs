@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 use super::filters;
 
 /// The templates that are built in, by name.
-const BUILT_IN: &[(&str, &str)] = &[
+pub const BUILT_IN: &[(&str, &str)] = &[
     ("release-notes.md", include_str!("../../templates/release-notes.md")),
     ("release.md", include_str!("../../templates/release.md")),
     (

@@ -12,6 +12,11 @@ use crate::parallel;
 const AT_ONCE: usize = 4096;
 
 impl ReadTx<'_> {
+    /// The entries whose events were read in this transaction so far: what is made in it is made from these.
+    pub fn contents(&self) -> &BTreeSet<i64> {
+        &self.contents
+    }
+
     /// The events of these entries, in order of index. Erased ones are left out.
     pub fn recorded(&mut self, indexes: &BTreeSet<i64>) -> Result<Vec<Recorded>, StoreError> {
         let rows = self.events_of(indexes)?;
@@ -25,6 +30,7 @@ impl ReadTx<'_> {
         let mut recorded = Vec::with_capacity(rows.len());
         for some in rows.chunks(AT_ONCE) {
             let indexes: Vec<i64> = some.iter().map(|row| row.idx).collect();
+            self.contents.extend(&indexes);
             let mut envelopes = self.envelopes_of(&indexes)?.into_iter().peekable();
             let mut pairs = Vec::with_capacity(some.len());
             for row in some {

@@ -26,6 +26,7 @@ mod spans;
 mod tree;
 mod witnessed;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 pub use connection::{Connect, DatabaseUrl};
@@ -205,6 +206,7 @@ impl Database {
         reader.connection.begin_read()?;
         let result = work(&mut ReadTx {
             connection: &mut reader.connection,
+            contents: BTreeSet::new(),
         });
         reader.connection.end_read()?;
         reader.broken = false;
@@ -227,6 +229,8 @@ impl Database {
 /// A read transaction: everything asked of it sees the same state.
 pub struct ReadTx<'a> {
     connection: &'a mut Connection,
+    /// Entries whose content was read.
+    contents: BTreeSet<i64>,
 }
 
 /// The connection that writes.
@@ -270,6 +274,7 @@ impl WriteTx<'_> {
     pub fn reading(&mut self) -> ReadTx<'_> {
         ReadTx {
             connection: self.connection,
+            contents: BTreeSet::new(),
         }
     }
 }

@@ -25,8 +25,9 @@ pub(super) const IS_SUCCESS: &str =
 pub(super) const IS_OF_DEPLOYMENT: &str =
     "(event.about IS NOT NULL AND event.subject IN ('deployment', 'shipslog-deployment', 'service'))";
 /// What there is little of, as the indexes over it have it.
-pub(super) const IS_RARE: &str = "event.subject IN ('environment', 'incident', 'shipslog-alias', 'shipslog-dependencies', \
-                       'shipslog-exception', 'shipslog-link', 'shipslog-service')";
+pub(super) const IS_RARE: &str = "event.subject IN ('environment', 'incident', 'shipslog-alias', 'shipslog-attestation', \
+                       'shipslog-conclusion', 'shipslog-dependencies', 'shipslog-document', 'shipslog-exception', \
+                       'shipslog-link', 'shipslog-service')";
 
 /// A subject of events that there are few of, for each of which there is an index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +46,12 @@ pub enum Rare {
     Alias,
     /// Accepted deviations, and their revocations.
     Exception,
+    /// What people attest, and their revocations.
+    Attestation,
+    /// Documents that were issued.
+    Document,
+    /// What auditors conclude of samples.
+    Conclusion,
 }
 
 /// A service in an environment.
@@ -353,6 +360,9 @@ impl Rare {
             Self::Declaration => "event.subject = 'shipslog-service'",
             Self::Alias => "event.subject = 'shipslog-alias'",
             Self::Exception => "event.subject = 'shipslog-exception'",
+            Self::Attestation => "event.subject = 'shipslog-attestation'",
+            Self::Document => "event.subject = 'shipslog-document'",
+            Self::Conclusion => "event.subject = 'shipslog-conclusion'",
         }
     }
 }

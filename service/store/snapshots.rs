@@ -119,6 +119,8 @@ impl ReadTx<'_> {
         let newest: Vec<(String, i64)> = each!(self.connection, c => rest.load(c))?;
         rows.extend(newest);
         rows.sort_unstable();
+        // A number is content, and its entry may be read for nothing else.
+        self.contents.extend(rows.iter().map(|(_, idx)| *idx));
         Ok(rows)
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use ledger::{Envelope, PrivateKey};
 use serde_json::{Value, json};
-use shipslog::app::{App, NewProducer, Options};
+use shipslog::app::{App, Grant, NewProducer, Options};
 use shipslog::clock::Clock;
 use shipslog::data::{DataDirectory, guard_path};
 use shipslog::disk::Disk;
@@ -82,7 +82,11 @@ impl History {
             let database = tokio::task::spawn_blocking(move || Database::open(connect).unwrap());
             let (app, writer) = App::open(database.await.unwrap(), options).await.unwrap();
             data.keep_log_key(&log_key).unwrap();
-            let token = app.issue_token("admin", Role::Admin, None, None).await.unwrap().token;
+            let token = app
+                .issue_token(Grant::new("admin", Role::Admin), None)
+                .await
+                .unwrap()
+                .token;
             data.keep_admin_token(&token).unwrap();
             app.register_producer(producer(&key), None).await.unwrap();
             let started = std::time::Instant::now();

@@ -6,7 +6,7 @@ use ledger::{
     entry_bundle,
 };
 use shipslog::adapter::{AdapterError, alertmanager, github};
-use shipslog::cli::BundleLine;
+use shipslog::cli::{BundleLine, Kept};
 use shipslog::domain::Body;
 use shipslog::domain::parse::{CDEVENT_JSON, CLOUDEVENT_JSON, EventErrorKind, parse};
 
@@ -73,8 +73,9 @@ pub fn bundle_line(bytes: &[u8]) -> bool {
     };
     let read = ledger::json::parse(bytes).unwrap();
     assert_eq!(read["index"], line.index);
-    assert_eq!(read.get("erased").is_some(), line.sealed.is_none());
-    if let Some((_, envelope)) = line.sealed {
+    assert_eq!(read.get("erased").is_some(), matches!(line.kept, Kept::Erased));
+    assert_eq!(read.get("withheld").is_some(), matches!(line.kept, Kept::Withheld));
+    if let Kept::Sealed(_, envelope) = line.kept {
         let text = read["envelope"].to_string();
         assert_eq!(
             Envelope::parse(text.as_bytes()).unwrap(),

@@ -6,6 +6,7 @@ use std::process::Command;
 use rstest::rstest;
 use serde_json::{Value, json};
 
+use crate::assessment::attestation;
 use crate::documents::{history, text};
 use crate::support::events::{at, deployed};
 use crate::support::{Backend, TestApp};
@@ -127,6 +128,9 @@ fn oscal_is_valid_by_the_schema_and_by_trestle() {
     let mut evil = at(deployed("evil", "checkout", "production", 9), "2026-03-25T10:00:00Z");
     evil["customData"]["shipslog"]["version"] = "<script>*1*</script>".into();
     app.record(&evil);
+    let mut attested = attestation("AT-1", json!({ "valid_from": "2026-01-01T00:00:00Z" }));
+    attested["customData"]["shipslog"]["attestation"]["statement"] = "<script>\n*1*</script>".into();
+    app.record(&attested);
     let folder = tempfile::tempdir().unwrap();
     let workspace = tempfile::tempdir().unwrap();
     let mut files = Vec::new();

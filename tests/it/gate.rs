@@ -106,6 +106,8 @@ fn it_allows_what_has_its_evidence_and_records_that(#[values(Backend::Sqlite, Ba
         (&said["decision"], &said["question"]),
         (&json!("allow"), &allowed["question"])
     );
+    let catalogue = shipslog::catalogue::Catalogue::built_in().unwrap();
+    assert_eq!(said["catalogue_sha256"], catalogue.sha256());
     let receipt = app
         .client
         .get(&format!("/v1/events/{index}/receipt"))

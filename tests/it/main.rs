@@ -12,8 +12,10 @@
 mod access;
 mod alertmanager;
 mod architecture;
+mod assessment;
 #[path = "../attack/mod.rs"]
 mod attack;
+mod auditor;
 mod bad_events;
 mod batch;
 mod catalogue;
@@ -44,6 +46,7 @@ mod log;
 mod migrations;
 mod monitor;
 mod openapi;
+mod package;
 mod pages;
 mod periods;
 mod problems;

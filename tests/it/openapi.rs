@@ -138,6 +138,8 @@ fn calls(app: &TestApp) -> BTreeMap<(&'static str, &'static str), Answer> {
         (("get", "/v1/links"), get("/v1/links")),
         (("get", "/v1/aliases"), get("/v1/aliases")),
         (("get", "/v1/exceptions"), get("/v1/exceptions")),
+        (("get", "/v1/attestations"), get("/v1/attestations")),
+        (("get", "/v1/conclusions"), get("/v1/conclusions")),
         (("post", "/v1/gate"), app.client.post("/v1/gate", ENVELOPE, &question)),
         (
             ("post", "/v1/links"),

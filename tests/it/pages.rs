@@ -273,6 +273,15 @@ fn what_is_wrong_with_a_period_is_said_at_its_field(#[values(Backend::Sqlite, Ba
 }
 
 #[rstest]
+fn an_auditor_sees_no_page(#[values(Backend::Sqlite)] backend: Backend) {
+    let Some(app) = TestApp::start(backend) else { return };
+    let visitor = Visitor::of_role(&app, "auditor");
+    for page in PAGES {
+        visitor.get(page).problem(403);
+    }
+}
+
+#[rstest]
 fn a_decision_is_made_from_a_form_of_the_session(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
     let Some(app) = TestApp::start(backend) else { return };
     story(&app);

@@ -289,6 +289,7 @@ fn metrics_of_a_period_are_those_of_the_whole_ledger(
             deployments: &facts.deployments,
             incidents: &facts.incidents,
             evidence: &facts.evidence,
+            aliases: &facts.aliases,
             tiers: &facts.tiers,
             owners: &facts.services,
             links: &links,

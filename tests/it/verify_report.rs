@@ -99,7 +99,7 @@ impl Left {
 }
 
 /// A short history with all that documents speak of.
-fn history() -> Vec<serde_json::Value> {
+pub(crate) fn history() -> Vec<serde_json::Value> {
     let mut last = deployed("c3", "checkout", "production", 3);
     last["customData"]["shipslog"]["version"] = "the last one".into();
     let owner = json!({ "service": "checkout", "declaration": { "team": "The Till" } });

@@ -37,11 +37,11 @@ CREATE INDEX event_recorded ON event (recorded_ms);
 CREATE INDEX event_astray ON event (environment, service, idx) WHERE recorded_ms - occurred_ms NOT BETWEEN -86400000 AND 86400000;
 -- What there is little of, beside deployments and builds.
 CREATE INDEX event_rare ON event (subject, idx)
-WHERE subject IN ('environment', 'incident', 'shipslog-alias', 'shipslog-dependencies', 'shipslog-exception', 'shipslog-link',
-                  'shipslog-service');
+WHERE subject IN ('environment', 'incident', 'shipslog-alias', 'shipslog-attestation', 'shipslog-conclusion',
+                  'shipslog-dependencies', 'shipslog-document', 'shipslog-exception', 'shipslog-link', 'shipslog-service');
 CREATE INDEX event_rare_service ON event (subject, service, idx)
-WHERE subject IN ('environment', 'incident', 'shipslog-alias', 'shipslog-dependencies', 'shipslog-exception', 'shipslog-link',
-                  'shipslog-service');
+WHERE subject IN ('environment', 'incident', 'shipslog-alias', 'shipslog-attestation', 'shipslog-conclusion',
+                  'shipslog-dependencies', 'shipslog-document', 'shipslog-exception', 'shipslog-link', 'shipslog-service');
 -- Tests that failed: of few deployments any test had failed before, and of the others it need not be looked for.
 CREATE INDEX event_failed_test ON event (idx)
 WHERE subject IN ('testsuiterun', 'testcaserun') AND outcome IN ('failure', 'error');

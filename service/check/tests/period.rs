@@ -1,8 +1,13 @@
 //! The checks of the ledger in a period.
 
 use super::*;
+use crate::domain::Reach;
 use crate::domain::administered::{self, Administered};
+use crate::domain::exception::ExceptionGrant;
 use crate::domain::producer::{Administration, Role};
+use crate::domain::snapshot::Content;
+use crate::domain::{Instant, Period, Zone};
+use crate::reconcile::{Completeness, Finding as Shown, FindingKind, Moment};
 
 const WHOLE: Continuity = Continuity {
     before: 100,
@@ -10,14 +15,32 @@ const WHOLE: Continuity = Continuity {
     consistent: true,
 };
 
+/// From minute 0 for a day.
+const PERIOD: Period = Period {
+    from: Instant::from_millis(1_772_442_000_000),
+    to: Instant::from_millis(1_772_442_000_000 + 86_400_000),
+    zone: Zone::UTC,
+};
+
 fn judged(ledger: &Ledger, check: &str, erased: &[Kept], change: impl Fn(&mut PeriodSubject<'_>)) -> Verdict {
+    judged_with(ledger, check, erased, None, change)
+}
+
+fn judged_with(
+    ledger: &Ledger,
+    check: &str,
+    erased: &[Kept],
+    completeness: Option<&Completeness>,
+    change: impl Fn(&mut PeriodSubject<'_>),
+) -> Verdict {
     let (facts, administered) = (Facts::fold(&ledger.records), administered::fold(&ledger.records));
     let mut subject = PeriodSubject {
         facts: &facts,
+        period: PERIOD,
         parameters: &Parameters::default(),
         continuity: WHOLE,
         administered: &administered,
-        completeness: None,
+        completeness,
         oldest: Some(kept(0, -400)),
         recorded_until: Some(at(0)),
         erased,
@@ -66,6 +89,7 @@ fn issue(ledger: &mut Ledger, by: Option<&str>, name: &str) {
         id: "1".to_owned(),
         name: name.to_owned(),
         role: Role::Admin,
+        reach: Reach::default(),
         secret_sha256: "0".repeat(64),
         valid_until: None,
     }));
@@ -123,4 +147,130 @@ fn entries_are_kept() {
     let without = |erased: &[Kept]| judged(&Ledger::default(), "DL-RET-1", erased, |_| {}).result;
     assert_eq!(without(&[kept(3, -400)]), Pass);
     assert_eq!(without(&[kept(3, -400), kept(9, -10)]), Fail);
+}
+
+/// What runtime snapshots of production showed of payments: something undocumented, seen first and last at these minutes.
+fn shown(seen: &[(i64, i64)]) -> Completeness {
+    let moment = |minutes| Moment {
+        index: 200,
+        at: at(minutes),
+    };
+    let finding = |(first, last): &(i64, i64)| Shown {
+        kind: FindingKind::Undocumented,
+        service: "payments".parse().unwrap(),
+        running: Some(Content {
+            digest: Some("sha256:00ff".to_owned()),
+            version: None,
+            artifact: None,
+        }),
+        instances: None,
+        expected: None,
+        opened: moment(*first),
+        last_seen: moment(*last),
+        closed: None,
+    };
+    Completeness {
+        tree_size: 300,
+        recorded_until: Some(at(1440)),
+        environment: "production".parse().unwrap(),
+        service: None,
+        snapshots: 2,
+        open: seen.len(),
+        findings: seen.iter().map(finding).collect(),
+        sequences: Vec::new(),
+        silent_sources: Vec::new(),
+        not_covered: Vec::new(),
+    }
+}
+
+#[test]
+fn an_exception_allows_what_ran_while_it_holds() {
+    type Change = fn(&mut ExceptionGrant);
+    type After = fn(&mut Ledger);
+    let with = |change: Change, after: After, seen: &[(i64, i64)]| {
+        let mut ledger = Ledger::default();
+        let mut granted = grant(&["DL-POP-2"]);
+        change(&mut granted);
+        ledger.except(-5, "EX-1", granted);
+        after(&mut ledger);
+        let verdict = judged_with(&ledger, "DL-POP-2", &[], Some(&shown(seen)), |_| {});
+        (
+            verdict.result,
+            verdict.found,
+            verdict.exception.map(|applied| applied.index),
+        )
+    };
+    let (result, found, exception) = with(|_| {}, |_| {}, &[(10, 50)]);
+    assert_eq!((result, exception), (CheckResult::Excepted, Some(0)));
+    assert_eq!(
+        found,
+        "1 finding, the first: undocumented of payments from 2026-03-02 09:10:00 UTC; the exception EX-1 allows it until \
+         2026-03-02 10:00:00 UTC"
+    );
+    let part = with(|_| {}, |_| {}, &[(10, 50), (70, 80)]);
+    assert_eq!(part.0, Fail);
+    assert!(
+        part.1.starts_with("1 finding, ") && part.1.ends_with("; exceptions allow 1 more"),
+        "{}",
+        part.1
+    );
+    assert_eq!(
+        with(|_| {}, |_| {}, &[(-90, 50)]).0,
+        CheckResult::Excepted,
+        "known before the period"
+    );
+    let wrong: [(Change, After); 9] = [
+        (|granted| granted.checks = vec!["DL-POP-3".to_owned()], |_| {}),
+        (
+            |granted| granted.scope.services = vec!["search".parse().unwrap()],
+            |_| {},
+        ),
+        (
+            |granted| granted.scope.environments = vec!["staging".parse().unwrap()],
+            |_| {},
+        ),
+        (
+            |granted| granted.scope.artifacts = vec!["sha256:00fe".to_owned()],
+            |_| {},
+        ),
+        (
+            |granted| granted.scope.deployments = vec!["d1".parse().unwrap()],
+            |_| {},
+        ),
+        (|granted| granted.expires_at = at(50), |_| {}),
+        (|granted| granted.approved_by = "urn:github:user:dev".to_owned(), |_| {}),
+        (|_| {}, |ledger| _ = ledger.revoke_exception(20, "EX-1")),
+        (|_| {}, |ledger| ledger.records[0].event.occurred_at = at(11)),
+    ];
+    for (at, (change, after)) in wrong.into_iter().enumerate() {
+        assert_eq!(with(change, after, &[(10, 50)]).0, Fail, "case {at}");
+    }
+}
+
+/// What is of no service and of no moment is allowed only by what holds for the whole period.
+#[test]
+fn an_exception_for_the_whole_period_allows_what_is_of_no_moment() {
+    let with = |expires_at: Instant, services: bool| {
+        let mut ledger = Ledger::default();
+        let mut granted = grant(&["DL-RET-1"]);
+        granted.expires_at = expires_at;
+        if !services {
+            granted.scope.services.clear();
+        }
+        ledger.except(-5, "EX-1", granted);
+        let erased = [kept(9, -10)];
+        assert_eq!(
+            judged(&ledger, "DL-RET-1", &erased, |_| {}).result,
+            Fail,
+            "of no known environment"
+        );
+        judged_with(&ledger, "DL-RET-1", &erased, Some(&shown(&[])), |_| {}).result
+    };
+    assert_eq!(with(PERIOD.to, false), CheckResult::Excepted);
+    assert_eq!(
+        with(PERIOD.to.plus_millis(-1), false),
+        Fail,
+        "it runs out before the end"
+    );
+    assert_eq!(with(PERIOD.to, true), Fail, "it is for one service alone");
 }

@@ -11,7 +11,7 @@ use std::thread;
 use ledger::{KeyId, PublicKey};
 
 use super::verification::Unreadable;
-use super::{Line, RawLine, line};
+use super::{Kept, Line, RawLine, line};
 use crate::audit::Checked;
 
 /// Entries of a piece, at most.
@@ -191,7 +191,7 @@ fn vouch(leaf: &[u8], text: &[u8], known: &HashMap<KeyId, PublicKey>) -> Option<
     let checked = Checked::new(leaf, &salt, envelope.as_bytes(), |id| known.get(id).copied())?;
     let line = Line {
         index: raw.index,
-        sealed: Some((salt, envelope.to_owned())),
+        kept: Kept::Sealed(salt, envelope.to_owned()),
     };
     Some((line, checked))
 }

@@ -11,6 +11,9 @@ use crate::audit::fixture::Log;
 
 mod dishonest;
 
+/// Stands for the envelope of an entry that is withheld.
+const WITHHELD: &str = "withheld";
+
 struct Bundle {
     folder: tempfile::TempDir,
     log: Log,
@@ -44,6 +47,7 @@ impl Bundle {
                 entries.extend(&kept.leaf);
                 lines.push_str(&match kept.envelope.as_str() {
                     "" => erased_line(index),
+                    WITHHELD => withheld_line(index),
                     envelope => line(index, &kept.salt, envelope),
                 });
             }
@@ -242,6 +246,37 @@ fn an_erased_line_stands_where_a_later_entry_names_it() {
     for (gone, holds) in [(&[3][..], true), (&[], false), (&[2, 3], false), (&[3, 4], false)] {
         bundle.write("envelopes/000.p/5.jsonl", lines(gone).as_bytes());
         assert_eq!(bundle.holds(), holds, "{gone:?}");
+    }
+}
+
+#[test]
+fn a_withheld_line_counts_and_takes_nothing_else_along() {
+    let bundle = Bundle::new(6);
+    let lines = |hidden: &[u64], of: &dyn Fn(u64) -> String| {
+        let kept = bundle.log.kept.iter().zip(0..);
+        let text: String = kept
+            .map(|(kept, index)| match hidden.contains(&index) {
+                true => of(index),
+                false => line(index, &kept.salt, &kept.envelope),
+            })
+            .collect();
+        bundle.write("envelopes/000.p/6.jsonl", text.as_bytes());
+        bundle.verdict().report
+    };
+    let report = lines(&[3, 5], &withheld_line);
+    assert!(report.findings.is_empty(), "{:?}", report.findings);
+    assert_eq!((report.withheld.entries, report.withheld.by_service), (2, 0));
+    assert!(report.withheld.omission().unwrap().contains("what 2 entries say"));
+    // Not what says who may sign, nor a line in another form, nor of another entry.
+    assert!(!lines(&[0], &withheld_line).findings.is_empty());
+    assert!(!lines(&[1], &withheld_line).findings.is_empty());
+    for other in [
+        |index: u64| format!("{{\"index\":{index},\"withheld\":false}}\n"),
+        |index| format!("{{\"index\":{index},\"erased\":true,\"withheld\":true}}\n"),
+        |index| format!("{{\"index\":{index}, \"withheld\":true}}\n"),
+        |index| withheld_line(index + 1),
+    ] {
+        assert!(!lines(&[3], &other).findings.is_empty(), "{}", other(3));
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::trust::{Opened, Trust, forked, shorter};
 use super::pipeline::{self, Judged, KnownKeys, Pieces, Step, Stop};
-use super::{CHECKPOINT, FIXED, Line, Part, WIDTH, belongs};
+use super::{CHECKPOINT, FIXED, Kept, Line, Part, WIDTH, belongs};
 use crate::audit::{Audit, Content, Kind, Report, Roll};
 use crate::domain::Recorded;
 
@@ -45,7 +45,7 @@ pub struct Passed {
     pub leaf: Vec<u8>,
     /// Its line, in the exact form.
     pub line: Line,
-    /// What it says; none where that was erased.
+    /// What it says; none where that was erased or is withheld.
     pub recorded: Option<Recorded>,
 }
 
@@ -174,7 +174,11 @@ fn judge(audit: &mut Audit, judged: Judged) -> Option<Passed> {
         Judged::Open { leaf, line } => match line.as_deref().and_then(Line::parse) {
             Some(line) => {
                 let recorded = audit.add(line.index, &leaf, line.content());
-                (recorded.is_some() || line.sealed.is_none()).then_some(Passed { leaf, line, recorded })
+                (recorded.is_some() || !matches!(line.kept, Kept::Sealed(..))).then_some(Passed {
+                    leaf,
+                    line,
+                    recorded,
+                })
             }
             None => {
                 let message = format!("the envelope line of entry {place} is missing or not in its exact form");

@@ -7,10 +7,10 @@ Exit code 0: verified. 1: something is not as it was recorded. 2: it cannot be t
 Read it before you believe it; it shares no code with Shipslog. It checks that the log signed the checkpoint, that the
 entries are the tree under its root, that every record is what its entry commits to, that its signatures verify, and
 that each key was registered, valid, not revoked and within its scope at that place. It does not check that records are
-well-formed CDEvents, what erased records said, nor the cosignatures of witnesses.
+well-formed CDEvents, what erased or withheld records said, nor the cosignatures of witnesses.
 """
 import argparse, base64, datetime, hashlib, json, os, pathlib, re, sys, urllib.parse
-README = "97409fa499d2ec85d5eb9ba2ef52cefbca10588b44e501a72a59e614a47d0256"  # SHA-256 of the README.md in every bundle
+README = "e04d4a93c43433f28e3d0429a9af70494c833f2c7542f1355be2ce0554743c33"  # SHA-256 of the README.md in every bundle
 
 class Wrong(Exception): """Something is not as it was recorded."""
 def demand(condition, message):
@@ -131,7 +131,7 @@ def sealed(commitment, payload_type, payload, salt):
 # --- Who may sign what: it follows from the log itself, whose first entry introduces the key of the service
 class Rights:
     def __init__(self, origin, listed):
-        self.origin, self.listed, self.by_id, self.by_name, self.gone = origin, listed, {}, {}, set()
+        self.origin, self.listed, self.by_id, self.by_name, self.gone, self.held = origin, listed, {}, {}, set(), set()
     def administer(self, index, what):
         """Takes in what the service decided about keys. Tokens open doors of the service and prove nothing here."""
         name = "shipslog" if what["action"] == "log_created" else what.get("name")
@@ -185,7 +185,8 @@ def in_scope(scope, event, ours):
     if about == "deployment" and not service:  # then it is the name in the package URL of the artifact
         path = re.split("[?#]", content["artifactId"])[0].rstrip("/")
         service = urllib.parse.unquote(re.sub("@[^/]*$", "", path).rpartition("/")[2])
-    live = about in ("deployment", "service", "testsuiterun", "testcaserun", "approval", "incident", "environment")
+    live = about in ("deployment", "service", "testsuiterun", "testcaserun", "approval", "incident", "environment",
+                     "shipslog-attestation")
     return (typed and (not scope.get("services") or service in scope["services"]) and
             (not scope.get("environments") or environment in scope["environments"] or not environment and not live))
 
@@ -227,13 +228,13 @@ def bundle(folder, keys, listed):
         for found in (os.path.join(path, name) for name in folders + files):
             fits = found in seen or os.path.isdir(found) and os.listdir(found) and not os.path.islink(found)
             demand(fits, f"{found} does not belong into the bundle")
-    return f"{size} entries of {origin}, root {base64.b64encode(root).decode()}"
+    return f"{size} entries of {origin}, root {base64.b64encode(root).decode()}; {len(rights.held)} of them withheld"
 def record(index, leaf, line, last, rights):
     """One entry with its line, which must be in its exact form. Gives its time."""
     time, commitment, payload_type, signers = entry(leaf)
     demand(time >= last, "it is earlier than the one before it")
-    if line.decode() == f'{{"index":{index},"erased":true}}':  # a later entry has to say so
-        rights.gone.add(index)
+    if absent := re.fullmatch(rf'\{{"index":{index},"(erased|withheld)":true\}}', line.decode()):
+        (rights.gone if absent[1] == "erased" else rights.held).add(index)  # a later entry has to say: erased
         for key_id, _ in signers: rights.valid(key_id, time)
         return time
     kept = unjson(line)
@@ -259,8 +260,7 @@ def receipt(receipt_file, envelope_file, keys, listed):
     title, index, *hashes = head.split("\n")
     demand((title, index) == ("c2sp.org/tlog-proof@v1", f"index {given['index']}") and len(hashes) < 64, "no proof")
     origin, size, root = checkpoint(note, keys)
-    leaf, at, last = unbase64(given["entry"]), given["index"], size - 1
-    node = sha256(b"\0", leaf)
+    node, at, last = sha256(b"\0", leaf := unbase64(given["entry"])), given["index"], size - 1
     demand(0 <= at <= last, "the entry is not in the tree")
     for step in map(unbase64, hashes):  # RFC 9162 section 2.1.3.2
         demand(last > 0 and len(step) == 32, "the proof is too long, or holds what is no hash")

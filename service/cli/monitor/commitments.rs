@@ -5,7 +5,7 @@ use ledger::{Entry, Envelope, commitment, entry_bundle, sha256};
 
 use super::follow::Halt;
 use crate::cli::Failure;
-use crate::cli::bundle::{Line, Part};
+use crate::cli::bundle::{Kept, Line, Part};
 use crate::cli::client::Client;
 
 /// No line is longer: an envelope may hold 1 MiB, a third more in base64.
@@ -66,9 +66,13 @@ impl Commitments {
         if line.index != index {
             return Err(wrong(&format!("says that it is of entry {}", line.index)));
         }
-        let Some((salt, envelope)) = &line.sealed else {
-            self.erased += 1;
-            return Ok(());
+        let (salt, envelope) = match &line.kept {
+            Kept::Sealed(salt, envelope) => (salt, envelope),
+            Kept::Erased => {
+                self.erased += 1;
+                return Ok(());
+            }
+            Kept::Withheld => return Err(wrong("is withheld")),
         };
         let envelope = Envelope::parse(envelope.as_bytes()).map_err(|error| wrong(&error.to_string()))?;
         let signed = envelope.signatures.iter().map(|signature| sha256(&signature.sig));

@@ -4,8 +4,10 @@
 
 mod alias;
 mod approval;
+mod attestation;
 mod change;
 mod changes;
+mod conclusion;
 mod dependencies;
 mod deployment;
 mod exception;
@@ -54,6 +56,10 @@ pub enum Command {
     Alias(Box<alias::Alias>),
     /// An exception: a deviation that is accepted for some time, or the end of one
     Exception(Box<exception::Exception>),
+    /// What a person attests for a requirement because no check can see it, or the end of it
+    Attestation(Box<attestation::Attestation>),
+    /// What an auditor concludes of a sample that was issued, or of one of its items
+    Conclusion(Box<conclusion::Conclusion>),
 }
 
 /// What every kind of record can be told.
@@ -132,6 +138,8 @@ impl Command {
             Self::Highlight(highlight) => highlight.run(context, &claims),
             Self::Alias(alias) => alias.run(context, &claims),
             Self::Exception(exception) => exception.run(context, &claims),
+            Self::Attestation(attestation) => attestation.run(context, &claims),
+            Self::Conclusion(conclusion) => conclusion.run(context, &claims),
         }
     }
 }

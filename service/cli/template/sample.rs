@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::super::Failure;
 use super::super::demo::story;
+use super::assessed;
 use crate::catalogue::Catalogue;
 use crate::document::audience::Audience;
 use crate::document::compliance::{ComplianceInput, LogPeriod};
@@ -38,7 +39,7 @@ pub fn contexts() -> Result<BTreeMap<&'static str, Value>, Failure> {
             event: parse::parse(recording.payload_type, &recording.payload).map_err(|error| failed(&error))?,
         });
     }
-    let facts = Facts::fold(&records);
+    let mut facts = Facts::fold(&records);
     let ledger = LedgerView {
         origin: "sample.shipslog.example".to_owned(),
         tree_size: records.len() as u64 + 1,
@@ -48,6 +49,16 @@ pub fn contexts() -> Result<BTreeMap<&'static str, Value>, Failure> {
     };
     let environment: EnvironmentName = "production".parse().map_err(|error| failed(&error))?;
     let catalogue = Catalogue::built_in().map_err(|error| failed(&error))?;
+    let period = Period::named("2026-Q2", "UTC").map_err(|error| failed(&error))?;
+    let somebody = "release-desk".parse().map_err(|error| failed(&error))?;
+    facts.attestations = assessed::attestations(&somebody, period.from, ledger.tree_size);
+    let items = facts
+        .deployments
+        .iter()
+        .filter(|d| d.environment == environment)
+        .map(|d| d.index);
+    let items: Vec<u64> = items.take(2).collect();
+    facts.conclusions = assessed::conclusions(&somebody, (&environment, period), &items, ledger.tree_size + 4);
     let request = |template| Request {
         ledger: &ledger,
         query: "shipslog template sample",
@@ -79,7 +90,6 @@ pub fn contexts() -> Result<BTreeMap<&'static str, Value>, Failure> {
         );
         contexts.insert(template, value(&notes.map_err(|error| failed(&error))?)?);
     }
-    let period = Period::named("2026-Q2", "UTC").map_err(|error| failed(&error))?;
     let report = service_report::compose(&ServiceReportInput {
         request: request(service_report::TEMPLATE),
         environment: &environment,
@@ -135,6 +145,12 @@ pub fn contexts() -> Result<BTreeMap<&'static str, Value>, Failure> {
         full: vec![DeploymentKind::Emergency],
     };
     let population: Vec<Deployment> = here().cloned().collect();
+    let drawn = sample::draw(&population, &leaves, &plan).map_err(|error| failed(&error))?;
+    let entries = sample::entries(drawn.iter().filter_map(|drawn| facts.deployment(drawn.index)), &facts);
+    let proofs = entries.into_iter();
+    let proofs = proofs
+        .map(|index| (index, (sha256(&index.to_be_bytes()), Vec::new())))
+        .collect();
     let papers = sample::compose(&SampleInput {
         request: request(sample::TEMPLATE),
         environment: &environment,
@@ -142,12 +158,12 @@ pub fn contexts() -> Result<BTreeMap<&'static str, Value>, Failure> {
         period,
         plan: &plan,
         leaves: &leaves,
-        drawn: &sample::draw(&population, &leaves, &plan).map_err(|error| failed(&error))?,
+        drawn: &drawn,
         facts: &facts,
-        proofs: &BTreeMap::new(),
+        proofs: &proofs,
         parameters,
     });
-    contexts.insert(sample::TEMPLATE, value(&papers)?);
+    contexts.insert(sample::TEMPLATE, value(&papers.map_err(|error| failed(&error))?)?);
     let services: BTreeSet<ServiceName> = here().map(|d| d.service.clone()).collect();
     let services: Vec<(ServiceName, Facts)> = services.into_iter().map(|name| (name, facts.clone())).collect();
     let release = release_notes::compose_release(&ReleaseInput {

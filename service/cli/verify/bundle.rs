@@ -48,6 +48,9 @@ impl Arguments {
                     coverage.omits("who the producers are: without --producers, the registrations in the log count")
                 }
             }
+            if let Some(omission) = report.withheld.omission() {
+                coverage.omits(omission);
+            }
             coverage.continuation(opened, &trust);
         }
         match self.format {

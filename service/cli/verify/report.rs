@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::super::Failure;
-use super::super::bundle::{self, Passed, Verdict};
+use super::super::bundle::{self, Kept, Passed, Verdict};
 use super::super::document::question;
 use super::super::output::{Format, clean, print, print_json};
+use super::super::progress::Progress;
 use super::super::serve::{catalogue, templates};
 use super::super::trust::{self, Trust, TrustArguments};
 use super::Coverage;
@@ -52,13 +53,28 @@ pub struct Arguments {
 }
 
 /// The document as it was handed over.
-struct Given {
+pub(super) struct Given {
     text: String,
     form: Form,
-    words: String,
-    query: DocumentQuery,
-    tree_size: u64,
+    /// The question that it states, as a command.
+    pub(super) words: String,
+    /// The same, read.
+    pub(super) query: DocumentQuery,
+    /// Only entries below this index entered it.
+    pub(super) tree_size: u64,
 }
+
+/// The document as this program makes it.
+pub(super) struct Made {
+    /// Its text.
+    pub(super) text: String,
+    /// SHA-256 of it, in hex.
+    digest: String,
+    /// The first line that is another in what was handed over: its number, and what each has there.
+    pub(super) difference: Option<Difference>,
+}
+
+type Difference = (usize, String, String);
 
 impl Arguments {
     /// Verifies it.
@@ -70,24 +86,26 @@ impl Arguments {
         let producers = self.producers.as_deref().map(trust::producers).transpose()?;
         // The folder of the database goes when this ends.
         let folder = tempfile::tempdir().map_err(|error| unbuilt(&error))?;
-        let (rebuilt, coverage) = rebuild(
+        let (rebuilt, mut coverage) = rebuild(
             folder.path(),
             &self.bundle,
             &trust,
             producers.map(|list| list.roll()),
             &given,
         )?;
-        let document = rebuilt
-            .document(&templates, &catalogue, &given.query, given.tree_size, given.form)
-            .map_err(|error| Failure::refused(format!("NOT VERIFIED: the ledger makes no such document: {error}")))?;
-        let difference = first_difference(&given.text, &document.text);
+        coverage.checks("the document: every byte is what this program makes of the entries below its tree size");
+        let Made {
+            text,
+            digest,
+            difference,
+        } = remake(&given, &rebuilt, &templates, &catalogue)?;
         match self.format {
             Format::Json => {
                 let mut shown = json!({
                     "verified": difference.is_none(),
                     "query": given.words,
                     "tree_size": given.tree_size,
-                    "sha256": document.digest,
+                    "sha256": digest,
                     "difference": difference.as_ref().map(|(line, given, made)| json!({ "line": line, "given": given, "made": made })),
                 });
                 coverage.add_to(&mut shown);
@@ -105,20 +123,42 @@ impl Arguments {
         }
         match difference {
             None => Ok(()),
-            Some(difference) => Err(explain(
-                &given,
-                &rebuilt,
-                &templates,
-                &catalogue,
-                &document.text,
-                &difference,
-            )),
+            Some(difference) => Err(explain(&given, &rebuilt, &templates, &catalogue, &text, &difference)),
         }
     }
 }
 
+/// Makes a document again, from a ledger that was built again.
+pub(super) fn remake(
+    given: &Given,
+    rebuilt: &Rebuilt,
+    templates: &Templates,
+    catalogue: &Catalogue,
+) -> Result<Made, Failure> {
+    let document = rebuilt
+        .document(templates, catalogue, &given.query, given.tree_size, given.form)
+        .map_err(|error| Failure::refused(format!("NOT VERIFIED: the ledger makes no such document: {error}")))?;
+    Ok(Made {
+        difference: first_difference(&given.text, &document.text),
+        text: document.text,
+        digest: document.digest,
+    })
+}
+
 impl Given {
-    fn read(file: &Path, query: Option<&str>) -> Result<Self, Failure> {
+    /// The same question, answered in another form.
+    pub(super) fn in_form(&self, text: String, form: Form) -> Self {
+        Self {
+            text,
+            form,
+            words: self.words.clone(),
+            query: self.query.clone(),
+            tree_size: self.tree_size,
+        }
+    }
+
+    /// Reads a document, and the question that it states where that is not given.
+    pub(super) fn read(file: &Path, query: Option<&str>) -> Result<Self, Failure> {
         let unclear = |error: &dyn std::fmt::Display| Failure::unclear(format!("{}: {error}", file.display()));
         let size = std::fs::metadata(file).map_err(|error| unclear(&error))?.len();
         if size > MAX_BYTES {
@@ -187,7 +227,7 @@ fn stated(text: &str, form: Form) -> Option<String> {
                 .find_map(|prop| prop["value"].as_str());
             query.map(str::to_owned)
         }
-        Form::Csv => None,
+        Form::Csv | Form::Records => None,
     }
 }
 
@@ -196,7 +236,7 @@ fn unbuilt(error: &dyn std::fmt::Display) -> Failure {
 }
 
 /// Builds the ledger again, from entries that verify. It may be longer than the document speaks of, as the service's may.
-fn rebuild(
+pub(super) fn rebuild(
     place: &Path,
     folder: &Path,
     trust: &Trust,
@@ -207,13 +247,18 @@ fn rebuild(
     let database = Connect::new(url, None)
         .and_then(Database::open)
         .map_err(|error| unbuilt(&error))?;
-    let mut replay = Replay::begin(database, &origin(folder)?).map_err(|error| unbuilt(&error))?;
+    let (origin, size) = heading(folder)?;
+    let mut replay = Replay::begin(database, &origin).map_err(|error| unbuilt(&error))?;
     let mut problem: Option<StoreError> = None;
+    let (progress, mut done) = (Progress::of_entries(), 0);
     let verdict = bundle::verify_with(folder, trust, roll, |passed| {
+        done += 1;
+        progress.step(done, size);
         if problem.is_none() {
             problem = replay.add(replayed(passed)).err();
         }
     });
+    drop(progress);
     let Verdict { opened, report } = verdict.map_err(|error| Failure::unclear(error.to_string()))?;
     if let Some(problem) = problem {
         return Err(unbuilt(&problem));
@@ -240,20 +285,25 @@ fn rebuild(
     let mut coverage = Coverage::of(&opened, trust);
     coverage
         .checks("every entry of the bundle: its signatures, commitment, time, and the right of its key at its place");
-    coverage.checks("the document: every byte is what this program makes of the entries below its tree size");
+    if let Some(omission) = report.withheld.omission() {
+        coverage.omits(omission);
+    }
     coverage.continuation(&opened, trust);
     let checkpoint = checkpoint(trust, given, &opened.checkpoint.origin)?;
     let checkpoint = checkpoint.as_deref().map(|note| (given.tree_size, note));
-    let rebuilt = replay.finish(checkpoint).map_err(|error| unbuilt(&error))?;
+    let withheld = report.withheld.entries;
+    let rebuilt = replay.finish(checkpoint, withheld).map_err(|error| unbuilt(&error))?;
     Ok((rebuilt, coverage))
 }
 
-/// The name of the log, which is the first line of its checkpoint; whether that is signed is looked at later.
-fn origin(folder: &Path) -> Result<String, Failure> {
+/// The name of the log and its size, which begin its checkpoint; whether that is signed is looked at later.
+fn heading(folder: &Path) -> Result<(String, u64), Failure> {
     let path = folder.join(bundle::CHECKPOINT);
     let text = std::fs::read_to_string(&path)
         .map_err(|error| Failure::unclear(format!("cannot read {}: {error}", path.display())))?;
-    Ok(text.lines().next().unwrap_or_default().to_owned())
+    let mut lines = text.lines();
+    let origin = lines.next().unwrap_or_default().to_owned();
+    Ok((origin, lines.next().and_then(|size| size.parse().ok()).unwrap_or(0)))
 }
 
 /// The checkpoint that a document holds beside what it says: signed, and of the tree that it speaks of.
@@ -266,7 +316,7 @@ fn checkpoint(trust: &Trust, given: &Given, origin: &str) -> Result<Option<Strin
             note.as_str().filter(|note| !note.is_empty()).map(str::to_owned)
         }
         Form::Markdown | Form::Html => printed_note(&given.text, origin, given.tree_size),
-        Form::Csv | Form::Oscal(_) => None,
+        Form::Csv | Form::Oscal(_) | Form::Records => None,
     };
     let Some(note) = note else { return Ok(None) };
     let opened = trust.open(&note).map_err(refused)?;
@@ -288,15 +338,20 @@ fn printed_note(text: &str, origin: &str, size: u64) -> Option<String> {
 }
 
 fn replayed(passed: Passed) -> Replayed {
-    let content = passed.recorded.zip(passed.line.sealed);
+    let content = match (passed.recorded, passed.line.kept) {
+        (Some(recorded), Kept::Sealed(salt, envelope)) => {
+            Some((salt.to_vec(), envelope.into_bytes(), Box::new(recorded)))
+        }
+        (Some(_) | None, _) => None,
+    };
     Replayed {
         leaf: passed.leaf,
-        content: content.map(|(recorded, (salt, envelope))| (salt.to_vec(), envelope.into_bytes(), Box::new(recorded))),
+        content,
     }
 }
 
 /// The first line in which two texts differ: its number, and what each has there.
-fn first_difference(given: &str, made: &str) -> Option<(usize, String, String)> {
+fn first_difference(given: &str, made: &str) -> Option<Difference> {
     if given == made {
         return None;
     }
@@ -315,19 +370,19 @@ fn first_difference(given: &str, made: &str) -> Option<(usize, String, String)> 
 }
 
 /// Whether a difference means that the document is wrong, or only that something is missing here.
-fn explain(
+pub(super) fn explain(
     given: &Given,
     rebuilt: &Rebuilt,
     templates: &Templates,
     catalogue: &Catalogue,
     made: &str,
-    (line, theirs, ours): &(usize, String, String),
+    (line, theirs, ours): &Difference,
 ) -> Failure {
     let version = concat!("shipslog ", env!("CARGO_PKG_VERSION"));
     let versioned = match given.form {
         Form::Json => format!("\"version\": \"{}\"", env!("CARGO_PKG_VERSION")),
         Form::Markdown | Form::Html | Form::Oscal(_) => version.to_owned(),
-        Form::Csv => String::new(),
+        Form::Csv | Form::Records => String::new(),
     };
     if !given.text.contains(&versioned) {
         return Failure::unclear(format!(
@@ -362,6 +417,13 @@ fn explain(
         return Failure::unclear(format!(
             "CANNOT TELL: the content of entries was erased since ({}); line {line} has {theirs:?}, and without them it is {ours:?}",
             gone.join(", ")
+        ));
+    }
+    if rebuilt.withheld() > 0 {
+        return Failure::unclear(format!(
+            "CANNOT TELL: line {line} has {theirs:?}, and the records that are shown say {ours:?}: it was changed, or made from some of \
+             the {} records that are withheld",
+            rebuilt.withheld()
         ));
     }
     Failure::refused(format!(

@@ -63,8 +63,6 @@ fn as_text(cell: &str) -> String {
 
 fn cells(deployment: &Deployment, facts: &Facts) -> [String; COLUMNS.len()] {
     let parts = Parts::of(deployment, facts);
-    let approvals = facts.evidence.approvals_of(deployment);
-    let approved = approvals.iter().map(|(approval, _)| approval.origin.occurred_at).max();
     let tickets = deployment.tickets.iter().map(|ticket| ticket.value.id.clone());
     let pull_requests = deployment.pull_requests.iter().map(|request| request.value.id.clone());
     let list = |items: Vec<String>| items.join(" ");
@@ -92,7 +90,7 @@ fn cells(deployment: &Deployment, facts: &Facts) -> [String; COLUMNS.len()] {
         list(tickets.chain(pull_requests).collect()),
         parts.authors.into_iter().collect::<Vec<_>>().join(" "),
         parts.approvers.into_iter().collect::<Vec<_>>().join(" "),
-        time(approved),
+        time(parts.approved_at),
         deployment
             .actor
             .as_ref()

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use crate::domain::Instant;
 use crate::domain::deployment::Deployment;
-use crate::domain::evidence::Answer;
 use crate::domain::facts::Facts;
 
 /// The parts that a person had, as numbers of deployments.
@@ -64,18 +64,22 @@ impl DutyRow {
 /// Who had which part in a deployment.
 pub(super) struct Parts {
     pub(super) authors: BTreeSet<String>,
+    /// Those whose approval counts: it was not taken back before the start.
     pub(super) approvers: BTreeSet<String>,
+    /// When the last of them approved.
+    pub(super) approved_at: Option<Instant>,
     pub(super) deployer: Option<String>,
 }
 
 impl Parts {
     pub(super) fn of(deployment: &Deployment, facts: &Facts) -> Self {
-        let approvals = facts.evidence.approvals_of(deployment).into_iter();
+        let approvals = facts.evidence.standing_approvals_of(deployment);
         Self {
             authors: deployment.authors().map(str::to_owned).collect(),
+            approved_at: approvals.iter().map(|approval| approval.origin.occurred_at).max(),
             approvers: approvals
-                .filter(|(approval, _)| approval.answer == Answer::Approved)
-                .filter_map(|(approval, _)| approval.person.clone())
+                .iter()
+                .filter_map(|approval| approval.person.clone())
                 .collect(),
             deployer: deployment.deployed_by_hand().map(str::to_owned),
         }

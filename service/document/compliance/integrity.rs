@@ -30,6 +30,8 @@ pub struct Integrity {
     pub keys: Vec<KeyRow>,
     /// What administrators did in the period.
     pub acts: Vec<ActRow>,
+    /// What auditors asked for in the period.
+    pub questions: Vec<ActRow>,
 }
 
 /// A state of the log.
@@ -64,7 +66,7 @@ pub struct KeyRow {
     pub revoked: Option<u64>,
 }
 
-/// What an administrator did.
+/// What an administrator did, or an auditor asked.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ActRow {
     /// Index of the entry.
@@ -106,7 +108,13 @@ impl LogPeriod<'_> {
     }
 
     /// The verdicts of the checks of a period.
-    pub(super) fn checks(&self, facts: &Facts, parameters: &Parameters, completeness: &Completeness) -> Vec<Finding> {
+    pub(super) fn checks(
+        &self,
+        facts: &Facts,
+        parameters: &Parameters,
+        completeness: &Completeness,
+        period: Period,
+    ) -> Vec<Finding> {
         let (before, after) = (self.before.0, self.after.0);
         let administered: Vec<Administered> = administered::fold(self.administrative)
             .into_iter()
@@ -114,6 +122,7 @@ impl LogPeriod<'_> {
             .collect();
         evaluate_period(&PeriodSubject {
             facts,
+            period,
             parameters,
             continuity: Continuity {
                 before,
@@ -147,6 +156,7 @@ impl Integrity {
             .administrative
             .iter()
             .filter(|record| (old..new).contains(&record.index));
+        let (questions, acts) = in_period.partition::<Vec<_>, _>(|record| is_question(record));
         Self {
             recorded_until: log.recorded_until,
             before: tree(log.before),
@@ -160,7 +170,8 @@ impl Integrity {
                 .filter(could_sign)
                 .map(KeyRow::of)
                 .collect(),
-            acts: in_period.filter_map(ActRow::of).collect(),
+            acts: acts.into_iter().filter_map(ActRow::of).collect(),
+            questions: questions.into_iter().filter_map(ActRow::of).collect(),
         }
     }
 }
@@ -199,6 +210,13 @@ fn may_sign(scope: &Scope) -> String {
     }
 }
 
+fn is_question(record: &Recorded) -> bool {
+    matches!(
+        record.event.extension.administration.as_deref(),
+        Some(Administration::DocumentAsked { .. })
+    )
+}
+
 impl ActRow {
     fn of(record: &Recorded) -> Option<Self> {
         let extension = &record.event.extension;
@@ -214,6 +232,10 @@ impl ActRow {
                 format!("issued the token {id} ({name}) with the role {}", role.as_str())
             }
             Administration::TokenRevoked { id, reason } => format!("revoked the token {id}: {reason}"),
+            Administration::DocumentAsked { query, sha256, .. } => match sha256 {
+                Some(sha256) => format!("asked {query}; the answer's SHA-256 is {sha256}"),
+                None => format!("asked {query}"),
+            },
             Administration::EventErased { index, reason, .. } => {
                 format!("erased the content of entry {index}: {}", reason.as_str())
             }

@@ -4,10 +4,10 @@
 use serde::Serialize;
 
 use super::super::assurance::CheckRow;
-use super::sentences;
+use super::attested::{self, ManualRow};
 use super::tested::{Counts, Results, Tested};
-use crate::catalogue::Catalogue;
-use crate::catalogue::framework::{Coverage, Framework, Manual, Requirement, Support};
+use super::{ComplianceInput, sentences};
+use crate::catalogue::framework::{Coverage, Framework, Requirement, Support};
 use crate::catalogue::scope::Scope;
 use crate::check::CheckResult;
 
@@ -56,8 +56,8 @@ pub struct RequirementRow {
     pub conclusion: Conclusion,
     /// The same in words.
     pub says: String,
-    /// What people must attest beside it.
-    pub manual: Vec<Manual>,
+    /// What people must attest beside it, with what they did.
+    pub manual: Vec<ManualRow>,
     /// What the checks leave open.
     pub note: Option<String>,
 }
@@ -78,15 +78,10 @@ pub enum Conclusion {
     Manual,
 }
 
-/// What the ledger shows for these frameworks.
-pub(super) fn results(
-    frameworks: &[&Framework],
-    catalogue: &Catalogue,
-    tested: &Tested<'_>,
-    period: &[CheckRow],
-) -> Vec<FrameworkResult> {
-    let rows = frameworks.iter().map(|framework| {
-        let scopes: Vec<Scope> = catalogue.scopes_of(&framework.id).cloned().collect();
+/// What the ledger shows for the frameworks that are asked for.
+pub(super) fn results(input: &ComplianceInput<'_>, tested: &Tested<'_>, period: &[CheckRow]) -> Vec<FrameworkResult> {
+    let rows = input.frameworks.iter().map(|framework| {
+        let scopes: Vec<Scope> = input.catalogue.scopes_of(&framework.id).cloned().collect();
         let concerns =
             |results: &&Results<'_>| scopes.is_empty() || scopes.iter().any(|scope| scope.covers(results.deployment));
         let here: Vec<&Results<'_>> = tested.results.iter().filter(concerns).collect();
@@ -101,7 +96,7 @@ pub(super) fn results(
             requirements: framework
                 .requirements
                 .iter()
-                .map(|requirement| RequirementRow::of(requirement, &here, period))
+                .map(|requirement| RequirementRow::of(requirement, framework, input, &here, period))
                 .collect(),
             scopes,
         }
@@ -110,7 +105,13 @@ pub(super) fn results(
 }
 
 impl RequirementRow {
-    fn of(requirement: &Requirement, here: &[&Results<'_>], period: &[CheckRow]) -> Self {
+    fn of(
+        requirement: &Requirement,
+        framework: &Framework,
+        input: &ComplianceInput<'_>,
+        here: &[&Results<'_>],
+        period: &[CheckRow],
+    ) -> Self {
         let checks = requirement
             .supported_by
             .as_ref()
@@ -150,7 +151,11 @@ impl RequirementRow {
             counts,
             conclusion,
             says: sentences::requirement(conclusion, &counts),
-            manual: requirement.manual.clone(),
+            manual: requirement
+                .manual
+                .iter()
+                .map(|asked| attested::row(asked, framework, input))
+                .collect(),
             note: requirement.note.clone(),
         }
     }

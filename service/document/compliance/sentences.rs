@@ -1,8 +1,9 @@
 //! The sentences of a compliance report: what it found, what it cannot show, which numbers it used.
 
 use super::Population;
+use super::attested::{ManualRow, ManualState};
 use super::requirements::{Conclusion, FrameworkResult};
-use super::tested::{Counts, ResultRow, Tested};
+use super::tested::{Counts, EmergencyShare, ResultRow, Tested};
 use crate::check::CheckResult;
 use crate::domain::deployment::Status;
 use crate::domain::words::count;
@@ -12,6 +13,7 @@ pub(super) fn summary(
     results: &[ResultRow],
     tested: &Tested<'_>,
     frameworks: &[FrameworkResult],
+    emergencies: &EmergencyShare,
 ) -> Vec<String> {
     if population.count == 0 {
         return vec!["The ledger holds no deployment attempt in this scope and period.".to_owned()];
@@ -63,23 +65,19 @@ pub(super) fn summary(
             }
         ));
     }
-    let emergency = tested
-        .emergencies
-        .iter()
-        .filter(|row| row.deployment.kind == "emergency")
-        .count();
-    match emergency {
+    match emergencies.count {
         0 => {}
-        1 => sentences.push(format!(
-            "1 of {} was recorded as an emergency change.",
-            population.count
-        )),
-        n => sentences.push(format!(
-            "{n} of {} were recorded as emergency changes.",
-            population.count
-        )),
+        1 => sentences.push(format!("1 of {} was recorded as an emergency change.", emergencies.of)),
+        n => sentences.push(format!("{n} of {} were recorded as emergency changes.", emergencies.of)),
+    }
+    if emergencies.above == Some(true) {
+        sentences.push(format!(
+            "That is more than {} %, a warning sign: the usual way may be too slow, or go round its controls.",
+            emergencies.max_percent
+        ));
     }
     sentences.extend(frameworks.iter().map(framework));
+    sentences.extend(attestations(frameworks));
     sentences
 }
 
@@ -101,6 +99,24 @@ fn framework(result: &FrameworkResult) -> String {
         of(Conclusion::NotShown),
         of(Conclusion::Insufficient),
     )
+}
+
+/// How what people must attest stands; nothing where no requirement asks for any.
+fn attestations(frameworks: &[FrameworkResult]) -> Option<String> {
+    let requirements = frameworks.iter().flat_map(|framework| &framework.requirements);
+    let asked: Vec<&ManualRow> = requirements.flat_map(|row| &row.manual).collect();
+    let of = |wanted: &[ManualState]| asked.iter().filter(|row| wanted.contains(&row.state)).count();
+    (!asked.is_empty()).then(|| {
+        format!(
+            "Of {} that requirements ask people for, these count at the end of the period: {}; for some services alone: {}; \
+             ran out before or taken back: {}; not recorded: {}.",
+            count(asked.len(), "attestation"),
+            of(&[ManualState::Attested]),
+            of(&[ManualState::Partly]),
+            of(&[ManualState::Expired, ManualState::Revoked]),
+            of(&[ManualState::Missing]),
+        )
+    })
 }
 
 pub(super) fn limits(population: &Population) -> Vec<String> {

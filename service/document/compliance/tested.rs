@@ -14,6 +14,7 @@ use crate::domain::deployment::Deployment;
 use crate::domain::extension::DeploymentKind;
 use crate::domain::facts::Facts;
 use crate::domain::words::span;
+use crate::metrics::MIN_PERCENTAGE;
 use crate::parallel;
 
 /// Deployments whose verdicts are held in full at once.
@@ -103,6 +104,34 @@ pub struct EmergencyRow {
     pub found: String,
     /// Indexes of the entries.
     pub evidence: Vec<u64>,
+}
+
+/// How many deployments are emergency changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EmergencyShare {
+    /// How many.
+    pub count: usize,
+    /// Out of how many.
+    pub of: usize,
+    /// Above this many percent it is a warning sign.
+    pub max_percent: usize,
+    /// Whether it is above; none where there are too few to speak of a share.
+    pub above: Option<bool>,
+}
+
+impl EmergencyShare {
+    pub(super) fn of(population: &[&Deployment], max_percent: usize) -> Self {
+        let emergencies = population
+            .iter()
+            .filter(|found| found.kind.kind == DeploymentKind::Emergency);
+        let (count, of) = (emergencies.count(), population.len());
+        Self {
+            count,
+            of,
+            max_percent,
+            above: (of >= MIN_PERCENTAGE).then(|| count * 100 > of * max_percent),
+        }
+    }
 }
 
 /// A record that came late.

@@ -50,6 +50,18 @@ fn the_seed_alone_decides_and_emergencies_are_there_in_full() {
     assert_eq!(drawn, draw(&reversed, &leaves, &plan("2026-Q3, Smith", 5)).unwrap());
 }
 
+/// A deployment whose leaf is not there would be missing from the population without a word.
+#[test]
+fn nothing_is_left_out_in_silence() {
+    let (population, mut leaves) = population(4);
+    leaves.remove(&population[1].index);
+    let gap = DocumentError::SampleGap {
+        index: population[1].index,
+        what: "leaf",
+    };
+    assert_eq!(draw(&population, &leaves, &plan("seed", 1)), Err(gap));
+}
+
 /// printf 'leaf' | sha256sum, its bytes under `openssl dgst -sha256 -hmac seed`.
 #[test]
 fn the_rank_is_hmac_sha256() {

@@ -1,6 +1,7 @@
 //! The compliance report: the whole document, its counts, its words.
 
 use super::*;
+use crate::domain::event::Decision;
 
 #[test]
 fn a_report_as_a_whole() {
@@ -109,4 +110,57 @@ fn every_row_of_facts_cites_an_entry() {
             assert!(row.contains("](/entries/"), "{name}: {row}");
         }
     }
+}
+
+/// Who took an approval back before the start is no approver, and when they did it is no time of approval.
+#[test]
+fn only_approvals_that_stand_make_an_approver() {
+    let mut ledger = Ledger::default();
+    ledger.approve(-30, "bob", "1");
+    ledger.approve(-20, "carol", "1");
+    if let Body::Approval(body) = &mut ledger.approve(-10, "carol", "1").event.body {
+        (body.decision, body.status) = (Some(Decision::Rejected), None);
+    }
+    ledger.deploy(0, "run-1", "1", release(vec![commit("feat: refunds", "carol")]));
+    let report = report(&ledger);
+    let duties = report
+        .duties
+        .iter()
+        .map(|row| (row.person.as_str(), row.approver, row.conflicts));
+    assert_eq!(duties.collect::<Vec<_>>(), [("bob", 1, 0), ("carol", 0, 0)]);
+    let mut table = csv::Reader::from_reader(report.csv.as_bytes());
+    let names = table.headers().unwrap().clone();
+    let row = table.records().next().unwrap().unwrap();
+    let cell = |name: &str| &row[names.iter().position(|column| column == name).unwrap()];
+    assert_eq!(
+        (cell("approvers"), cell("approved_at")),
+        ("bob", at(-30).to_string().as_str())
+    );
+}
+
+/// 7 of 21 are 33 %, and 6 of 20 no more than the 30 % that are set; of fewer there is no share.
+#[test]
+fn many_emergencies_are_a_warning_sign() {
+    let above = |all: i64, emergencies: i64| {
+        let mut ledger = Ledger::default();
+        for number in 0..all {
+            let extension = Extension {
+                kind: Some(if number < emergencies {
+                    DeploymentKind::Emergency
+                } else {
+                    DeploymentKind::Normal
+                }),
+                ..release(vec![])
+            };
+            ledger.deploy(number * 60, &format!("run-{number}"), &format!("1.{number}"), extension);
+        }
+        let report = report(&ledger);
+        let warned = report.summary.join(" ").contains("more than 30 %, a warning sign");
+        assert_eq!(warned, report.emergency_share.above == Some(true));
+        report.emergency_share.above
+    };
+    assert_eq!(
+        [above(21, 7), above(20, 6), above(19, 19)],
+        [Some(true), Some(false), None]
+    );
 }

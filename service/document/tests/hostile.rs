@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::domain::Recorded;
+use crate::domain::conclusion::AuditResult;
 use crate::domain::extension::{Actor, DependencyChange, PullRequest, TestDetail, TicketRef};
+use crate::domain::fixture::attested;
 
 const HOSTILE: [&str; 14] = [
     "<script>alert(1)</script>",
@@ -118,6 +120,13 @@ fn poison(record: &mut Recorded, text: &str, url: &str) {
     if let Some(highlight) = &mut extension.highlight {
         highlight.text = text.to_owned();
     }
+    if let Some(attestation) = &mut extension.attestation {
+        attestation.statement = text.to_owned();
+        attestation.evidence = vec![url.to_owned(), text.to_owned()];
+    }
+    if let Some(conclusion) = &mut extension.conclusion {
+        conclusion.text = text.to_owned();
+    }
     if let Some(declaration) = &mut extension.declaration {
         declaration.team = Some(text.to_owned());
         declaration.ticket_links.push(TicketLink {
@@ -190,6 +199,14 @@ fn hostile_text_stays_text_in_every_document() {
         granted.approved_by = (*text).to_owned();
         ledger.except(-9000, "EX-1", granted);
         ledger.except(-9000, text, grant(&["DL-CHG-2"]));
+        let drawn = ledger.sample(9000, &[1, 2]).index;
+        for item in [None, Some(1), Some(99)] {
+            ledger.conclude(9001, drawn, item, AuditResult::Exception);
+        }
+        ledger.conclude(9001, 0, None, AuditResult::NotTested);
+        for item in ["no-live-pan", text] {
+            ledger.attest(9000, text, text, attested(item));
+        }
         for record in &mut ledger.records {
             poison(record, text, url);
         }
@@ -219,7 +236,7 @@ fn hostile_text_stays_text_in_every_document() {
             inspect(to_html(&several).as_str(), text);
         }
         inspect(
-            to_html(&markdown(compliance::TEMPLATE, &report(&ledger))).as_str(),
+            to_html(&markdown(compliance::TEMPLATE, &report_on(&ledger, &["pci-dss"]))).as_str(),
             text,
         );
         let service = service_report_document::compose(&ledger, "2026-03-01", "2026-03-08", "UTC").unwrap();

@@ -6,6 +6,7 @@ use super::*;
 use crate::domain::fixture::at;
 use crate::domain::parse::{CDEVENT_JSON, parse};
 use crate::domain::producer::Role;
+use crate::domain::reach::Reach;
 
 fn key(seed: u8) -> PrivateKey {
     PrivateKey::from_seed([seed; 32])
@@ -275,6 +276,7 @@ fn tokens_are_issued_and_revoked_once() {
         id: "t1".to_owned(),
         name: "auditor".to_owned(),
         role: Role::Reader,
+        reach: Reach::default(),
         secret_sha256: secret.to_owned(),
         valid_until: None,
     };

@@ -70,9 +70,14 @@ enum Rule {
 
 fn rule(member: &str, parent: Rule) -> Rule {
     match member {
-        "message" | "reason" | "override_reason" | "impact" | "highlights" | "text" | "compensating_control" => {
-            Rule::Prose
-        }
+        "message"
+        | "reason"
+        | "override_reason"
+        | "impact"
+        | "highlights"
+        | "text"
+        | "compensating_control"
+        | "statement" => Rule::Prose,
         "title" | "name" | "author" | "approved_by" | "merged_by" | "severity" | "role" | "kind" | "team" => Rule::Line,
         "commit" | "merge_commit" | "commits" => Rule::Commit,
         "body" | "administration" => Rule::Free,

@@ -4,6 +4,8 @@ use super::EventError;
 use super::path::Path;
 use crate::domain::Instant;
 use crate::domain::alias::ALIAS_DECLARED;
+use crate::domain::attestation::{ATTESTATION_MADE, ATTESTATION_REVOKED};
+use crate::domain::conclusion::CONCLUSION_DRAWN;
 use crate::domain::dependency::DEPENDENCIES_DECLARED;
 use crate::domain::event::Body;
 use crate::domain::exception::{EXCEPTION_GRANTED, EXCEPTION_REVOKED};
@@ -36,6 +38,8 @@ pub(super) fn fits(about: &About<'_>, extension: &Extension, at: &Path<'_>) -> R
         ("highlight", HIGHLIGHT_WRITTEN, extension.highlight.is_some()),
         ("alias", ALIAS_DECLARED, extension.alias.is_some()),
         ("exception", EXCEPTION_GRANTED, extension.exception.is_some()),
+        ("attestation", ATTESTATION_MADE, extension.attestation.is_some()),
+        ("conclusion", CONCLUSION_DRAWN, extension.conclusion.is_some()),
         ("gate_question", GATE_ASKED, extension.gate_question.is_some()),
         ("gate", GATE_DECIDED, extension.gate.is_some()),
         ("snapshot", SNAPSHOT_TAKEN, extension.snapshot.is_some()),
@@ -53,16 +57,17 @@ pub(super) fn fits(about: &About<'_>, extension: &Extension, at: &Path<'_>) -> R
     let highlight = extension.highlight.is_some();
     let declares = extension.depends_on.is_some() || extension.declaration.is_some();
     let gate = extension.gate_question.is_some() || extension.gate.is_some();
-    let excepts = matches!(about.event_type, EXCEPTION_GRANTED | EXCEPTION_REVOKED);
+    let explained = [EXCEPTION_GRANTED, EXCEPTION_REVOKED, ATTESTATION_REVOKED].contains(&about.event_type);
     let placed = highlight || gate || extension.snapshot.is_some();
     let needed = [
         ("service", (declares || highlight || gate) && about.service.is_none()),
         ("environment", placed && !about.has_environment),
         ("deployment_id", highlight && extension.deployment_id.is_none()),
         ("artifact", gate && extension.artifact.is_none()),
+        ("actor", extension.attestation.is_some() && extension.actor.is_none()),
         (
             "reason",
-            excepts && extension.reason.as_ref().is_none_or(|reason| reason.trim().is_empty()),
+            explained && extension.reason.as_ref().is_none_or(|reason| reason.trim().is_empty()),
         ),
     ];
     if let Some((name, _)) = needed.iter().find(|(_, missing)| *missing) {
@@ -91,6 +96,17 @@ pub(super) fn fits(about: &About<'_>, extension: &Extension, at: &Path<'_>) -> R
         && let Some((member, message)) = exception.fault(about.occurred_at)
     {
         return Err(EventError::invalid(&at.member("exception").member(member), message));
+    }
+    if let Some(attestation) = &extension.attestation
+        && let Some((member, message)) = attestation.fault(about.occurred_at)
+    {
+        return Err(EventError::invalid(&at.member("attestation").member(member), message));
+    }
+    if let Some(conclusion) = &extension.conclusion
+        && conclusion.text.trim().is_empty()
+    {
+        let at = at.member("conclusion");
+        return Err(EventError::invalid(&at.member("text"), "must not be empty"));
     }
     if extension.provenance.is_some() && !matches!(about.body, Body::Artifact { .. }) {
         return Err(EventError::invalid(

@@ -144,6 +144,7 @@ fn what_is_written_is_read_back() {
             id: "t1".to_owned(),
             name: "auditor".to_owned(),
             role: Role::Reader,
+            reach: Reach::default(),
             secret_sha256: "ab".repeat(32),
             valid_until: None,
         },

@@ -55,6 +55,8 @@ pub enum ReportFormat {
     OscalAssessmentPlan,
     /// Which checks support which requirement, in OSCAL.
     OscalComponentDefinition,
+    /// The records that it was made from, with their salts, as lines of a bundle.
+    Records,
 }
 
 impl From<ReportFormat> for Format {
@@ -67,6 +69,7 @@ impl From<ReportFormat> for Format {
             ReportFormat::OscalAssessmentResults => Self::Oscal(Model::AssessmentResults),
             ReportFormat::OscalAssessmentPlan => Self::Oscal(Model::AssessmentPlan),
             ReportFormat::OscalComponentDefinition => Self::Oscal(Model::ComponentDefinition),
+            ReportFormat::Records => Self::Records,
         }
     }
 }
@@ -127,7 +130,7 @@ pub struct ComplianceParameters {
     pub from: Option<String>,
     /// The period ends before this day or instant.
     pub to: Option<String>,
-    /// `md`, `html`, `json`, `csv`, or a model of OSCAL.
+    /// `md`, `html`, `json`, `csv`, a model of OSCAL, or `records`: what it was made from.
     #[param(inline)]
     pub format: Option<ReportFormat>,
     /// Zone of the dates, by its name in the IANA database; `UTC` if absent.

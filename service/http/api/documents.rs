@@ -22,15 +22,22 @@ use crate::domain::producer::Token;
     responses(
         (status = 200, description = "The document", content((String = "text/markdown"), (String = "text/html"), (Object = "application/json"))),
         (status = 304, description = "Unchanged"),
+        (status = 429, description = "The auditor's token has asked enough today", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "An auditor asks, and that cannot be recorded now", body = Problem, content_type = "application/problem+json"),
+        (status = 507, description = "An auditor asks, and the disk is nearly full", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "Nothing was deployed there", body = Problem, content_type = "application/problem+json"),
         (status = "4XX", description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
     ),
     security(("token" = []))
 )]
 #[get("/v1/release-notes")]
-pub async fn release_notes(app: Data<App>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+pub async fn release_notes(
+    app: Data<App>,
+    request: HttpRequest,
+    caller: ReqData<Token>,
+) -> Result<HttpResponse, Problem> {
     let asked = NotesParameters::read(request.query_string())?;
-    answer(app, &request, asked.query()?, asked.tree_size, asked.format).await
+    answer(app, &request, &caller, asked.query()?, asked.tree_size, asked.format).await
 }
 
 /// A compliance report: every deployment of a period, tested against every check.
@@ -38,16 +45,23 @@ pub async fn release_notes(app: Data<App>, request: HttpRequest) -> Result<HttpR
     tag = "documents",
     params(ComplianceParameters),
     responses(
-        (status = 200, description = "The document", content((String = "text/markdown"), (String = "text/html"), (Object = "application/json"), (String = "text/csv"))),
+        (status = 200, description = "The document", content((String = "text/markdown"), (String = "text/html"), (Object = "application/json"), (String = "text/csv"), (String = "application/x-ndjson"))),
         (status = 304, description = "Unchanged"),
+        (status = 429, description = "The auditor's token has asked enough today", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "An auditor asks, and that cannot be recorded now", body = Problem, content_type = "application/problem+json"),
+        (status = 507, description = "An auditor asks, and the disk is nearly full", body = Problem, content_type = "application/problem+json"),
         (status = "4XX", description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
     ),
     security(("token" = []))
 )]
 #[get("/v1/reports/compliance")]
-pub async fn compliance_report(app: Data<App>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+pub async fn compliance_report(
+    app: Data<App>,
+    request: HttpRequest,
+    caller: ReqData<Token>,
+) -> Result<HttpResponse, Problem> {
     let asked = ComplianceParameters::read(request.query_string())?;
-    answer(app, &request, asked.query()?, asked.tree_size, asked.format).await
+    answer(app, &request, &caller, asked.query()?, asked.tree_size, asked.format).await
 }
 
 /// A service report: what was delivered in a period, how well, and what waits for a decision.
@@ -57,14 +71,21 @@ pub async fn compliance_report(app: Data<App>, request: HttpRequest) -> Result<H
     responses(
         (status = 200, description = "The document", content((String = "text/markdown"), (String = "text/html"), (Object = "application/json"))),
         (status = 304, description = "Unchanged"),
+        (status = 429, description = "The auditor's token has asked enough today", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "An auditor asks, and that cannot be recorded now", body = Problem, content_type = "application/problem+json"),
+        (status = 507, description = "An auditor asks, and the disk is nearly full", body = Problem, content_type = "application/problem+json"),
         (status = "4XX", description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
     ),
     security(("token" = []))
 )]
 #[get("/v1/reports/service")]
-pub async fn service_report(app: Data<App>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+pub async fn service_report(
+    app: Data<App>,
+    request: HttpRequest,
+    caller: ReqData<Token>,
+) -> Result<HttpResponse, Problem> {
     let asked = ServiceReportParameters::read(request.query_string())?;
-    answer(app, &request, asked.query()?, asked.tree_size, asked.format).await
+    answer(app, &request, &caller, asked.query()?, asked.tree_size, asked.format).await
 }
 
 /// A sample of deployments, drawn by the auditor's seed, with a working paper and proofs for each.
@@ -74,14 +95,21 @@ pub async fn service_report(app: Data<App>, request: HttpRequest) -> Result<Http
     responses(
         (status = 200, description = "The document", content((String = "text/markdown"), (String = "text/html"), (Object = "application/json"))),
         (status = 304, description = "Unchanged"),
+        (status = 429, description = "The auditor's token has asked enough today", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "An auditor asks, and that cannot be recorded now", body = Problem, content_type = "application/problem+json"),
+        (status = 507, description = "An auditor asks, and the disk is nearly full", body = Problem, content_type = "application/problem+json"),
         (status = "4XX", description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
     ),
     security(("token" = []))
 )]
 #[get("/v1/samples")]
-pub async fn show_sample(app: Data<App>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+pub async fn show_sample(
+    app: Data<App>,
+    request: HttpRequest,
+    caller: ReqData<Token>,
+) -> Result<HttpResponse, Problem> {
     let asked = SampleParameters::read(request.query_string())?;
-    answer(app, &request, asked.query()?, asked.tree_size, asked.format).await
+    answer(app, &request, &caller, asked.query()?, asked.tree_size, asked.format).await
 }
 
 /// Draws a sample and issues its working papers: the seed, the population and what was drawn are then on the record.
@@ -112,12 +140,16 @@ pub async fn draw_sample(
 async fn answer(
     app: Data<App>,
     request: &HttpRequest,
+    caller: &Token,
     query: DocumentQuery,
     tree_size: Option<u64>,
     format: Option<impl Default + Into<Format>>,
 ) -> Result<HttpResponse, Problem> {
     let format = format.unwrap_or_default().into();
-    let document = blocking(move || app.document(&query, tree_size, format)).await?;
+    let at = app.clone();
+    let document = blocking(move || at.document(&query, tree_size, format)).await?;
+    // That it was asked is on the record before the answer leaves, also where the answer is that nothing changed.
+    app.record_document_question(caller, &document).await?;
     Ok(respond(request, document))
 }
 
@@ -219,6 +251,7 @@ fn respond(request: &HttpRequest, document: Document) -> HttpResponse {
         Format::Html => "text/html; charset=utf-8",
         Format::Json | Format::Oscal(_) => "application/json",
         Format::Csv => "text/csv; charset=utf-8",
+        Format::Records => "application/x-ndjson",
     };
     let mut response = if unchanged {
         HttpResponse::NotModified()

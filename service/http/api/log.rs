@@ -1,7 +1,7 @@
 //! The log for those who verify it: `/log/…` as C2SP tlog-tiles, `/v1/log/…` for single questions.
 
 use actix_web::http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
-use actix_web::web::{Data, Json, Path};
+use actix_web::web::{Data, Json, Path, ReqData};
 use actix_web::{HttpRequest, HttpResponse, get};
 use base64ct::{Base64, Encoding};
 use ledger::TilePath;
@@ -13,6 +13,7 @@ use super::super::problem::Problem;
 use super::query::Query;
 use crate::app::{App, LogError, QuorumState, WitnessStatus, Witnessing};
 use crate::domain::Instant;
+use crate::domain::producer::Token;
 use crate::store::AlarmRow;
 
 /// The log as it is now.
@@ -326,8 +327,15 @@ pub async fn show_proof(app: Data<App>, index: Path<u64>, at: Query<TreeSize>) -
     security(("token" = []))
 )]
 #[get("/v1/log/envelopes/{bundle}")]
-pub async fn show_envelopes(app: Data<App>, bundle: Path<u64>, at: Query<TreeSize>) -> Result<HttpResponse, Problem> {
+pub async fn show_envelopes(
+    app: Data<App>,
+    caller: ReqData<Token>,
+    bundle: Path<u64>,
+    at: Query<TreeSize>,
+) -> Result<HttpResponse, Problem> {
     let (bundle, size) = (*bundle, at.tree_size);
-    let lines = blocking(move || app.envelope_lines(bundle, size)).await?;
+    let reading = app.clone();
+    let (lines, size) = blocking(move || reading.envelope_lines(bundle, size)).await?;
+    app.record_export_question(&caller, size).await?;
     Ok(HttpResponse::Ok().content_type("application/x-ndjson").body(lines))
 }

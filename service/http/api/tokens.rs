@@ -9,9 +9,10 @@ use super::super::body;
 use super::super::problem::Problem;
 use super::events::ReceiptBody;
 use super::producers::{Revocation, with_receipt};
-use crate::app::App;
-use crate::domain::Instant;
+use super::query::invalid;
+use crate::app::{App, Grant};
 use crate::domain::producer::{Role, Token};
+use crate::domain::{EnvironmentName, Instant, Reach, ServiceName, Zone};
 
 /// A token, without its secret.
 #[derive(Debug, Serialize, ToSchema)]
@@ -22,6 +23,9 @@ pub struct TokenView {
     pub name: String,
     /// What it allows.
     pub role: Role,
+    /// How far it reaches.
+    #[serde(flatten)]
+    pub reach: Reach,
     /// It opens nothing from this time on.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub valid_until: Option<Instant>,
@@ -52,6 +56,23 @@ pub struct TokenRequest {
     pub name: String,
     /// What it allows.
     pub role: Role,
+    /// Environments that an auditor reads about; all if empty.
+    #[serde(default)]
+    #[schema(value_type = Vec<String>)]
+    pub environments: Vec<EnvironmentName>,
+    /// Services that an auditor reads about; all if empty.
+    #[serde(default)]
+    #[schema(value_type = Vec<String>)]
+    pub services: Vec<ServiceName>,
+    /// First day or instant of the period that an auditor reads about.
+    #[serde(default)]
+    pub from: Option<String>,
+    /// That period ends before this day or instant.
+    #[serde(default)]
+    pub to: Option<String>,
+    /// Zone of those days, by its name in the IANA database; `UTC` if absent.
+    #[serde(default)]
+    pub time_zone: Option<String>,
     /// It opens nothing from this time on; until it is revoked if absent.
     #[serde(default)]
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -66,12 +87,41 @@ pub struct RevokedTokenBody {
     receipt: ReceiptBody,
 }
 
+impl TokenRequest {
+    fn grant(self) -> Result<Grant, Problem> {
+        let zone = match self.time_zone.as_deref() {
+            Some(name) => Zone::parse(name).map_err(|error| invalid("time_zone", &error).at("/time_zone"))?,
+            None => Zone::UTC,
+        };
+        let limit = |member: &str, text: Option<String>| {
+            let message = "must be a date such as 2026-01-31, or a date and time with a zone";
+            let read = |text: String| {
+                zone.read(&text)
+                    .ok_or_else(|| invalid(member, &message).at(format!("/{member}")))
+            };
+            text.map(read).transpose()
+        };
+        Ok(Grant {
+            name: self.name,
+            role: self.role,
+            reach: Reach {
+                environments: self.environments,
+                services: self.services,
+                from: limit("from", self.from)?,
+                to: limit("to", self.to)?,
+            },
+            valid_until: self.valid_until,
+        })
+    }
+}
+
 impl From<&Token> for TokenView {
     fn from(token: &Token) -> Self {
         Self {
             id: token.id.clone(),
             name: token.name.clone(),
             role: token.role,
+            reach: token.reach.clone(),
             valid_until: token.valid_until,
             issued_index: token.issued_at_index,
             revoked_index: token.revoked_at_index,
@@ -107,12 +157,10 @@ pub async fn issue_token(
     caller: ReqData<Token>,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
-    let TokenRequest {
-        name,
-        role,
-        valid_until,
-    } = body::read_json(&request, payload).await?;
-    let issued = app.issue_token(&name, role, valid_until, Some(&caller)).await?;
+    let asked: TokenRequest = body::read_json(&request, payload).await?;
+    let grant = asked.grant()?;
+    let (name, role) = (grant.name.clone(), grant.role);
+    let issued = app.issue_token(grant, Some(&caller)).await?;
     Ok(HttpResponse::Created().json(IssuedToken {
         id: issued.id,
         name,

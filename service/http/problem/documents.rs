@@ -26,7 +26,8 @@ impl From<DocumentError> for Problem {
     fn from(error: DocumentError) -> Self {
         let detail = error.to_string();
         match error {
-            DocumentError::Table(_) => Self::internal(&error),
+            DocumentError::Table(_) | DocumentError::SampleGap { .. } => Self::internal(&error),
+            DocumentError::SampleTooLarge { .. } => Self::new(Kind::InvalidParameter, detail).at("full"),
             DocumentError::Seed(_) => Self::new(Kind::InvalidParameter, detail).at("seed"),
             DocumentError::NoDeployments { .. } => Self::new(Kind::NotFound, detail),
             DocumentError::UnknownDeployment { .. } => Self::new(Kind::NotFound, detail).at("deployment"),

@@ -29,6 +29,8 @@ pub enum Kind {
     InvalidEvent,
     /// The body did not arrive in time.
     Timeout,
+    /// Enough was asked today.
+    TooMany,
     /// Too much is waiting.
     Busy,
     /// The outcome is not known.
@@ -68,6 +70,7 @@ impl Kind {
             ),
             Self::InvalidEvent => ("invalid-event", StatusCode::UNPROCESSABLE_ENTITY, "Invalid event"),
             Self::Timeout => ("timeout", StatusCode::REQUEST_TIMEOUT, "Request timed out"),
+            Self::TooMany => ("too-many", StatusCode::TOO_MANY_REQUESTS, "Too many questions"),
             Self::Busy => ("busy", StatusCode::SERVICE_UNAVAILABLE, "Busy"),
             Self::Unconfirmed => ("unconfirmed", StatusCode::SERVICE_UNAVAILABLE, "Outcome not known"),
             Self::Unavailable => ("unavailable", StatusCode::SERVICE_UNAVAILABLE, "Unavailable"),

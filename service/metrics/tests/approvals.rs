@@ -1,6 +1,7 @@
 //! Approval lead time: which waits count, and what is told of the others.
 
 use super::*;
+use crate::domain::alias::AliasDeclaration;
 use crate::domain::event::{ApprovalStep, Body, Decision};
 
 /// Somebody asks for, or gives, the approval of that version under this id.
@@ -83,4 +84,33 @@ fn a_wait_that_is_not_known_is_no_data() {
             ..ApprovalLeadTime::default()
         }
     );
+}
+
+/// Of several approvals of one person, under whatever names, the first that answers a request counts.
+#[test]
+fn a_person_with_two_names_approves_once() {
+    let mut ledger = Ledger::default();
+    let grace = AliasDeclaration {
+        person: "grace".to_owned(),
+        names: vec!["g.hopper".to_owned()],
+        ..AliasDeclaration::default()
+    };
+    ledger.alias(-10, grace);
+    ledger.approve(-5, "grace", "1");
+    say(&mut ledger, 0, "A", ApprovalStep::Created, "1");
+    let given = say(&mut ledger, 10, "A", ApprovalStep::Closed, "1");
+    say(&mut ledger, 0, "B", ApprovalStep::Created, "1");
+    let again = say(&mut ledger, 40, "B", ApprovalStep::Closed, "1");
+    let named = |ledger: &mut Ledger, name: &str| {
+        if let Body::Approval(body) = &mut ledger.records[again as usize].event.body {
+            body.person = Some(name.to_owned());
+        }
+        ledger.deploy(50, "a", "1", Extension::default());
+        measure_at(WEEK, ledger, &[], &march()).whole.approval_lead_time
+    };
+    let two = named(&mut ledger, "heidi");
+    assert_eq!((two.approvals.n, two.to_start.median_ms), (2, Some(10 * 60_000)));
+    let one = named(&mut ledger, "G.Hopper");
+    assert_eq!((one.answered[0].approval, one.approvals.n), (given, 1));
+    assert_eq!(one.to_start.median_ms, Some(40 * 60_000));
 }

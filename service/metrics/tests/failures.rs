@@ -101,6 +101,7 @@ fn the_young_are_shown_apart() {
         deployments: &[],
         incidents: &[],
         evidence: &Evidence::default(),
+        aliases: &Aliases::default(),
         tiers: &tiers,
         owners: &Services::default(),
         links: &[],

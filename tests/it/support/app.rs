@@ -10,7 +10,7 @@ use actix_web::web::Data;
 use base64ct::Encoding as _;
 use ledger::{Checkpoint, Frontier, Hash, NoteKey, PrivateKey, Receipt, SignedNote, TlogProof, leaf_hash};
 use serde_json::{Value, json};
-use shipslog::app::{App, Options, Secrets};
+use shipslog::app::{App, Grant, Options, Secrets};
 use shipslog::clock::{Clock, ClockHand};
 use shipslog::data::{DataDirectory, guard_path};
 use shipslog::disk::Disk;
@@ -194,7 +194,10 @@ impl TestApp {
                 directory.keep_log_key(&log_key).unwrap();
                 let app = Data::new(app);
                 let token = if first {
-                    app.issue_token("admin", Role::Admin, None, None).await.unwrap().token
+                    app.issue_token(Grant::new("admin", Role::Admin), None)
+                        .await
+                        .unwrap()
+                        .token
                 } else {
                     String::new()
                 };

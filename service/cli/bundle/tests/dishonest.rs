@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::json;
 
 use super::super::super::output;
-use super::Bundle;
+use super::{Bundle, WITHHELD};
 use crate::audit::fixture::{Kept, Log};
 use crate::domain::Instant;
 use crate::domain::erasure::ErasureReason;
@@ -289,6 +289,21 @@ fn both_verifiers_agree_on_every_dishonest_log() {
         ("the registration of a producer is erased", false, |log| {
             erase(log, 1);
             log.kept[1].envelope.clear();
+        }),
+        ("something withheld that is erased", false, |log| {
+            erase(log, 5);
+            log.kept[5].envelope = WITHHELD.into();
+        }),
+        ("something withheld that was signed with a revoked key", false, |log| {
+            revoke(log, "team");
+            log.deploy("shop");
+            log.kept[9].envelope = WITHHELD.into();
+        }),
+        ("something withheld that anybody may have said", true, |log| {
+            log.kept[5].envelope = WITHHELD.into();
+        }),
+        ("the registration of a producer is withheld", false, |log| {
+            log.kept[1].envelope = WITHHELD.into();
         }),
         ("something received, by a producer", false, |log| {
             let key = log.team.clone();

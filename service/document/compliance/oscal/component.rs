@@ -45,7 +45,7 @@ fn implementation(writer: &Writer<'_>, framework: &FrameworkResult) -> Value {
             about.push_str(&format!("Supported by {checks}. "));
         }
         for manual in &row.manual {
-            about.push_str(&format!("Attested by people: {}. ", manual.title));
+            about.push_str(&format!("People attest: {}. ", manual.asked.title));
         }
         about.push_str(&format!("Coverage: {}.", row.coverage.as_str()));
         json!({

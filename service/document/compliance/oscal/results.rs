@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::super::attested::AttestationRow;
 use super::super::requirements::{Conclusion, FrameworkResult, RequirementRow};
 use super::super::tested::{Counts, ExceptionRow};
 use super::Writer;
@@ -68,6 +69,9 @@ fn result(writer: &Writer<'_>, framework: Option<&FrameworkResult>, table: &str)
             "collected": report.integrity.recorded_until,
         })
     });
+    let attested = framework.iter().flat_map(|framework| &framework.requirements);
+    let attested = attested.flat_map(|row| row.manual.iter().flat_map(|manual| &manual.attestations));
+    let attested = attested.map(|row| attestation(writer, of, row));
     let failures = exceptions
         .iter()
         .flat_map(|row| row.failures.iter().map(move |failure| (row, failure)));
@@ -88,7 +92,7 @@ fn result(writer: &Writer<'_>, framework: Option<&FrameworkResult>, table: &str)
         ]),
         "local-definitions": (!exceptions.is_empty()).then(|| json!({ "inventory-items": items.collect::<Vec<_>>() })),
         "reviewed-controls": writer.controls(framework),
-        "observations": checks.chain(failures).collect::<Vec<_>>(),
+        "observations": checks.chain(failures).chain(attested).collect::<Vec<_>>(),
         "findings": findings.collect::<Vec<_>>(),
     })
 }
@@ -112,6 +116,32 @@ fn observation(writer: &Writer<'_>, of: &str, row: &ExceptionRow, failure: &Chec
     })
 }
 
+/// What a person attested: nobody tested it.
+fn attestation(writer: &Writer<'_>, of: &str, row: &AttestationRow) -> Value {
+    let made = &row.made;
+    let index = made.index;
+    json!({
+        "uuid": writer.uuid(&attested(of, row)),
+        "title": format!("Attestation, entry {index}"),
+        "description": writer.prose(&format!(
+            "{} attests {} of {}: {}", made.by.id, made.said.item, made.said.framework, made.said.statement
+        )),
+        "props": writer.props(&[("counts-at-the-end", &row.counts)]),
+        "methods": ["INTERVIEW"],
+        "types": ["control-objective"],
+        "relevant-evidence": [{
+            "href": format!("/v1/events/{index}"), "description": format!("Entry {index} of the ledger.")
+        }],
+        "collected": made.made_at,
+        "expires": row.counts_until,
+    })
+}
+
+/// The name of the observation of an attestation, among the parts of the document.
+fn attested(of: &str, row: &AttestationRow) -> String {
+    format!("attestation {of} {}", row.made.index)
+}
+
 /// What was concluded for a requirement. One that concerned nothing, or that only people can attest, has no finding.
 fn finding(writer: &Writer<'_>, of: &str, row: &RequirementRow) -> Option<Value> {
     let (state, reason) = match row.conclusion {
@@ -120,10 +150,13 @@ fn finding(writer: &Writer<'_>, of: &str, row: &RequirementRow) -> Option<Value>
         Conclusion::Insufficient => ("not-satisfied", "other"),
         Conclusion::NotApplicable | Conclusion::Manual => return None,
     };
+    let attestations = row.manual.iter().flat_map(|manual| &manual.attestations);
     let observations = row
         .checks
         .iter()
-        .map(|id| json!({ "observation-uuid": writer.uuid(&format!("check {of} {id}")) }));
+        .map(|id| format!("check {of} {id}"))
+        .chain(attestations.map(|made| attested(of, made)))
+        .map(|part| json!({ "observation-uuid": writer.uuid(&part) }));
     Some(json!({
         "uuid": writer.uuid(&format!("finding {of} {}", row.id)),
         "title": format!("{}: {}", row.id, row.title),
