@@ -81,7 +81,7 @@ pub use record::{Accepted, RecordError};
 pub use release::ReleaseQuery;
 pub use replay::{Rebuilt, Replay, Replayed};
 pub use sample::SampleQuery;
-pub use sessions::Caller;
+pub use sessions::{Caller, SignedIn};
 pub use tokens::{Grant, IssuedToken, NewToken};
 
 /// What the service is started with.

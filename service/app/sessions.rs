@@ -11,7 +11,7 @@ use ledger::{Hash, sha256};
 
 use super::App;
 use crate::domain::Instant;
-use crate::domain::producer::Token;
+use crate::domain::producer::{Role, Token};
 use crate::entropy::EntropyError;
 
 /// A session that was not used for this long is over, ms.
@@ -37,12 +37,26 @@ pub struct Caller {
     pub form_key: String,
 }
 
+/// What comes of signing in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SignedIn {
+    /// A session: the value of its cookie.
+    Session(String),
+    /// Nobody holds this token.
+    Unknown,
+    /// A token that opens no page, such as an auditor's.
+    NoPages,
+}
+
 impl App {
-    /// Opens a session for whoever holds this token; the value of its cookie.
-    pub fn sign_in(&self, token: &str) -> Result<Option<String>, EntropyError> {
+    /// Opens a session for whoever holds this token.
+    pub fn sign_in(&self, token: &str) -> Result<SignedIn, EntropyError> {
         let Some(token) = self.authenticate(token) else {
-            return Ok(None);
+            return Ok(SignedIn::Unknown);
         };
+        if token.role == Role::Auditor {
+            return Ok(SignedIn::NoPages);
+        }
         let secret: [u8; 32] = self.entropy.bytes()?;
         let cookie = Base64UrlUnpadded::encode_string(&secret);
         let session = Session {
@@ -50,7 +64,7 @@ impl App {
             used_at: self.clock.now(),
         };
         self.sessions.open(sha256(cookie.as_bytes()), session);
-        Ok(Some(cookie))
+        Ok(SignedIn::Session(cookie))
     }
 
     /// Who is signed in with this cookie.

@@ -103,6 +103,8 @@ fn every_route_is_decided(#[values(Backend::Sqlite, Backend::Postgres)] backend:
 /v1/events/{index}/receipt ---
 /v1/aliases ---
 /v1/exceptions ---
+/v1/attestations ---
+/v1/conclusions ---
 /v1/producers ESP
 /v1/services ---
 /v1/environments ---

@@ -275,9 +275,14 @@ fn what_is_wrong_with_a_period_is_said_at_its_field(#[values(Backend::Sqlite, Ba
 #[rstest]
 fn an_auditor_sees_no_page(#[values(Backend::Sqlite)] backend: Backend) {
     let Some(app) = TestApp::start(backend) else { return };
-    let visitor = Visitor::of_role(&app, "auditor");
+    let body = json!({ "name": "Smith", "role": "auditor" });
+    let issued = app.client.post_json("/v1/tokens", &body).expect(201).json();
+    let token = issued["token"].as_str().unwrap();
+    let answer = post(&app, "/sign-in", &[], &[("token", token)]).expect(403);
+    assert!(answer.text().contains("auditor&#x27;s token"), "{}", answer.text());
+    assert_eq!(answer.header("set-cookie"), None);
     for page in PAGES {
-        visitor.get(page).problem(403);
+        app.client.with_token(token).get(page).expect(303);
     }
 }
 

@@ -1,5 +1,6 @@
 //! Signing in with a token, and out again. The cookie says nothing and opens nothing without this process.
 
+use actix_web::http::StatusCode;
 use actix_web::http::header::{COOKIE, HOST, LOCATION, ORIGIN, SET_COOKIE};
 use actix_web::web::{Data, Payload, ReqData};
 use actix_web::{HttpRequest, HttpResponse, get, post};
@@ -10,7 +11,7 @@ use super::super::api::query::{read, take};
 use super::super::body;
 use super::super::problem::{Kind, Problem};
 use super::Page;
-use crate::app::{App, Caller};
+use crate::app::{App, Caller, SignedIn};
 
 /// Name of the cookie.
 const NAME: &str = "shipslog_session";
@@ -22,8 +23,8 @@ const MAX_FORM: usize = 16 * 1024;
 struct SignIn {
     /// Where to go then.
     next: String,
-    /// Whether a token was refused.
-    refused: bool,
+    /// Why a token was refused, if one was.
+    refused: Option<&'static str>,
 }
 
 #[derive(Deserialize)]
@@ -49,7 +50,7 @@ pub async fn sign_in_form(app: Data<App>, request: HttpRequest) -> HttpResponse 
         .map(|(_, value)| value);
     let content = SignIn {
         next: local(&next.unwrap_or_default()).to_owned(),
-        refused: false,
+        refused: None,
     };
     page().answer(&app, Ok(content))
 }
@@ -63,18 +64,26 @@ pub async fn sign_in(app: Data<App>, request: HttpRequest, payload: Payload) -> 
         Err(problem) => return page().problem(&app, &problem),
     };
     let next = local(&form.next);
+    let refused = |status, why| {
+        let content = SignIn {
+            next: next.to_owned(),
+            refused: Some(why),
+        };
+        page().render(&app, status, content)
+    };
     match app.sign_in(form.token.trim()) {
-        Ok(Some(cookie)) => HttpResponse::SeeOther()
+        Ok(SignedIn::Session(cookie)) => HttpResponse::SeeOther()
             .insert_header((LOCATION, next))
             .insert_header((SET_COOKIE, set_cookie(&request, &cookie, None)))
             .finish(),
-        Ok(None) => {
-            let content = SignIn {
-                next: next.to_owned(),
-                refused: true,
-            };
-            page().render(&app, actix_web::http::StatusCode::UNAUTHORIZED, content)
-        }
+        Ok(SignedIn::Unknown) => refused(
+            StatusCode::UNAUTHORIZED,
+            "This token is unknown, or was revoked. Check that the whole of it was copied.",
+        ),
+        Ok(SignedIn::NoPages) => refused(
+            StatusCode::FORBIDDEN,
+            "This is an auditor's token. It opens no page, for pages speak of everything: it is for the command line, where shipslog export fetches reports and what proves them.",
+        ),
         Err(error) => page().problem(&app, &Problem::internal(&error)),
     }
 }
