@@ -50,10 +50,12 @@ fn the_demo_serves_a_history_that_verifies() {
 
     // Every service that runs in production has notes, and the report finds the undocumented change.
     let state = demo.json(&["state", "production", "--format", "json"]);
+    let mut documents = Vec::new();
     for item in state["items"].as_array().unwrap() {
         let service = item["service"].as_str().unwrap();
         let notes = stdout(&demo.shipslog(&["notes", service, "production"]));
         assert!(notes.starts_with("# "), "{notes}");
+        documents.push(notes);
     }
     let to = get("/v1/events?limit=1")["items"][0]["occurred_at"].as_str().unwrap()[..10].to_owned();
     let arguments = [
@@ -89,10 +91,38 @@ fn the_demo_serves_a_history_that_verifies() {
             .any(|finding| finding["closed"]["how"] == "documented_later")
     );
 
-    let bundle = folder.path().join("bundle");
+    let of_all = ["--environment", "production", "--from", "2020-01-01", "--to", &to];
+    let drawn = ["--size", "5", "--seed", "demo", "--format", "json"];
+    for (document, format) in [
+        (["report", "service"].as_slice(), &[][..]),
+        (&["report", "compliance"], &["--framework", "all"]),
+        (&["sample"], &drawn),
+    ] {
+        documents.push(stdout(&demo.shipslog(&[document, &of_all, format].concat())));
+    }
+    let (bundle, package) = (folder.path().join("bundle"), folder.path().join("audit"));
     stdout(&demo.shipslog(&["export", bundle.to_str().unwrap()]));
+    let scope = ["--scope", "production", "--from", "2020-01-01", "--to", &to];
+    stdout(&demo.shipslog(&[&["export", package.to_str().unwrap()][..], &scope].concat()));
     let vkey = data.join("log.vkey");
     assert!(demo.terminate());
+
+    // Without the service, every document comes out of the history again, byte for byte.
+    let key = ["--log-key", vkey.to_str().unwrap()];
+    for document in &documents {
+        let file = folder.path().join("document");
+        fs::write(&file, document).unwrap();
+        let made_from = ["--bundle", bundle.to_str().unwrap()];
+        let again = run(&[&["verify", "report", file.to_str().unwrap()][..], &made_from, &key].concat());
+        assert_eq!(
+            code(&again),
+            0,
+            "{document}\n{}",
+            String::from_utf8_lossy(&again.stderr)
+        );
+    }
+    let audit = run(&[&["verify", "export", package.to_str().unwrap()][..], &key].concat());
+    assert_eq!(code(&audit), 0, "{}", String::from_utf8_lossy(&audit.stderr));
     let verify = || {
         run(&[
             "verify",

@@ -243,6 +243,9 @@ In another terminal:
   shipslog export history
   shipslog verify bundle history --log-key {data}/log.vkey   # offline, every byte
 
+  shipslog export audit --scope production --from {from} --to {to}
+  shipslog verify export audit --log-key {data}/log.vkey     # reports and all that they were made from, for an auditor
+
 {end}
 ",
         services = SERVICES.len(),
