@@ -237,10 +237,11 @@ fn named_by(tx: &mut ReadTx<'_>, incidents: &[Incident], size: u64) -> Result<Ve
         digests.extend(incident.artifact.iter().filter_map(|said| said.value.digest.clone()));
         commits.extend(incident.commit.iter().map(|said| said.value.to_ascii_lowercase()));
     }
-    let mut indexes = BTreeSet::new();
-    for (values, kind) in [(digests, ReferenceKind::Digest), (commits, ReferenceKind::Commit)] {
-        indexes.extend(tx.referring_to_any(&values, &[kind.as_str()], size)?);
-    }
+    let lists: [(&BTreeSet<String>, &[&str]); 2] = [
+        (&digests, &[ReferenceKind::Digest.as_str()]),
+        (&commits, &[ReferenceKind::Commit.as_str()]),
+    ];
+    let indexes = tx.referring_to(&lists, size)?;
     rows.extend(tx.events_of(&indexes)?);
     Ok(rows)
 }

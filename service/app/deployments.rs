@@ -360,9 +360,8 @@ pub(super) fn approval_indexes(
 
 /// All entries about the approvals that some of these entries are about: an answer need not repeat what its request names.
 fn whole_approvals(tx: &mut ReadTx<'_>, indexes: &BTreeSet<i64>, tree_size: u64) -> Result<BTreeSet<i64>, StoreError> {
-    let rows = tx.events_of(indexes)?.into_iter();
-    let ids = rows.filter(|row| row.subject == "approval").map(|row| row.subject_id);
-    tx.referring_to_any(&ids.collect(), &[ReferenceKind::Approval.as_str()], tree_size)
+    let ids = tx.subject_ids("approval", indexes)?;
+    tx.referring_to_any(&ids, &[ReferenceKind::Approval.as_str()], tree_size)
 }
 
 fn naming_indexes(
@@ -391,20 +390,23 @@ fn naming_indexes(
         }
         ids.insert(found.id.to_string());
     }
-    let mut indexes = BTreeSet::new();
-    for (values, kinds) in [
-        (contents, &[ReferenceKind::Digest, ReferenceKind::Artifact][..]),
-        (commits, &[ReferenceKind::Commit]),
+    let lists: [(&BTreeSet<String>, &[&str]); 4] = [
         (
-            changes,
-            &[ReferenceKind::Change, ReferenceKind::Ticket, ReferenceKind::PullRequest],
+            &contents,
+            &[ReferenceKind::Digest.as_str(), ReferenceKind::Artifact.as_str()],
         ),
-        (ids, &[ReferenceKind::Deployment]),
-    ] {
-        let kinds: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
-        indexes.extend(tx.referring_to_any(&values, &kinds, tree_size)?);
-    }
-    Ok(indexes)
+        (&commits, &[ReferenceKind::Commit.as_str()]),
+        (
+            &changes,
+            &[
+                ReferenceKind::Change.as_str(),
+                ReferenceKind::Ticket.as_str(),
+                ReferenceKind::PullRequest.as_str(),
+            ],
+        ),
+        (&ids, &[ReferenceKind::Deployment.as_str()]),
+    ];
+    tx.referring_to(&lists, tree_size)
 }
 
 fn bound<T: Serialize>(list: Vec<(&T, evidence::Bond)>) -> Result<Vec<serde_json::Value>, StoreError> {

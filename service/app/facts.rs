@@ -227,15 +227,15 @@ fn with_verified(
         commits.extend(test.binding.commit.iter().map(|commit| commit.to_ascii_lowercase()));
         ids.extend(test.binding.deployment_id.iter().map(ToString::to_string));
     }
-    let mut indexes = BTreeSet::new();
-    for (values, kinds) in [
-        (contents, &[ReferenceKind::Digest, ReferenceKind::Artifact][..]),
-        (commits, &[ReferenceKind::Commit]),
-        (ids, &[ReferenceKind::Deployment]),
-    ] {
-        let kinds: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
-        indexes.extend(tx.referring_to_any(&values, &kinds, size)?);
-    }
+    let lists: [(&BTreeSet<String>, &[&str]); 3] = [
+        (
+            &contents,
+            &[ReferenceKind::Digest.as_str(), ReferenceKind::Artifact.as_str()],
+        ),
+        (&commits, &[ReferenceKind::Commit.as_str()]),
+        (&ids, &[ReferenceKind::Deployment.as_str()]),
+    ];
+    let indexes = tx.referring_to(&lists, size)?;
     let rows = tx.events_of(&indexes)?;
     let mut deployed = Deployed::new(tx, size);
     deployed.add(rows)?;

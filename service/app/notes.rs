@@ -209,10 +209,9 @@ pub(super) fn add_same_content(
             wanted.entry(kind).or_default().insert(value);
         }
     }
-    let mut indexes = BTreeSet::new();
-    for (kind, values) in wanted {
-        indexes.extend(deployed.tx.referring_to_any(&values, &[kind.as_str()], size)?);
-    }
+    let kinds: Vec<[&str; 1]> = wanted.keys().map(|kind| [kind.as_str()]).collect();
+    let lists: Vec<(&BTreeSet<String>, &[&str])> = wanted.values().zip(kinds.iter().map(|kind| &kind[..])).collect();
+    let indexes = deployed.tx.referring_to(&lists, size)?;
     let same = deployed.tx.events_of(&indexes)?.into_iter();
     rows.extend(same.filter(|row| row.service.as_deref() == Some(service.as_str())));
     deployed.add(rows)

@@ -61,10 +61,8 @@ fn tests(
             values.retain(|value| failed.contains(value));
         }
     }
-    let mut found = BTreeSet::new();
-    for (values, kinds) in named {
-        found.extend(tx.referring_to_any(&values, kinds, tree_size)?);
-    }
+    let lists: Vec<(&BTreeSet<String>, &[&str])> = named.iter().map(|(values, kinds)| (values, *kinds)).collect();
+    let found = tx.referring_to(&lists, tree_size)?;
     let mut records = tx.recorded(&found.difference(known).copied().collect())?;
     // Others of the same content are of other places, or were asked for already.
     records.retain(|record| matches!(record.event.body, Body::TestRun(_)));

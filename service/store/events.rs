@@ -179,6 +179,20 @@ impl ReadTx<'_> {
         Ok(rows)
     }
 
+    /// Ids of the subjects of those of the given entries that are about subjects of a kind.
+    pub fn subject_ids(&mut self, subject: &str, indexes: &BTreeSet<i64>) -> Result<BTreeSet<String>, StoreError> {
+        let indexes: Vec<i64> = indexes.iter().copied().collect();
+        let mut ids = BTreeSet::new();
+        for some in indexes.chunks(ROWS_PER_INSERT) {
+            let query = event::table
+                .filter(event::idx.eq_any(some).and(event::subject.eq(subject)))
+                .select(event::subject_id);
+            let part: Vec<String> = each!(self.connection, c => query.load(c))?;
+            ids.extend(part);
+        }
+        Ok(ids)
+    }
+
     /// Indexes of events that change who may do what, from `start` on, in order.
     pub fn administrative(&mut self, start: u64) -> Result<Vec<i64>, StoreError> {
         let query = event::table

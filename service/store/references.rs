@@ -67,21 +67,32 @@ impl ReadTx<'_> {
         kinds: &[&str],
         tree_size: u64,
     ) -> Result<BTreeSet<i64>, StoreError> {
-        if values.is_empty() {
+        self.referring_to(&[(values, kinds)], tree_size)
+    }
+
+    /// The same of any of several lists of values, each as any of its kinds: looked up together.
+    pub fn referring_to(
+        &mut self,
+        lists: &[(&BTreeSet<String>, &[&str])],
+        tree_size: u64,
+    ) -> Result<BTreeSet<i64>, StoreError> {
+        let values = || lists.iter().flat_map(|(values, _)| values.iter().map(String::as_str));
+        if values().next().is_none() {
             return Ok(BTreeSet::new());
         }
         let runs = self.head()?.map_or(0, |head| head.runs as i64);
-        let mut hashed = self.hashed(values, runs)?;
+        let mut hashed = self.hashed(values(), runs)?;
         hashed.retain(|idx| *idx < tree_size as i64);
         let hashed: Vec<i64> = hashed.into_iter().collect();
+        let kinds: BTreeSet<&str> = lists.iter().flat_map(|(_, kinds)| kinds.iter().copied()).collect();
         let of_kinds = || {
-            let named = reference::table.select((reference::value, reference::idx));
-            named.filter(reference::kind.eq_any(kinds))
+            let named = reference::table.select((reference::value, reference::kind, reference::idx));
+            named.filter(reference::kind.eq_any(&kinds))
         };
-        let mut rows: Vec<(String, i64)> = Vec::new();
+        let mut rows: Vec<(String, String, i64)> = Vec::new();
         for some in hashed.chunks(ROWS_PER_INSERT) {
             let named = of_kinds().filter(reference::idx.eq_any(some));
-            let some: Vec<(String, i64)> = each!(self.connection, c => named.load(c))?;
+            let some: Vec<(String, String, i64)> = each!(self.connection, c => named.load(c))?;
             rows.extend(some);
         }
         // What is in no run yet.
@@ -90,15 +101,21 @@ impl ReadTx<'_> {
                 .ge(runs * RUN as i64)
                 .and(reference::idx.lt(tree_size as i64)),
         );
-        let rest: Vec<(String, i64)> = if values.len() <= FEW {
-            let rest = rest.filter(reference::value.eq_any(values));
+        let few: Vec<&str> = values().take(FEW + 1).collect();
+        let rest: Vec<(String, String, i64)> = if few.len() <= FEW {
+            let rest = rest.filter(reference::value.eq_any(few));
             each!(self.connection, c => rest.load(c))?
         } else {
             each!(self.connection, c => rest.load(c))?
         };
         rows.extend(rest);
-        let found = rows.into_iter().filter(|(value, _)| values.contains(value));
-        Ok(found.map(|(_, idx)| idx).collect())
+        let is_sought = |value: &String, kind: &str| {
+            lists
+                .iter()
+                .any(|(values, kinds)| kinds.contains(&kind) && values.contains(value))
+        };
+        let found = rows.into_iter().filter(|(value, kind, _)| is_sought(value, kind));
+        Ok(found.map(|(.., idx)| idx).collect())
     }
 
     /// References below `tree_size` whose value lies in this range, both ends included, in order of value, at most `limit`.

@@ -64,10 +64,10 @@ CREATE TABLE reference_run (
     PRIMARY KEY (run, value, kind, idx)
 );
 
--- Where whole values stand, for looking up many of them at once: of each run the hashes of its values, sorted, in 256 buckets. The runs of a
+-- Where whole values stand, for looking up many of them at once: of each run the hashes of its values, sorted, in 128 buckets. The runs of a
 -- bucket are beside each other. A function of `reference_run`.
 CREATE TABLE reference_hash (
-    bucket INTEGER NOT NULL CHECK (bucket BETWEEN 0 AND 255),
+    bucket INTEGER NOT NULL CHECK (bucket BETWEEN 0 AND 127),
     run    BIGINT NOT NULL CHECK (run >= 0),
     hashes BYTEA NOT NULL CHECK (length(hashes) % 6 = 0),
     PRIMARY KEY (bucket, run)
