@@ -123,6 +123,8 @@ fn add_surroundings(
             to: last as i64 + 1,
         }));
     }
+    drop(here);
+    drop(all);
     let after: Vec<Span<'_>> = spans.iter().map(|span| span.after(size)).collect();
     let mut rows = deployed.tx.successes_within(&spans)?;
     rows.extend(deployed.tx.first_successes(&after, NEXT)?);
@@ -132,7 +134,6 @@ fn add_surroundings(
             .naming(&names.iter().map(String::as_str).collect::<Vec<_>>(), size)?,
     );
     deployed.add(rows)?;
-    let all = deployed.fold();
     let mut ends: BTreeSet<Instant> = BTreeSet::new();
     ends.extend(
         incidents
@@ -144,10 +145,9 @@ fn add_surroundings(
         let times = at.plus_millis(-SKEW_MS)..=at.plus_millis(RECOVERY_MS);
         ends.range(times).next().is_some()
     };
-    let went_back = |found: &&Deployment| {
+    deployed.add_history(|found| {
         found.remediates.is_some() || (found.succeeded() && found.finished_at().is_some_and(near_end))
-    };
-    deployed.add_history(all.iter().filter(went_back))
+    })
 }
 
 /// The incident's own place, and those that it needed.

@@ -113,6 +113,7 @@ impl<'t, 'a> Deployed<'t, 'a> {
                 .iter()
                 .for_each(|record| fold.apply(record));
         }
+        // A copy of all is made here while somebody still holds what was there before.
         let deployments = Rc::make_mut(&mut self.deployments);
         deployments.extend(fold.told());
         deployments.sort_by_key(|found| found.index);
@@ -122,11 +123,13 @@ impl<'t, 'a> Deployed<'t, 'a> {
 
     /// Adds what ran before these deployments on their places, so far that a fold of all tells what they did; and what succeeded
     /// between them.
-    pub(super) fn add_history<'d>(
-        &mut self,
-        wanted: impl IntoIterator<Item = &'d Deployment>,
-    ) -> Result<(), StoreError> {
-        self.add_history_of(standing(wanted))
+    pub(super) fn add_history(&mut self, wanted: impl Fn(&Deployment) -> bool) -> Result<(), StoreError> {
+        self.add_history_of(standing(self.deployments.iter().filter(|found| wanted(found))))
+    }
+
+    /// The same for one that need not be there itself.
+    pub(super) fn add_history_before(&mut self, found: &Deployment) -> Result<(), StoreError> {
+        self.add_history_of(standing([found]))
     }
 
     fn add_history_of(&mut self, mut places: Places) -> Result<(), StoreError> {
@@ -145,11 +148,8 @@ impl<'t, 'a> Deployed<'t, 'a> {
 
     /// Adds what succeeded just after these deployments on their places, as far as it could have taken one of them out, and the
     /// history of that.
-    pub(super) fn add_following<'d>(
-        &mut self,
-        wanted: impl IntoIterator<Item = &'d Deployment>,
-    ) -> Result<(), StoreError> {
-        let wanted = standing(wanted);
+    pub(super) fn add_following(&mut self, wanted: impl Fn(&Deployment) -> bool) -> Result<(), StoreError> {
+        let wanted = standing(self.deployments.iter().filter(|found| wanted(found)));
         self.add_history_of(wanted.clone())?;
         let mut places = self.known.clone();
         places.retain(|place, _| wanted.contains_key(place));

@@ -219,8 +219,8 @@ impl App {
             let mut deployed = Deployed::new(tx, tree_size);
             let (listed, next) = listed(&mut deployed, filter, before, limit)?;
             let next = next.map(|before| Cursor { tree_size, before }.to_string());
-            deployed.add_history(&listed)?;
             let wanted: BTreeSet<u64> = listed.iter().map(|found| found.index).collect();
+            deployed.add_history(|found| wanted.contains(&found.index))?;
             let all = deployed.fold();
             let items = all.iter().rev().filter(|found| wanted.contains(&found.index));
             Ok(Page {
@@ -279,7 +279,7 @@ impl App {
                 found.id.as_str() == id && found.service == service && found.environment == environment
             };
             // Its kind and what it replaced follow from what ran there before.
-            deployed.add_history(named.iter().filter(is_it))?;
+            deployed.add_history(|found| is_it(&found))?;
             let all = deployed.fold();
             let found = all.iter().find(is_it).ok_or_else(|| ReadError::NotFound {
                 what: "deployment",

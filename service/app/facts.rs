@@ -137,12 +137,10 @@ impl Gathered<'_, '_> {
         let ended: BTreeSet<_> = ended.map(|row| (&row.about, &row.service, &row.environment)).collect();
         rows.retain(|row| !ended.contains(&(&row.about, &row.service, &row.environment)));
         self.deployed.add(rows)?;
-        let next = self.deployed.fold();
-        let next = next.iter().filter(|found| {
+        self.deployed.add_history(|found| {
             let soon = period.to <= found.start_at() && found.start_at() < period.to.plus_millis(NEXT_MS);
             soon && found.status() != Status::Finished
-        });
-        self.deployed.add_history(next)
+        })
     }
 
     /// Adds an incident of each of these services, where it has any.

@@ -162,7 +162,7 @@ fn gate_facts(tx: &mut ReadTx<'_>, attempt: Recorded, size: u64) -> Result<Facts
     deployed.add(rows)?;
     add_newest(&mut deployed, at(&found.service, &found.environment))?;
     let asked = std::slice::from_ref(&found);
-    deployed.add_history(asked)?;
+    deployed.add_history_before(&found)?;
     add_same_content(&mut deployed, asked, &found.service, &found.environment)?;
     let mut others = evidence_indexes(deployed.tx, &[&found], size)?;
     others.extend(environment_indexes(deployed.tx, size)?);

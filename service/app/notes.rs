@@ -71,8 +71,10 @@ pub(super) fn notes_facts(tx: &mut ReadTx<'_>, wanted: &Wanted<'_>, size: u64) -
             .collect(),
         Scope::Deployment(_) | Scope::Range { .. } => all.iter().filter(here).collect(),
     };
-    deployed.add_history(asked.iter().copied())?;
-    if let Some(last) = asked.iter().map(|found| found.order()).max() {
+    let last = asked.iter().map(|found| found.order()).max();
+    let asked: BTreeSet<u64> = asked.iter().map(|found| found.index).collect();
+    deployed.add_history(|found| asked.contains(&found.index))?;
+    if let Some(last) = last {
         let after = Span {
             place,
             from: last as i64 + 1,
@@ -81,7 +83,6 @@ pub(super) fn notes_facts(tx: &mut ReadTx<'_>, wanted: &Wanted<'_>, size: u64) -
         let next = deployed.tx.first_successes(&[after], NEXT)?;
         deployed.add(next)?;
     }
-    let asked: BTreeSet<u64> = asked.iter().map(|found| found.index).collect();
     let all = deployed.fold();
     let asked = all.iter().filter(|found| asked.contains(&found.index));
     let asked: Vec<Deployment> = asked.cloned().collect();

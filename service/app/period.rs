@@ -84,8 +84,8 @@ pub(super) fn gather<'t, 'a>(
         .filter(|found| asked.holds(found))
         .map(|found| found.index)
         .collect();
-    deployed.add_following(all.iter().filter(|found| asked.holds(found)))?;
     drop(all);
+    deployed.add_following(|found| population.contains(&found.index))?;
     let incidents = incidents(&mut deployed, asked, &population)?;
     others.extend(add_causes(&mut deployed, &incidents)?);
     let entries = incidents.iter().flat_map(Incident::indexes);
@@ -267,6 +267,7 @@ fn incidents(
     }
 
     let names: BTreeSet<String> = population().flat_map(names_of_deployment).collect();
+    drop(all);
     let naming = deployed
         .tx
         .naming(&names.iter().map(String::as_str).collect::<Vec<_>>(), size)?;
@@ -307,7 +308,5 @@ fn add_namesakes(deployed: &mut Deployed<'_, '_>) -> Result<(), StoreError> {
     let size = deployed.size;
     let rows = called_any(deployed.tx, &repaired(deployed), size)?;
     deployed.add(rows)?;
-    let repairs = deployed.fold();
-    let repairs = repairs.iter().filter(|found| found.remediates.is_some());
-    deployed.add_history(repairs)
+    deployed.add_history(|found| found.remediates.is_some())
 }

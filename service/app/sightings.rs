@@ -181,8 +181,7 @@ fn add_deployments(
     let mut rows = tx.events_of(&before)?;
     rows.extend(said.iter().cloned());
     deployed.add(rows)?;
-    let there = deployed.fold();
-    deployed.add_history(there.iter())?;
+    deployed.add_history(|_| true)?;
     Ok(said)
 }
 

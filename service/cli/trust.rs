@@ -12,6 +12,7 @@ pub use files::{LogKey, Producers};
 
 use super::output::clean;
 use super::{Failure, keys};
+use crate::audit::Roll;
 
 /// Whom to believe about a log.
 #[derive(Debug, clap::Args)]
@@ -27,6 +28,14 @@ pub struct TrustArguments {
     /// A checkpoint that you kept: what is verified must continue it
     #[arg(long = "checkpoint", value_name = "FILE")]
     held: Option<PathBuf>,
+}
+
+/// Whose signatures count in a history.
+#[derive(Debug, clap::Args)]
+pub struct RollArguments {
+    /// Your own list of producers, NAME KEY a line, the key as in its PEM file; entries by others do not verify
+    #[arg(long, value_name = "FILE", help_heading = "What you trust")]
+    producers: Option<PathBuf>,
 }
 
 /// What the arguments say, read.
@@ -78,6 +87,14 @@ impl TrustArguments {
             trust.held = Some(held.map_err(unclear)?.checkpoint);
         }
         Ok(trust)
+    }
+}
+
+impl RollArguments {
+    /// Reads the list. Without one, the registrations in the log count.
+    pub fn read(&self) -> Result<Option<Roll>, Failure> {
+        let producers = self.producers.as_deref().map(producers).transpose()?;
+        Ok(producers.map(|producers| producers.roll()))
     }
 }
 

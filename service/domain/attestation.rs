@@ -133,11 +133,7 @@ pub fn fold(records: &[Recorded]) -> Vec<Attestation> {
         } else if event.event_type.text == ATTESTATION_REVOKED
             && let Some(made) = found.iter_mut().rfind(|known| known.id == event.subject_id)
         {
-            made.revoked.get_or_insert(Revocation {
-                index: record.index,
-                at: event.occurred_at,
-                reason: extension.reason.clone(),
-            });
+            made.revoked.get_or_insert_with(|| Revocation::of(record));
         }
     }
     found

@@ -101,6 +101,17 @@ pub struct Revocation {
     pub reason: Option<String>,
 }
 
+impl Revocation {
+    /// What a record that takes something back says of that.
+    pub fn of(record: &Recorded) -> Self {
+        Self {
+            index: record.index,
+            at: record.event.occurred_at,
+            reason: record.event.extension.reason.clone(),
+        }
+    }
+}
+
 impl ExceptionGrant {
     /// What is wrong with it in itself, granted at that time: the member, and why.
     pub fn fault(&self, granted_at: Instant) -> Option<(&'static str, String)> {
@@ -193,11 +204,7 @@ pub fn fold(records: &[Recorded]) -> Vec<Exception> {
         } else if event.event_type.text == EXCEPTION_REVOKED
             && let Some(granted) = found.iter_mut().rfind(|known| known.id == event.subject_id)
         {
-            granted.revoked.get_or_insert(Revocation {
-                index: record.index,
-                at: event.occurred_at,
-                reason: extension.reason.clone(),
-            });
+            granted.revoked.get_or_insert_with(|| Revocation::of(record));
         }
     }
     found

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::super::Failure;
 use super::super::bundle::{self, Verdict};
 use super::super::output::{Format, clean, print, print_json};
-use super::super::trust::{self, TrustArguments};
+use super::super::trust::{RollArguments, TrustArguments};
 use super::{Coverage, summary};
 
 /// Arguments of `verify bundle`.
@@ -17,9 +17,8 @@ pub struct Arguments {
     folder: PathBuf,
     #[command(flatten)]
     trust: TrustArguments,
-    /// Your own list of producers, NAME KEY a line, the key as in its PEM file; entries by others do not verify
-    #[arg(long, value_name = "FILE", help_heading = "What you trust")]
-    producers: Option<PathBuf>,
+    #[command(flatten)]
+    roll: RollArguments,
     /// Form of the result
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -29,8 +28,7 @@ impl Arguments {
     /// Verifies it.
     pub fn run(self) -> Result<(), Failure> {
         let trust = self.trust.read()?;
-        let producers = self.producers.as_deref().map(trust::producers).transpose()?;
-        let roll = producers.map(|producers| producers.roll());
+        let roll = self.roll.read()?;
         let listed = roll.is_some();
         let Verdict { opened, report } =
             bundle::verify(&self.folder, &trust, roll).map_err(|error| Failure::unclear(error.to_string()))?;

@@ -12,7 +12,7 @@ use super::super::Failure;
 use super::super::output::{Format, clean, print, print_json};
 use super::super::package::{self, BUNDLE, FORMS, LOG_KEY, MANIFEST, OWN, REPORTS, Scope};
 use super::super::serve::{catalogue, templates};
-use super::super::trust::{self, Trust, TrustArguments};
+use super::super::trust::{RollArguments, Trust, TrustArguments};
 use super::Coverage;
 use super::report::{self, Given, Made};
 use crate::app::DocumentQuery;
@@ -26,9 +26,8 @@ pub struct Arguments {
     folder: PathBuf,
     #[command(flatten)]
     trust: TrustArguments,
-    /// Your own list of producers, NAME KEY a line, the key as in its PEM file; entries by others do not verify
-    #[arg(long, value_name = "FILE", help_heading = "What you trust")]
-    producers: Option<PathBuf>,
+    #[command(flatten)]
+    roll: RollArguments,
     /// Form of the result
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -46,8 +45,7 @@ impl Arguments {
     /// Verifies it.
     pub fn run(self) -> Result<(), Failure> {
         let trust = self.trust.read()?;
-        let producers = self.producers.as_deref().map(trust::producers).transpose()?;
-        let verified = check(&self.folder, &trust, producers.map(|list| list.roll()))?;
+        let verified = check(&self.folder, &trust, self.roll.read()?)?;
         let words = |given: &Given| clean(&given.words);
         if self.format == Format::Json {
             let mut shown = json!({

@@ -14,7 +14,7 @@ use super::super::document::question;
 use super::super::output::{Format, clean, print, print_json};
 use super::super::progress::Progress;
 use super::super::serve::{catalogue, templates};
-use super::super::trust::{self, Trust, TrustArguments};
+use super::super::trust::{RollArguments, Trust, TrustArguments};
 use super::Coverage;
 use crate::app::{DocumentQuery, Format as Form, Rebuilt, Replay, Replayed};
 use crate::catalogue::Catalogue;
@@ -44,9 +44,8 @@ pub struct Arguments {
     catalogue: Option<PathBuf>,
     #[command(flatten)]
     trust: TrustArguments,
-    /// Your own list of producers, NAME KEY a line, the key as in its PEM file; entries by others do not verify
-    #[arg(long, value_name = "FILE", help_heading = "What you trust")]
-    producers: Option<PathBuf>,
+    #[command(flatten)]
+    roll: RollArguments,
     /// Form of the result
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -83,16 +82,10 @@ impl Arguments {
         let trust = self.trust.read()?;
         let templates = templates(self.templates.as_deref())?;
         let catalogue = catalogue(self.catalogue.as_deref())?;
-        let producers = self.producers.as_deref().map(trust::producers).transpose()?;
+        let roll = self.roll.read()?;
         // The folder of the database goes when this ends.
         let folder = tempfile::tempdir().map_err(|error| unbuilt(&error))?;
-        let (rebuilt, mut coverage) = rebuild(
-            folder.path(),
-            &self.bundle,
-            &trust,
-            producers.map(|list| list.roll()),
-            &given,
-        )?;
+        let (rebuilt, mut coverage) = rebuild(folder.path(), &self.bundle, &trust, roll, &given)?;
         coverage.checks("the document: every byte is what this program makes of the entries below its tree size");
         let Made {
             text,
