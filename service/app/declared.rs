@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::App;
+use super::period::places;
 use super::read::{Page, ReadError, tree_size};
 use crate::domain::alias::{Aliases, Declared};
 use crate::domain::attestation::{self, Attestation};
@@ -11,8 +12,8 @@ use crate::domain::deployment::Deployment;
 use crate::domain::exception::{self, Exception};
 use crate::domain::gate::GATE_SUBJECT;
 use crate::domain::service::Services;
-use crate::domain::{EnvironmentName, Instant, Period, Recorded, ServiceName};
-use crate::store::{EventFilter, Rare, ReadTx, StoreError};
+use crate::domain::{EnvironmentName, Period, Recorded, ServiceName};
+use crate::store::{Rare, ReadTx, Span, StoreError};
 
 impl App {
     /// All that was declared about people.
@@ -112,14 +113,15 @@ pub(super) fn gate_indexes(
     period: Period,
     tree_size: u64,
 ) -> Result<BTreeSet<i64>, StoreError> {
-    let filter = EventFilter {
-        environment: Some(environment.as_str().to_owned()),
-        subjects: &[GATE_SUBJECT],
-        ..EventFilter::default()
-    };
-    let rows = tx.events(&filter, tree_size, i64::MAX)?.into_iter();
-    let answered = rows.filter(|row| period.contains(Instant::from_millis(row.recorded_ms)));
-    Ok(answered.map(|row| row.idx).collect())
+    let services = tx.services(tree_size)?;
+    let here = BTreeSet::from([environment.clone()]);
+    let times = places(&services, &here).map(|place| Span {
+        place,
+        from: period.from.as_millis(),
+        to: period.to.as_millis(),
+    });
+    let answered = tx.evidence_between(&times.collect::<Vec<_>>(), GATE_SUBJECT, tree_size)?;
+    Ok(answered.iter().map(|row| row.idx).collect())
 }
 
 /// The entries that declare what services themselves are.

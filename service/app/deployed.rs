@@ -20,16 +20,36 @@ pub(super) struct Deployed<'t, 'a> {
     /// By first index.
     deployments: Rc<Vec<Deployment>>,
     loaded: BTreeSet<i64>,
-    asked: BTreeSet<(String, Key)>,
+    asked: BTreeSet<Key>,
     /// The places that history was added of.
     known: Places,
 }
 
 /// What finds the statements about a deployment, within its environment.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Key {
-    Id(String),
-    Chain(String),
+struct Key {
+    environment: String,
+    kind: Kind,
+    name: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Id,
+    Chain,
+}
+
+impl Key {
+    /// The id of the deployment that an event speaks of, and the chain.
+    fn of(row: &EventRow) -> [Option<Self>; 2] {
+        [(Kind::Id, &row.about), (Kind::Chain, &row.chain)].map(|(kind, name)| {
+            Some(Self {
+                environment: row.environment.clone()?,
+                kind,
+                name: name.clone()?,
+            })
+        })
+    }
 }
 
 /// Where the deployments of a place stand that history is wanted of.
@@ -75,30 +95,24 @@ impl<'t, 'a> Deployed<'t, 'a> {
         let mut new: BTreeMap<i64, EventRow> = BTreeMap::new();
         let mut found = rows;
         while !found.is_empty() {
-            let mut wanted: BTreeMap<String, (Vec<String>, Vec<String>)> = BTreeMap::new();
+            let (mut ids, mut chains) = (Vec::new(), Vec::new());
             for row in found.drain(..).filter(is_of_deployment) {
-                let Some(environment) = row.environment.clone() else {
-                    continue;
-                };
-                let (ids, chains) = wanted.entry(environment.clone()).or_default();
-                if let Some(id) = row.about.clone()
-                    && self.asked.insert((environment.clone(), Key::Id(id.clone())))
-                {
-                    ids.push(id);
+                for (key, names) in Key::of(&row).into_iter().zip([&mut ids, &mut chains]) {
+                    if let Some(key) = key
+                        && self.asked.insert(key.clone())
+                    {
+                        names.push(key.name);
+                    }
                 }
-                if let Some(chain) = row.chain.clone()
-                    && self.asked.insert((environment, Key::Chain(chain.clone())))
-                {
-                    chains.push(chain);
-                }
-                if !self.loaded.contains(&row.idx) {
+                if row.environment.is_some() && !self.loaded.contains(&row.idx) {
                     new.insert(row.idx, row);
                 }
             }
-            for (environment, (ids, chains)) in wanted {
-                let [ids, chains] = [&ids, &chains].map(|names| names.iter().map(String::as_str).collect::<Vec<_>>());
-                found.extend(self.tx.said_of(&environment, &ids, &chains, self.size)?);
-            }
+            let mut said = self.tx.said_of(&ids, &chains, self.size)?;
+            said.retain(|idx| !self.loaded.contains(idx) && !new.contains_key(idx));
+            found = self.tx.events_of(&said)?;
+            // The same names elsewhere are of other deployments.
+            found.retain(|row| Key::of(row).iter().flatten().any(|key| self.asked.contains(key)));
         }
         if new.is_empty() {
             return Ok(());

@@ -215,8 +215,8 @@ fn with_verified(
     let spans: Vec<Span<'_>> = unknown
         .map(|(service, environment)| Span::whole(super::deployed::at(service, environment), size))
         .collect();
-    let mut rows = tx.last_of_type(&spans, ("testsuiterun", "finished"), VERIFYING)?;
-    rows.extend(tx.last_of_type(&spans, ("testcaserun", "finished"), VERIFYING)?);
+    let mut rows = tx.last_evidence(&spans, ("testsuiterun", "finished"), VERIFYING)?;
+    rows.extend(tx.last_evidence(&spans, ("testcaserun", "finished"), VERIFYING)?);
     let evidence = evidence::fold(&tx.recorded_rows(&rows)?);
     let (mut contents, mut commits, mut ids) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     for test in &evidence.tests {

@@ -238,7 +238,7 @@ pub(super) fn some_evidence(
         ("testsuiterun", "finished"),
         ("testcaserun", "finished"),
     ] {
-        let rows = tx.last_of_type(&spans, ended, SOME)?;
+        let rows = tx.last_evidence(&spans, ended, SOME)?;
         indexes.extend(rows.iter().map(|row| row.idx));
     }
     Ok(indexes)

@@ -123,7 +123,7 @@ impl Connect {
         let mut connection = self.establish()?;
         match &mut connection {
             Connection::Sqlite(sqlite) => {
-                sqlite.batch_execute("PRAGMA query_only = ON; PRAGMA cache_size = -4000;")?;
+                sqlite.batch_execute("PRAGMA query_only = ON; PRAGMA cache_size = -16000;")?;
             }
             Connection::Postgres(postgres) => postgres.batch_execute(READER_SETTINGS)?,
         }

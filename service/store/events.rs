@@ -68,8 +68,6 @@ pub struct EventFilter {
     pub environment: Option<String>,
     /// Their whole type, or the subjects of their types.
     pub event_type: Option<String>,
-    /// Any of these subjects of types; empty for all.
-    pub subjects: &'static [&'static str],
     /// Who signed them.
     pub producer: Option<String>,
     /// Claimed not before this, Unix ms.
@@ -138,9 +136,6 @@ impl ReadTx<'_> {
             }
             if let Some(event_type) = &filter.event_type {
                 query = query.filter(event::event_type.eq(event_type));
-            }
-            if !filter.subjects.is_empty() {
-                query = query.filter(event::subject.eq_any(filter.subjects));
             }
             if let Some(producer) = &filter.producer {
                 query = query.filter(event::producer.eq(producer));

@@ -29,6 +29,9 @@ pub(super) const IS_RARE: &str = "event.subject IN ('environment', 'incident', '
                        'shipslog-conclusion', 'shipslog-dependencies', 'shipslog-document', 'shipslog-exception', \
                        'shipslog-link', 'shipslog-service')";
 
+/// What speaks for deployments or against them, as the index over it has it.
+pub(super) const IS_EVIDENCE: &str = "event.subject IN ('approval', 'shipslog-gate', 'testcaserun', 'testsuiterun')";
+
 /// A subject of events that there are few of, for each of which there is an index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rare {
@@ -132,32 +135,21 @@ impl ReadTx<'_> {
         Ok(each!(self.connection, c => query.select(EventRow::as_select()).load(c))?)
     }
 
-    /// All that was said about deployments with these ids in an environment, and by their chains.
-    pub fn said_of(
-        &mut self,
-        environment: &str,
-        ids: &[&str],
-        chains: &[&str],
-        tree_size: u64,
-    ) -> Result<Vec<EventRow>, StoreError> {
-        let mut rows = Vec::new();
+    /// Entries that are about deployments with these ids, or about any of these chains, anywhere: told without reading them.
+    pub fn said_of(&mut self, ids: &[String], chains: &[String], tree_size: u64) -> Result<BTreeSet<i64>, StoreError> {
+        let mut indexes = BTreeSet::new();
+        let below = || event::table.filter(event::idx.lt(tree_size as i64)).select(event::idx);
         for some in ids.chunks(ROWS_PER_INSERT) {
-            let query = event::table
-                .filter(event::about.eq_any(some))
-                .filter(event::idx.lt(tree_size as i64))
-                .filter(coalesce(event::environment, "").eq(environment));
-            let part: Vec<EventRow> = each!(self.connection, c => query.select(EventRow::as_select()).load(c))?;
-            rows.extend(part);
+            let query = below().filter(event::about.eq_any(some));
+            let part: Vec<i64> = each!(self.connection, c => query.load(c))?;
+            indexes.extend(part);
         }
         for some in chains.chunks(ROWS_PER_INSERT) {
-            let query = event::table
-                .filter(event::chain.eq_any(some))
-                .filter(event::idx.lt(tree_size as i64))
-                .filter(coalesce(event::environment, "").eq(environment));
-            let part: Vec<EventRow> = each!(self.connection, c => query.select(EventRow::as_select()).load(c))?;
-            rows.extend(part);
+            let query = below().filter(event::chain.eq_any(some));
+            let part: Vec<i64> = each!(self.connection, c => query.load(c))?;
+            indexes.extend(part);
         }
-        Ok(rows)
+        Ok(indexes)
     }
 
     /// Events that are about deployments or incidents with these ids, anywhere.

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 
 use super::connection::{Connection, each};
-use super::places::{IS_ASTRAY, IS_OF_DEPLOYMENT, IS_RARE, IS_SUCCESS, STRAY_MS};
+use super::places::{IS_ASTRAY, IS_EVIDENCE, IS_OF_DEPLOYMENT, IS_RARE, IS_SUCCESS, STRAY_MS};
 use super::{EventRow, Place, ReadTx, StoreError};
 
 /// A part of what was said in a place: from an index or a time up to, and not including, another.
@@ -62,98 +62,122 @@ pub struct Named {
 impl ReadTx<'_> {
     /// What was said about deployments and claims to have happened in one of these times.
     pub fn said_between(&mut self, times: &[Span<'_>], tree_size: u64) -> Result<Vec<EventRow>, StoreError> {
-        let indexes = self.claimed_in(IS_OF_DEPLOYMENT, tree_size);
-        self.rows_among(times, &indexes)
+        let rows = self.claimed_in(IS_OF_DEPLOYMENT, tree_size);
+        self.rows_among(times, &rows)
     }
 
     /// The same, of what says that a deployment has yet to end.
     pub fn announced_between(&mut self, times: &[Span<'_>], tree_size: u64) -> Result<Vec<EventRow>, StoreError> {
         let announces = format!("{IS_OF_DEPLOYMENT} AND event.predicate IN ('queued', 'started')");
-        let indexes = self.claimed_in(&announces, tree_size);
-        self.rows_among(times, &indexes)
+        let rows = self.claimed_in(&announces, tree_size);
+        self.rows_among(times, &rows)
     }
 
     /// The commits that deployments are said to have brought, of what claims to have happened in one of these times.
     pub fn commits_between(&mut self, times: &[Span<'_>], tree_size: u64) -> Result<Vec<Named>, StoreError> {
-        let indexes = self.claimed_in(IS_OF_DEPLOYMENT, tree_size);
-        self.among(
-            times,
-            "SELECT value, idx FROM reference WHERE kind = 'commit' AND idx IN",
-            &indexes,
-        )
+        let rows = self.claimed_in(IS_OF_DEPLOYMENT, tree_size);
+        let named = format!(
+            "SELECT value, idx FROM reference WHERE kind = 'commit' AND idx IN (SELECT idx FROM ({rows}) AS said)"
+        );
+        self.among(times, &named)
+    }
+
+    /// Evidence about these places that was recorded in one of these times: of this subject.
+    pub fn evidence_between(
+        &mut self,
+        times: &[Span<'_>],
+        subject: &'static str,
+        tree_size: u64,
+    ) -> Result<Vec<EventRow>, StoreError> {
+        let recorded = format!(
+            "event.environment = near.environment AND event.service = near.service \
+             AND event.idx >= near.first_idx AND event.idx < near.last_idx AND event.idx < {tree_size} \
+             AND event.recorded_ms >= near.low AND event.recorded_ms < near.high \
+             AND {IS_EVIDENCE} AND event.subject = '{subject}'"
+        );
+        let rows = format!("{} {}", near(tree_size), self.of_each("near", &recorded, None));
+        self.rows_among(times, &rows)
     }
 
     /// Successes in these parts of the log.
     pub fn successes_within(&mut self, spans: &[Span<'_>]) -> Result<Vec<EventRow>, StoreError> {
-        self.some_of_each(spans, IS_SUCCESS)
+        self.some_of_each(spans, IS_SUCCESS, None)
     }
 
     /// The last successes of each part of the log, at most `limit` of each.
     pub fn last_successes(&mut self, spans: &[Span<'_>], limit: usize) -> Result<Vec<EventRow>, StoreError> {
-        self.some_of_each(spans, &format!("{IS_SUCCESS} ORDER BY event.idx DESC LIMIT {limit}"))
+        self.some_of_each(spans, IS_SUCCESS, Some(Most::Last(limit)))
     }
 
     /// The first successes of each part of the log, at most `limit` of each.
     pub fn first_successes(&mut self, spans: &[Span<'_>], limit: usize) -> Result<Vec<EventRow>, StoreError> {
-        self.some_of_each(spans, &format!("{IS_SUCCESS} ORDER BY event.idx LIMIT {limit}"))
+        self.some_of_each(spans, IS_SUCCESS, Some(Most::First(limit)))
     }
 
     /// What was last said about deployments in each part of the log, at most `limit` of each.
     pub fn last_said(&mut self, spans: &[Span<'_>], limit: usize) -> Result<Vec<EventRow>, StoreError> {
-        self.some_of_each(
-            spans,
-            &format!("{IS_OF_DEPLOYMENT} ORDER BY event.idx DESC LIMIT {limit}"),
-        )
+        self.some_of_each(spans, IS_OF_DEPLOYMENT, Some(Most::Last(limit)))
     }
 
-    /// The newest events of a type, by its subject and predicate, about the service of each part of the log: in its environment, and
-    /// in none. At most `limit` of each.
-    pub fn last_of_type(
+    /// The newest evidence of a type, by its subject and predicate, about the service of each part of the log: in its environment,
+    /// and in none. At most `limit` of each.
+    pub fn last_evidence(
         &mut self,
         spans: &[Span<'_>],
         (subject, predicate): (&'static str, &'static str),
         limit: usize,
     ) -> Result<Vec<EventRow>, StoreError> {
-        let some = format!(
-            "event.subject = '{subject}' AND event.predicate = '{predicate}' ORDER BY event.idx DESC LIMIT {limit}"
-        );
-        let mut rows = self.some_of_each(spans, &some)?;
+        let kind = format!("{IS_EVIDENCE} AND event.subject = '{subject}' AND event.predicate = '{predicate}'");
+        let mut rows = self.some_of_each(spans, &kind, Some(Most::Last(limit)))?;
         let nowhere = IN_SPAN.replace("event.environment = asked.environment", "event.environment IS NULL");
-        rows.extend(self.some_where(spans, &nowhere, &some)?);
+        rows.extend(self.some_where(spans, &nowhere, &kind, Some(Most::Last(limit)))?);
         Ok(rows)
     }
 
     /// The newest words about incidents of the service of each part of the log, at most `limit` of each.
     pub fn last_incidents(&mut self, spans: &[Span<'_>], limit: usize) -> Result<Vec<EventRow>, StoreError> {
         let anywhere = IN_SPAN.replace("event.environment = asked.environment", IS_RARE);
-        let some = format!("event.subject = 'incident' ORDER BY event.idx DESC LIMIT {limit}");
-        self.some_where(spans, &anywhere, &some)
+        self.some_where(spans, &anywhere, "event.subject = 'incident'", Some(Most::Last(limit)))
     }
 
-    fn some_of_each(&mut self, spans: &[Span<'_>], some: &str) -> Result<Vec<EventRow>, StoreError> {
-        self.some_where(spans, IN_SPAN, some)
+    fn some_of_each(
+        &mut self,
+        spans: &[Span<'_>],
+        kind: &str,
+        most: Option<Most>,
+    ) -> Result<Vec<EventRow>, StoreError> {
+        self.some_where(spans, IN_SPAN, kind, most)
     }
 
-    fn some_where(&mut self, spans: &[Span<'_>], there: &str, some: &str) -> Result<Vec<EventRow>, StoreError> {
-        let indexes = self.of_each("asked", &format!("{there} AND {some}"));
-        self.rows_among(spans, &indexes)
+    fn some_where(
+        &mut self,
+        spans: &[Span<'_>],
+        there: &str,
+        kind: &str,
+        most: Option<Most>,
+    ) -> Result<Vec<EventRow>, StoreError> {
+        let rows = self.of_each("asked", &format!("{there} AND {kind}"), most);
+        self.rows_among(spans, &rows)
     }
 
-    /// Indexes of the events that are wanted of each row of a table.
-    fn of_each(&self, table: &str, wanted: &str) -> String {
-        let of_one = format!("SELECT event.idx FROM event WHERE {wanted}");
-        match self.connection {
-            Connection::Sqlite(_) => {
-                format!("SELECT each.idx FROM {table} CROSS JOIN event AS each WHERE each.idx IN ({of_one})")
-            }
+    /// The events that are wanted of each row of a table.
+    fn of_each(&self, table: &str, wanted: &str, most: Option<Most>) -> String {
+        let limit = most.map(Most::limit).unwrap_or_default();
+        match (&self.connection, most) {
+            (Connection::Sqlite(_), None) => format!("SELECT event.* FROM {table} CROSS JOIN event WHERE {wanted}"),
+            (Connection::Sqlite(_), Some(_)) => format!(
+                "SELECT each.* FROM {table} CROSS JOIN event AS each \
+                 WHERE each.idx IN (SELECT event.idx FROM event WHERE {wanted} {limit})"
+            ),
             // An offset keeps the planner from joining all events with the table.
-            Connection::Postgres(_) => {
-                format!("SELECT each.idx FROM {table} CROSS JOIN LATERAL ({of_one} OFFSET 0) AS each")
-            }
+            (Connection::Postgres(_), _) => format!(
+                "SELECT each.* FROM {table} \
+                 CROSS JOIN LATERAL (SELECT event.* FROM event WHERE {wanted} {limit} OFFSET 0) AS each"
+            ),
         }
     }
 
-    /// Indexes of events of a kind that claim to have happened between the times asked for: those recorded near then, and those
+    /// Events of a kind that claim to have happened between the times asked for: those recorded near then, and those
     /// astray.
     fn claimed_in(&self, kind: &str, tree_size: u64) -> String {
         let here = "event.environment = near.environment AND event.service = near.service \
@@ -163,20 +187,23 @@ impl ReadTx<'_> {
         );
         let astray = format!("{here} AND event.idx < {tree_size} AND {IS_ASTRAY} AND {kind}");
         format!(
-            "WITH near AS MATERIALIZED (SELECT asked.*, {} AS first_idx, {} AS last_idx FROM asked) {} UNION ALL {}",
-            after(&format!("asked.low - {}", STRAY_MS + 1), tree_size),
-            after(&format!("asked.high + {STRAY_MS}"), tree_size),
-            self.of_each("near", &recorded_near),
-            self.of_each("near", &astray),
+            "{} {} UNION ALL {}",
+            near(tree_size),
+            self.of_each("near", &recorded_near, None),
+            self.of_each("near", &astray, None),
         )
     }
 
-    fn rows_among(&mut self, spans: &[Span<'_>], indexes: &str) -> Result<Vec<EventRow>, StoreError> {
-        self.among(spans, "SELECT * FROM event WHERE idx IN", indexes)
+    /// Each event once, in order of index.
+    fn rows_among(&mut self, spans: &[Span<'_>], query: &str) -> Result<Vec<EventRow>, StoreError> {
+        let mut rows: Vec<EventRow> = self.among(spans, query)?;
+        rows.sort_unstable_by_key(|row| row.idx);
+        rows.dedup_by_key(|row| row.idx);
+        Ok(rows)
     }
 
-    /// What has the indexes that a query gives, which may speak of the spans as a table `asked`.
-    fn among<T>(&mut self, spans: &[Span<'_>], select: &str, indexes: &str) -> Result<Vec<T>, StoreError>
+    /// What a query gives that may speak of the spans as a table `asked`.
+    fn among<T>(&mut self, spans: &[Span<'_>], query: &str) -> Result<Vec<T>, StoreError>
     where
         T: QueryableByName<diesel::sqlite::Sqlite> + QueryableByName<diesel::pg::Pg> + Send + 'static,
     {
@@ -196,16 +223,41 @@ impl ReadTx<'_> {
             "WITH asked (environment, service, low, high) AS MATERIALIZED (
                  SELECT value ->> 0, value ->> 1, CAST(value ->> 2 AS BIGINT), CAST(value ->> 3 AS BIGINT)
                  FROM {elements}
-             ) {select} ({indexes})"
+             ) SELECT * FROM ({query}) AS wanted"
         );
         let query = diesel::sql_query(query).bind::<Text, _>(list);
         Ok(each!(self.connection, c => query.load(c))?)
     }
 }
 
+/// How many of each, and which.
+#[derive(Debug, Clone, Copy)]
+enum Most {
+    First(usize),
+    Last(usize),
+}
+
+impl Most {
+    fn limit(self) -> String {
+        match self {
+            Self::First(limit) => format!("ORDER BY event.idx LIMIT {limit}"),
+            Self::Last(limit) => format!("ORDER BY event.idx DESC LIMIT {limit}"),
+        }
+    }
+}
+
 /// Whether an event is in the place and between the indexes that are asked for.
 const IN_SPAN: &str = "event.environment = asked.environment AND event.service = asked.service \
                        AND event.idx >= asked.low AND event.idx < asked.high";
+
+/// The times that are asked for, each with the part of the log that was recorded near it, as a table `near`.
+fn near(tree_size: u64) -> String {
+    format!(
+        "WITH near AS MATERIALIZED (SELECT asked.*, {} AS first_idx, {} AS last_idx FROM asked)",
+        after(&format!("asked.low - {}", STRAY_MS + 1), tree_size),
+        after(&format!("asked.high + {STRAY_MS}"), tree_size),
+    )
+}
 
 /// Index of the first entry that was recorded after a time.
 fn after(ms: &str, tree_size: u64) -> String {

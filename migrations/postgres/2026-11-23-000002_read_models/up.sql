@@ -42,6 +42,9 @@ WHERE subject IN ('environment', 'incident', 'shipslog-alias', 'shipslog-attesta
 CREATE INDEX event_rare_service ON event (subject, service, idx)
 WHERE subject IN ('environment', 'incident', 'shipslog-alias', 'shipslog-attestation', 'shipslog-conclusion',
                   'shipslog-dependencies', 'shipslog-document', 'shipslog-exception', 'shipslog-link', 'shipslog-service');
+-- Evidence of a kind about a place, newest first: whether there ever was any counts, and of most kinds a service has none.
+CREATE INDEX event_evidence ON event (subject, service, environment, idx)
+WHERE subject IN ('approval', 'shipslog-gate', 'testcaserun', 'testsuiterun');
 -- Tests that failed: of few deployments any test had failed before, and of the others it need not be looked for.
 CREATE INDEX event_failed_test ON event (idx)
 WHERE subject IN ('testsuiterun', 'testcaserun') AND outcome IN ('failure', 'error');

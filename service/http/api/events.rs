@@ -186,7 +186,6 @@ pub async fn list_events(app: Data<App>, query: Query<EventsQuery>) -> Result<Js
         producer: query.producer,
         from_ms: query.from.map(Instant::as_millis),
         to_ms: query.to.map(Instant::as_millis),
-        subjects: &[],
     };
     Ok(Json(blocking(move || app.events(&filter, paging)).await?))
 }
