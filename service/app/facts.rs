@@ -7,7 +7,7 @@ use super::declared::{attestation_indexes, conclusion_indexes, gate_indexes};
 use super::deployed::Deployed;
 use super::deployments::evidence_indexes;
 use super::notes::some_evidence;
-use super::period::{Asked, Gathered, gather, places, services};
+use super::period::{Asked, Gathered, deployments, gather, places, services};
 use crate::document::service_report::NEXT_MS;
 use crate::domain::artifact::Artifact;
 use crate::domain::deployment::{Deployment, Status};
@@ -51,11 +51,13 @@ pub(super) fn sample_facts<E: From<StoreError>>(
     pick: impl FnOnce(&mut ReadTx<'_>, &[&Deployment]) -> Result<BTreeSet<u64>, E>,
 ) -> Result<Facts, E> {
     let asked = asked(services, environment, period, period);
-    let mut gathered = gather(tx, &asked, size)?;
+    let mut gathered = deployments(tx, &asked, size)?;
     let attempts = attempts(&gathered, period);
     let all = gathered.deployments();
     let picked = pick(gathered.deployed.tx, &among(&all, &attempts))?;
     drop(all);
+    gathered.keep(&picked);
+    gathered.add_incidents(&asked)?;
     gathered.add_assurance(&picked)?;
     let facts = gathered.facts()?;
     Ok(with_verified(tx, facts, &picked, size)?)

@@ -64,6 +64,17 @@ pub(super) fn gather<'t, 'a>(
     asked: &Asked<'_>,
     size: u64,
 ) -> Result<Gathered<'t, 'a>, StoreError> {
+    let mut gathered = deployments(tx, asked, size)?;
+    gathered.add_incidents(asked)?;
+    Ok(gathered)
+}
+
+/// The deployments alone, with what ran before and after them.
+pub(super) fn deployments<'t, 'a>(
+    tx: &'t mut ReadTx<'a>,
+    asked: &Asked<'_>,
+    size: u64,
+) -> Result<Gathered<'t, 'a>, StoreError> {
     let mut others = environment_indexes(tx, size)?;
     others.extend(control_indexes(tx, size)?);
     others.extend(all_declared_indexes(tx, size)?);
@@ -86,15 +97,10 @@ pub(super) fn gather<'t, 'a>(
         .collect();
     drop(all);
     deployed.add_following(|found| population.contains(&found.index))?;
-    let incidents = incidents(&mut deployed, asked, &population)?;
-    others.extend(add_causes(&mut deployed, &incidents)?);
-    let entries = incidents.iter().flat_map(Incident::indexes);
-    others.extend(entries.map(|index| index as i64));
-    add_namesakes(&mut deployed)?;
     Ok(Gathered {
         deployed,
         population,
-        hurt: incidents.into_iter().filter_map(|incident| incident.service).collect(),
+        hurt: BTreeSet::new(),
         others,
     })
 }
@@ -108,6 +114,22 @@ impl Gathered<'_, '_> {
     /// Those of them that are of the period, by first index.
     pub(super) fn population<'d>(&self, all: &'d [Deployment]) -> impl Iterator<Item = &'d Deployment> {
         all.iter().filter(|found| self.population.contains(&found.index))
+    }
+
+    /// From here on only these are asked about, by first index.
+    pub(super) fn keep(&mut self, picked: &BTreeSet<u64>) {
+        self.population.retain(|index| picked.contains(index));
+    }
+
+    /// Adds the incidents of the period, and all that may be linked to the deployments that are asked about.
+    pub(super) fn add_incidents(&mut self, asked: &Asked<'_>) -> Result<(), StoreError> {
+        let incidents = incidents(&mut self.deployed, asked, &self.population)?;
+        self.others.extend(add_causes(&mut self.deployed, &incidents)?);
+        let entries = incidents.iter().flat_map(Incident::indexes);
+        self.others.extend(entries.map(|index| index as i64));
+        let hurt = incidents.into_iter().filter_map(|incident| incident.service);
+        self.hurt.extend(hurt);
+        add_namesakes(&mut self.deployed)
     }
 
     /// Adds the deployments that brought commits of the period before, so that it is known which of them are new.

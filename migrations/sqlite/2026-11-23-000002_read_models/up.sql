@@ -42,6 +42,8 @@ WHERE subject IN ('environment', 'incident', 'shipslog-alias', 'shipslog-attesta
 CREATE INDEX event_rare_service ON event (subject, service, idx)
 WHERE subject IN ('environment', 'incident', 'shipslog-alias', 'shipslog-attestation', 'shipslog-conclusion',
                   'shipslog-dependencies', 'shipslog-document', 'shipslog-exception', 'shipslog-link', 'shipslog-service');
+-- All words about incidents by what they are about, with what tells which of them go on or were there at a time.
+CREATE INDEX event_incident ON event (about, idx, predicate, occurred_ms) WHERE subject = 'incident';
 -- Evidence of a kind about a place, newest first: whether there ever was any counts, and of most kinds a service has none.
 CREATE INDEX event_evidence ON event (subject, service, environment, idx)
 WHERE subject IN ('approval', 'shipslog-gate', 'testcaserun', 'testsuiterun');
