@@ -181,11 +181,43 @@ fn conclusions_stand_beside_the_items_and_none_is_lost() {
         .actor = None;
     ledger.conclude(550, sample, None, AuditResult::NotTested);
     ledger.conclude(560, 0, None, AuditResult::NoException);
+    ledger.conclude(570, 0, Some(0), AuditResult::NoException);
     let report = report(&ledger);
     let row = &report.samples[0];
     assert_eq!((row.sample.missing, row.exceptions), (1, 1));
     assert_eq!(report.conclusions_without_sample.len(), 1);
     insta::assert_snapshot!("conclusions", section(&report, "Samples and conclusions"));
+}
+
+#[test]
+fn a_conclusion_without_a_sample_shows_where_it_may_belong() {
+    let mut ledger = story();
+    let item = ledger.deployments()[0].index;
+    let conclude = |ledger: &mut Ledger, sample: u64, item: Option<u64>, environment: Option<&str>| {
+        let drawn = ledger.conclude(500, sample, item, AuditResult::NoException);
+        drawn.event.environment = environment.map(|name| name.parse().unwrap());
+        drawn.index
+    };
+    let here = [(None, None), (Some(item), None), (None, Some("production"))];
+    let here = here.map(|(item, environment)| conclude(&mut ledger, 0, item, environment));
+    conclude(&mut ledger, 0, None, Some("staging"));
+    conclude(&mut ledger, 0, Some(9999), None);
+    let early = conclude(&mut ledger, 0, None, None);
+    ledger.records[early as usize].recorded_at = at(-10_001);
+    // It names a sample of staging that is issued only afterwards.
+    let next = ledger.records.len() as u64 + 1;
+    conclude(&mut ledger, next, None, None);
+    let issued = ledger.sample(510, &[item]);
+    assert_eq!(issued.index, next);
+    let document = issued.event.extension.document.as_mut().unwrap();
+    document.sample.as_mut().unwrap().environment = "staging".parse().unwrap();
+    let report = report(&ledger);
+    let shown: Vec<u64> = report
+        .conclusions_without_sample
+        .iter()
+        .map(|drawn| drawn.index)
+        .collect();
+    assert_eq!((shown, report.conclusions_elsewhere), (here.to_vec(), 4));
 }
 
 #[test]
