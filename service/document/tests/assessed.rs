@@ -190,6 +190,76 @@ fn conclusions_stand_beside_the_items_and_none_is_lost() {
 }
 
 #[test]
+fn conclusions_are_observations_of_oscal_and_all_that_is_named_is_there() {
+    let mut ledger = story();
+    let item = ledger.deployments()[0].index;
+    let sample = ledger.sample(500, &[item]).index;
+    for (item, result) in [
+        (Some(item), AuditResult::Exception),
+        (Some(item), AuditResult::NoException),
+        (Some(9999), AuditResult::NotTested),
+        (None, AuditResult::Exception),
+    ] {
+        ledger.conclude(510, sample, item, result);
+    }
+    ledger.conclude(520, 0, None, AuditResult::CouldNotBeTested);
+    let report = report_on(&ledger, &["pci-dss", "nist-800-53"]);
+    let document = oscal::document(&report, Model::AssessmentResults, str::to_owned);
+    for result in document["assessment-results"]["results"].as_array().unwrap() {
+        let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+        let (observations, items) = (
+            list(&result["observations"]),
+            list(&result["local-definitions"]["inventory-items"]),
+        );
+        let uuids = |list: &[Value]| list.iter().map(|part| part["uuid"].clone()).collect::<Vec<_>>();
+        let related = list(&result["findings"]);
+        let related = related
+            .iter()
+            .flat_map(|finding| list(&finding["related-observations"]));
+        let observed = uuids(&observations);
+        assert!(
+            related
+                .into_iter()
+                .all(|named| observed.contains(&named["observation-uuid"]))
+        );
+        let subjects = observations
+            .iter()
+            .flat_map(|observation| list(&observation["subjects"]));
+        let described = uuids(&items);
+        assert!(
+            subjects
+                .into_iter()
+                .all(|subject| described.contains(&subject["subject-uuid"]))
+        );
+        let examined = observations
+            .iter()
+            .filter(|found| found["methods"] == json!(["EXAMINE"]));
+        let told = examined.map(|found| {
+            let value = |name| {
+                list(&found["props"])
+                    .iter()
+                    .find(|prop| prop["name"] == name)
+                    .map(|prop| prop["value"].clone())
+            };
+            let of_one = found["subjects"].is_array();
+            (value("conclusion"), value("counts"), found["types"].is_array(), of_one)
+        });
+        let told: Vec<_> = told.collect();
+        let words = |words: &str| Some(json!(words));
+        assert_eq!(
+            told,
+            [
+                (words("exception"), words("false"), false, true),
+                (words("no exception"), words("true"), false, true),
+                (words("exception"), None, true, false),
+                (words("not tested"), None, false, false),
+                (words("could not be tested"), None, false, false),
+            ]
+        );
+    }
+}
+
+#[test]
 fn a_conclusion_without_a_sample_shows_where_it_may_belong() {
     let mut ledger = story();
     let item = ledger.deployments()[0].index;
