@@ -10,7 +10,7 @@ mod judgement;
 mod sequence;
 mod silence;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -98,9 +98,9 @@ pub struct Completeness {
     pub silent_sources: Vec<Silent>,
     /// What nothing above speaks of. It is a limit of this answer, and no pass.
     pub not_covered: Vec<NotCovered>,
-    /// Who signed what was heard of each source.
+    /// Who signed what was heard of the sources that left numbers out or are silent.
     #[serde(skip)]
-    pub signers: BTreeMap<String, BTreeSet<ProducerName>>,
+    pub signers: BTreeSet<ProducerName>,
 }
 
 impl Completeness {
@@ -162,11 +162,14 @@ pub fn reconcile(query: &Query, input: &Input<'_>) -> Completeness {
         .iter()
         .filter(|snapshot| query.contains(snapshot.observed_at))
         .collect();
-    let mut signers: BTreeMap<String, BTreeSet<ProducerName>> = BTreeMap::new();
-    for heard in input.heard {
-        let theirs = signers.entry(heard.source.clone()).or_default();
-        theirs.extend(heard.producer.clone());
-    }
+    let silent_sources = silence::silent(input.heard, judged_at);
+    let gaps = sequences.iter().filter(|series| !series.gaps.is_empty());
+    let missing = gaps.map(|series| &series.source);
+    let wanting: BTreeSet<&String> = missing
+        .chain(silent_sources.iter().map(|silent| &silent.source))
+        .collect();
+    let theirs = input.heard.iter().filter(|heard| wanting.contains(&heard.source));
+    let signers = theirs.filter_map(|heard| heard.producer.clone()).collect();
     Completeness {
         tree_size: input.tree_size,
         recorded_until: input.recorded_until,
@@ -175,7 +178,7 @@ pub fn reconcile(query: &Query, input: &Input<'_>) -> Completeness {
         snapshots: snapshots.len(),
         open: findings.iter().filter(|finding| finding.closed.is_none()).count(),
         not_covered: coverage::not_covered(query, input, &snapshots, &incomparable, &sequences),
-        silent_sources: silence::silent(input.heard, judged_at),
+        silent_sources,
         sequences,
         findings,
         signers,

@@ -111,11 +111,16 @@ fn a_finding_knows_whose_keys_signed_what_it_is_about() {
         let taken = snapshot(&mut ledger, minutes, &["2"]);
         ledger.records[taken as usize].producer = producer.parse().unwrap();
     }
-    let answer = reconciled(&ledger);
     let names = |signers: &BTreeSet<ProducerName>| signers.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let answer = reconciled(&ledger);
     assert_eq!(names(&answer.findings[0].signers), ["ci", "cluster", "cluster-2"]);
-    let of_source = answer.signers.values().flat_map(names).collect::<Vec<_>>();
-    assert_eq!(of_source, ["ci", "cluster", "cluster-2"]);
+    assert!(answer.signers.is_empty(), "no source left anything out");
+    for number in [7, 9] {
+        let index = numbered(&mut ledger, 90, number, None) as usize;
+        ledger.records[index].event.source = "https://other.example".to_owned();
+        ledger.records[index].producer = "other".parse().unwrap();
+    }
+    assert_eq!(names(&reconciled(&ledger).signers), ["other"]);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use super::{asked, excepted, is_meant};
 use crate::domain::exception::{Exception, ExceptionScope};
 use crate::domain::producer::SERVICE_PRODUCER;
 use crate::domain::words::{list, when};
-use crate::domain::{Instant, ServiceName};
+use crate::domain::{Instant, ProducerName, ServiceName};
 use crate::reconcile;
 
 pub(in crate::check) const VALID_IN_PERIOD: Check = Check {
@@ -112,11 +112,7 @@ fn shown<'a>(subject: &PeriodSubject<'a>, check: &str) -> Vec<Shown<'a>> {
         return findings.map(|finding| Shown::running(subject, finding)).collect();
     }
     if check == NUMBERED.id {
-        let gaps = told.sequences.iter().filter(|series| !series.gaps.is_empty());
-        let missing = gaps.map(|series| &series.source);
-        let sources = missing.chain(told.silent_sources.iter().map(|silent| &silent.source));
-        let signers = sources.filter_map(|source| told.signers.get(source)).flatten();
-        return vec![whole(signers.map(|producer| producer.as_str()).collect())];
+        return vec![whole(names(&told.signers))];
     }
     if check == RETAINED.id {
         return vec![whole(BTreeSet::from([SERVICE_PRODUCER]))];
@@ -136,7 +132,7 @@ impl<'a> Shown<'a> {
             running: Some(finding),
             since,
             until: finding.last_seen.at.min(period.to.plus_millis(-1)).max(since.1),
-            signers: finding.signers.iter().map(|producer| producer.as_str()).collect(),
+            signers: names(&finding.signers),
         }
     }
 
@@ -205,6 +201,10 @@ impl<'a> Shown<'a> {
         let covers = scope.artifacts.is_empty() || scope.artifacts.iter().any(runs);
         (!covers).then(|| "is for other artifacts than what ran".to_owned())
     }
+}
+
+fn names(signers: &BTreeSet<ProducerName>) -> BTreeSet<&str> {
+    signers.iter().map(ProducerName::as_str).collect()
 }
 
 /// The exceptions that allow this check to fail.
