@@ -18,7 +18,7 @@ use utoipa::ToSchema;
 use crate::domain::deployment::Deployment;
 use crate::domain::sequence::Numbered;
 use crate::domain::snapshot::Snapshot;
-use crate::domain::{EnvironmentName, Instant, Recorded, ServiceName};
+use crate::domain::{EnvironmentName, Instant, ProducerName, Recorded, ServiceName};
 
 pub use coverage::{NotCovered, Uncovered};
 pub use finding::{Closed, Closing, Expected, Finding, FindingKind, Moment};
@@ -63,6 +63,8 @@ pub struct Heard {
     pub index: u64,
     /// The source.
     pub source: String,
+    /// Who signed it; none where that was erased.
+    pub producer: Option<ProducerName>,
     /// When it was recorded.
     pub recorded_at: Instant,
     /// Seconds until it means to send again, where it says so; of the last of a source this must be known.
@@ -96,6 +98,9 @@ pub struct Completeness {
     pub silent_sources: Vec<Silent>,
     /// What nothing above speaks of. It is a limit of this answer, and no pass.
     pub not_covered: Vec<NotCovered>,
+    /// Who signed what was heard of the sources that left numbers out or are silent.
+    #[serde(skip)]
+    pub signers: BTreeSet<ProducerName>,
 }
 
 impl Completeness {
@@ -125,6 +130,7 @@ impl Heard {
         Self {
             index: record.index,
             source: record.event.source.clone(),
+            producer: Some(record.producer.clone()),
             recorded_at: record.recorded_at,
             next_within_s: sequence.and_then(|sequence| sequence.next_within_s),
         }
@@ -156,6 +162,14 @@ pub fn reconcile(query: &Query, input: &Input<'_>) -> Completeness {
         .iter()
         .filter(|snapshot| query.contains(snapshot.observed_at))
         .collect();
+    let silent_sources = silence::silent(input.heard, judged_at);
+    let gaps = sequences.iter().filter(|series| !series.gaps.is_empty());
+    let missing = gaps.map(|series| &series.source);
+    let wanting: BTreeSet<&String> = missing
+        .chain(silent_sources.iter().map(|silent| &silent.source))
+        .collect();
+    let theirs = input.heard.iter().filter(|heard| wanting.contains(&heard.source));
+    let signers = theirs.filter_map(|heard| heard.producer.clone()).collect();
     Completeness {
         tree_size: input.tree_size,
         recorded_until: input.recorded_until,
@@ -164,9 +178,10 @@ pub fn reconcile(query: &Query, input: &Input<'_>) -> Completeness {
         snapshots: snapshots.len(),
         open: findings.iter().filter(|finding| finding.closed.is_none()).count(),
         not_covered: coverage::not_covered(query, input, &snapshots, &incomparable, &sequences),
-        silent_sources: silence::silent(input.heard, judged_at),
+        silent_sources,
         sequences,
         findings,
+        signers,
     }
 }
 

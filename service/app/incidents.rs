@@ -66,6 +66,10 @@ pub struct IncidentFilter {
     pub environment: Option<EnvironmentName>,
     /// Only those that go on, or only those that are over.
     pub open: Option<bool>,
+    /// Those that began not before this.
+    pub from: Option<Instant>,
+    /// Those that began before this.
+    pub to: Option<Instant>,
 }
 
 impl App {
@@ -124,6 +128,8 @@ pub(super) fn listed(
             && filter.open.is_none_or(|open| found.open() == open)
             && (filter.service.is_none() || found.service == filter.service)
             && (filter.environment.is_none() || found.environment == filter.environment)
+            && filter.from.is_none_or(|from| from <= found.began().0)
+            && filter.to.is_none_or(|to| found.began().0 < to)
     };
     loop {
         // The incidents of one service are few; what is said about one need not name it every time.

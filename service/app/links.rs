@@ -146,7 +146,7 @@ impl App {
             let of = IncidentFilter {
                 service: filter.service.clone(),
                 environment: filter.environment.clone(),
-                open: None,
+                ..IncidentFilter::default()
             };
             let (mut items, mut below, mut looked_at): (Vec<LinkView>, u64, usize) = (Vec::new(), before, 0);
             loop {

@@ -37,6 +37,7 @@ mod sightings;
 mod sources;
 mod suspects;
 mod tokens;
+mod within;
 
 use std::thread::JoinHandle;
 

@@ -123,37 +123,51 @@ impl App {
         self.accept(self.sequencer.submit(record).await?).await
     }
 
-    /// Takes in several, each for itself. They are queued together, so that they share commits.
+    /// Takes in several, each for itself; one may need what one before it says. They are queued together, so that they share
+    /// commits.
     pub async fn record_all(&self, envelopes: &[&[u8]]) -> Vec<Result<Accepted, RecordError>> {
         let mut results = Vec::with_capacity(envelopes.len());
         for group in envelopes.chunks(GROUP) {
             let mut waiting = Vec::with_capacity(group.len());
             for envelope in group {
-                waiting.push(match self.prepare(envelope.to_vec()) {
-                    Ok(Prepared::Fit(record)) => self.enqueue(record).await,
+                let next = match self.prepare(envelope.to_vec()) {
+                    Ok(Prepared::Fit(record)) => {
+                        let mut fits = self.fits_history(&record).await;
+                        if fits.is_err() && !waiting.is_empty() {
+                            // What it lacks may be said by one before it, once that is there.
+                            self.answer(&mut waiting, &mut results).await;
+                            fits = self.fits_history(&record).await;
+                        }
+                        fits.and_then(|()| Ok(Waiting::Queued(self.sequencer.enqueue(record)?)))
+                    }
                     Ok(Prepared::Unfit(earlier)) => Ok(Waiting::Unfit(earlier)),
                     Err(error) => Err(error),
-                });
+                };
+                waiting.push(next);
                 // Verifying many takes long; others on this thread must not wait for all of it.
                 tokio::task::yield_now().await;
             }
-            for waiting in waiting {
-                results.push(match waiting {
-                    Ok(Waiting::Queued(answer)) => match answer.await.unwrap_or(Err(SubmitError::Stopped)) {
-                        Ok(sequenced) => self.accept(sequenced).await,
-                        Err(error) => Err(error.into()),
-                    },
-                    Ok(Waiting::Unfit(earlier)) => self.recorded_before(*earlier).await,
-                    Err(error) => Err(error),
-                });
-            }
+            self.answer(&mut waiting, &mut results).await;
         }
         results
     }
 
-    async fn enqueue(&self, record: Box<Record>) -> Result<Waiting, RecordError> {
-        self.fits_history(&record).await?;
-        Ok(Waiting::Queued(self.sequencer.enqueue(record)?))
+    /// Waits for the answers to all that wait for one.
+    async fn answer(
+        &self,
+        waiting: &mut Vec<Result<Waiting, RecordError>>,
+        results: &mut Vec<Result<Accepted, RecordError>>,
+    ) {
+        for waiting in waiting.drain(..) {
+            results.push(match waiting {
+                Ok(Waiting::Queued(answer)) => match answer.await.unwrap_or(Err(SubmitError::Stopped)) {
+                    Ok(sequenced) => self.accept(sequenced).await,
+                    Err(error) => Err(error.into()),
+                },
+                Ok(Waiting::Unfit(earlier)) => self.recorded_before(*earlier).await,
+                Err(error) => Err(error),
+            });
+        }
     }
 
     /// Signs a payload with the service's own key and takes it in.

@@ -197,6 +197,7 @@ fn heard(tx: &mut ReadTx<'_>, mut rows: Vec<EventRow>) -> Result<Vec<Heard>, Sto
         found.unwrap_or_else(|| Heard {
             index,
             source: row.source,
+            producer: row.producer.parse().ok(),
             recorded_at: Instant::from_millis(row.recorded_ms),
             next_within_s: None,
         })

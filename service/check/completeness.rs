@@ -10,7 +10,7 @@ use crate::reconcile::{Completeness, Finding, Uncovered};
 
 pub(super) const RECONCILED: Check = Check {
     id: "DL-POP-2",
-    version: 2,
+    version: 3,
     title: "What ran is what was deployed on the record",
     severity: Severity::High,
     scope: Scope::All,
@@ -20,20 +20,22 @@ pub(super) const RECONCILED: Check = Check {
     limits: "Not evaluable without a runtime snapshot of the environment, and when no snapshot speaks of one of its services, or \
              what runs could not be compared with what was deployed. Between two snapshots it sees nothing. An exception holds \
              for what it covers (services, environments, digests) if it was granted and recorded before that was first seen, or \
-             before the period, by somebody who did not ask for it, and had neither run out nor been taken back when it was last seen.",
+             before the period, approved by somebody who did not ask for it, signed with another key than the snapshots that show it \
+             and the deployments of the service are, and had neither run out nor been taken back when it was last seen.",
     rule: Rule::Period(reconciled),
 };
 
 pub(super) const NUMBERED: Check = Check {
     id: "DL-POP-3",
-    version: 2,
+    version: 3,
     title: "No record of a source is missing",
     severity: Severity::High,
     scope: Scope::All,
     definition: "The numbers that sources give their records have no gap, and no source is silent for longer than it announced or \
                  usually is.",
     limits: "Not evaluable when a source that deploys to the environment does not number its records: what it left out cannot show. \
-             Excepted by an exception for the environment that holds for the whole period.",
+             Excepted by an exception for the environment that holds for the whole period, and that is signed with another key than \
+             the records of those sources are.",
     rule: Rule::Period(|subject| exception::apply_to_period(subject, NUMBERED.id, numbered(subject))),
 };
 

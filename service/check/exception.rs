@@ -1,18 +1,23 @@
-//! Exceptions: which of them a deployment may rely on, judged as of its start; and which allow what was found in a period.
+//! Exceptions: which of them a deployment may rely on, judged as of its start. Those that allow what was found in a period are judged
+//! the same way, in `period`.
 //!
 //! One that does not hold excuses nothing, and is a finding of its own (DL-EXC-1).
+
+mod period;
 
 use std::collections::BTreeMap;
 
 use super::duty::Stand;
-use super::period::PeriodSubject;
+use super::parameters::Parameters;
 use super::person::{Likeness, compare};
 use super::verdict::{Applied, CheckResult, fail, not_applicable, pass};
 use super::{Check, Finding, Rule, Scope, Severity, Subject, Verdict};
 use crate::domain::Instant;
-use crate::domain::exception::Exception;
+use crate::domain::alias::Aliases;
+use crate::domain::exception::{Exception, ExceptionGrant};
 use crate::domain::words::{list, span, when};
-use crate::reconcile;
+
+pub(super) use period::{VALID_IN_PERIOD, apply_to_period, of_finding};
 
 pub(super) const VALID: Check = Check {
     id: "DL-EXC-1",
@@ -60,78 +65,6 @@ pub(super) fn excepted(verdict: Verdict, exception: &Exception) -> Verdict {
         }),
         expected: verdict.expected,
     }
-}
-
-/// A failure of the ledger in a period that an exception allows, which is for the environment as such and holds for the whole period.
-pub(super) fn apply_to_period(subject: &PeriodSubject<'_>, check: &str, verdict: Verdict) -> Verdict {
-    let (Some(told), CheckResult::Fail) = (subject.completeness, verdict.result) else {
-        return verdict;
-    };
-    let whole = |exception: &&Exception| {
-        let scope = &exception.grant.scope;
-        let service = told.service.as_ref();
-        scope.environments.contains(&told.environment)
-            && (scope.services.is_empty() || service.is_some_and(|service| scope.services.contains(service)))
-            && scope.deployments.is_empty()
-            && scope.artifacts.is_empty()
-    };
-    let end = subject.period.to.plus_millis(-1);
-    let mut holding = allowing(subject, check).filter(whole);
-    match holding.find(|exception| holds(subject, exception, beginning(subject), end)) {
-        Some(exception) => excepted(verdict, exception),
-        None => verdict,
-    }
-}
-
-/// The exception that allows what a runtime snapshot showed: it covers it, and held from when it was first seen in the period, or the
-/// period began, until it was last seen.
-pub(super) fn of_finding<'a>(
-    subject: &PeriodSubject<'a>,
-    check: &str,
-    finding: &reconcile::Finding,
-) -> Option<&'a Exception> {
-    let environment = &subject.completeness?.environment;
-    let (opened, period) = (finding.opened, subject.period);
-    let since = if opened.at < period.from {
-        beginning(subject)
-    } else {
-        (opened.index, opened.at)
-    };
-    let until = finding.last_seen.at.min(period.to.plus_millis(-1)).max(since.1);
-    let digest = finding.running.as_ref().and_then(|running| running.digest.as_deref());
-    let covers = |exception: &&Exception| {
-        let scope = &exception.grant.scope;
-        let runs = |named: &String| digest.is_some_and(|digest| digest.eq_ignore_ascii_case(named));
-        scope.deployments.is_empty()
-            && (scope.services.is_empty() || scope.services.contains(&finding.service))
-            && (scope.environments.is_empty() || scope.environments.contains(environment))
-            && (scope.artifacts.is_empty() || scope.artifacts.iter().any(runs))
-    };
-    let mut holding = allowing(subject, check).filter(covers);
-    holding.find(|exception| holds(subject, exception, since, until))
-}
-
-fn allowing<'a>(subject: &PeriodSubject<'a>, check: &str) -> impl Iterator<Item = &'a Exception> {
-    let exceptions = subject.facts.exceptions.iter();
-    exceptions.filter(move |exception| exception.grant.checks.iter().any(|id| id == check))
-}
-
-/// The first entry that is of the period, and its beginning.
-fn beginning(subject: &PeriodSubject<'_>) -> (u64, Instant) {
-    (subject.continuity.before, subject.period.from)
-}
-
-/// Whether an exception was granted before an entry and a time by somebody else than who asked for it, and held from then on.
-fn holds(subject: &PeriodSubject<'_>, exception: &Exception, since: (u64, Instant), until: Instant) -> bool {
-    let grant = &exception.grant;
-    let (entry, at) = since;
-    let likeness = compare(&subject.facts.aliases, &grant.approved_by, &grant.requested_by, at);
-    exception.index < entry
-        && exception.granted_at < at
-        && exception.valid_from() <= at
-        && until < grant.expires_at
-        && exception.revoked.as_ref().is_none_or(|revoked| revoked.at > until)
-        && matches!(likeness, Likeness::Different(_))
 }
 
 fn valid(subject: &Subject<'_>, findings: &[Finding]) -> Verdict {
@@ -191,9 +124,8 @@ fn covering<'a>(subject: &Subject<'a>, check: &str) -> impl Iterator<Item = &'a 
 /// Whether somebody may believe that it holds: it was meant to by the start, and did not run out long before.
 fn is_near(subject: &Subject<'_>, exception: &Exception) -> bool {
     let start = subject.deployment.start_at();
-    let ended = start.millis_since(exception.grant.expires_at);
     let named = exception.grant.scope.deployments.contains(&subject.deployment.id);
-    named || (exception.valid_from() <= start && ended <= subject.parameters.exception_grace_ms)
+    named || is_meant(exception, subject.parameters, start, start)
 }
 
 /// Why an exception does not hold for a deployment; nothing if it does.
@@ -230,20 +162,31 @@ fn flaw(subject: &Subject<'_>, exception: &Exception) -> Option<String> {
             exception.producer
         ));
     }
-    let approver = &grant.approved_by;
-    match compare(&subject.facts.aliases, approver, &grant.requested_by, start) {
-        Likeness::Different(_) => {}
-        Likeness::Same(_) => return Some(format!("was approved by {approver}, who asked for it")),
-        Likeness::Alike | Likeness::Contradicted(_) => {
-            return Some(format!(
-                "was approved by {approver}, who may be {}, who asked for it",
-                grant.requested_by
-            ));
-        }
+    if let Some(flaw) = asked(&subject.facts.aliases, grant, start) {
+        return Some(flaw);
     }
+    let approver = &grant.approved_by;
     match Stand::of(subject, approver, None) {
         Stand::Apart { .. } => None,
         Stand::Took { part, .. } => Some(format!("was approved by {approver}, who {part}")),
         Stand::Unclear { why, .. } => Some(format!("was approved by {approver}, who {why}")),
     }
+}
+
+/// What is wrong with who approved it, where that may be who asked for it.
+fn asked(aliases: &Aliases, grant: &ExceptionGrant, at: Instant) -> Option<String> {
+    let (approver, requester) = (&grant.approved_by, &grant.requested_by);
+    match compare(aliases, approver, requester, at) {
+        Likeness::Different(_) => None,
+        Likeness::Same(_) => Some(format!("was approved by {approver}, who asked for it")),
+        Likeness::Alike | Likeness::Contradicted(_) => Some(format!(
+            "was approved by {approver}, who may be {requester}, who asked for it"
+        )),
+    }
+}
+
+/// Whether it was meant to hold by a time, or ran out not long before another.
+fn is_meant(exception: &Exception, parameters: &Parameters, by: Instant, from: Instant) -> bool {
+    let ended = from.millis_since(exception.grant.expires_at);
+    exception.valid_from() <= by && ended <= parameters.exception_grace_ms
 }

@@ -102,6 +102,8 @@ enum Rule {
     Findings(fn(&Subject<'_>, &[Finding]) -> Verdict),
     /// Over the ledger in a period.
     Period(fn(&PeriodSubject<'_>) -> Verdict),
+    /// Over the ledger in a period and what the checks before this one say about it.
+    PeriodFindings(fn(&PeriodSubject<'_>, &[Finding]) -> Verdict),
 }
 
 /// The verdict of one check.
@@ -114,7 +116,7 @@ pub struct Finding {
 }
 
 /// All checks, in the order of reports.
-pub static CATALOGUE: [Check; 30] = [
+pub static CATALOGUE: [Check; 31] = [
     period::CONTINUOUS,
     completeness::RECONCILED,
     completeness::NUMBERED,
@@ -145,6 +147,7 @@ pub static CATALOGUE: [Check; 30] = [
     period::ADMINISTERED,
     exception::VALID,
     period::RETAINED,
+    exception::VALID_IN_PERIOD,
 ];
 
 /// The check with this id.
@@ -168,7 +171,7 @@ pub fn evaluate(subject: &Subject<'_>) -> Vec<Finding> {
             }
             Rule::Deployment(rule) => exception::apply(subject, check.id, rule(subject)),
             Rule::Findings(rule) => rule(subject, &findings),
-            Rule::Period(_) => continue,
+            Rule::Period(_) | Rule::PeriodFindings(_) => continue,
         };
         findings.push(Finding::of(check, verdict));
     }
@@ -188,7 +191,7 @@ impl Check {
     pub const fn unit(&self) -> Unit {
         match self.rule {
             Rule::Deployment(_) | Rule::Findings(_) => Unit::Deployment,
-            Rule::Period(_) => Unit::Period,
+            Rule::Period(_) | Rule::PeriodFindings(_) => Unit::Period,
         }
     }
 }

@@ -82,24 +82,29 @@ pub(super) const ADMINISTERED: Check = Check {
 
 pub(super) const RETAINED: Check = Check {
     id: "DL-RET-1",
-    version: 2,
+    version: 3,
     title: "Entries are kept as long as they must be",
     severity: Severity::Medium,
     scope: Scope::All,
     definition: "The log reaches back 365 days, or to its own beginning; and no entry lost its content to an erasure before it \
                  was that old.",
     limits: "Not evaluable when the ledger holds nothing. Backups are outside the ledger. Excepted by an exception for the \
-             environment that holds for the whole period.",
+             environment that holds for the whole period, and that the service did not sign, which signs erasures.",
     rule: Rule::Period(|subject| exception::apply_to_period(subject, RETAINED.id, retained(subject))),
 };
 
 /// Runs all checks of a period.
 pub fn evaluate_period(subject: &PeriodSubject<'_>) -> Vec<Finding> {
-    let findings = CATALOGUE.iter().filter_map(|check| match check.rule {
-        Rule::Period(rule) => Some(Finding::of(check, rule(subject))),
-        Rule::Deployment(_) | Rule::Findings(_) => None,
-    });
-    findings.collect()
+    let mut findings = Vec::new();
+    for check in &CATALOGUE {
+        let verdict = match check.rule {
+            Rule::Period(rule) => rule(subject),
+            Rule::PeriodFindings(rule) => rule(subject, &findings),
+            Rule::Deployment(_) | Rule::Findings(_) => continue,
+        };
+        findings.push(Finding::of(check, verdict));
+    }
+    findings
 }
 
 fn continuous(subject: &PeriodSubject<'_>) -> Verdict {

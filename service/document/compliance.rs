@@ -103,8 +103,10 @@ pub struct ComplianceReport {
     pub granted: Vec<Exception>,
     /// The samples that were issued, with what auditors concluded.
     pub samples: Vec<SampleRow>,
-    /// Conclusions that name no sample that was issued before them, whatever they may be about.
+    /// Conclusions that name no sample that was issued before them, of those that may be about this.
     pub conclusions_without_sample: Vec<Concluded>,
+    /// How many others name no such sample, and cannot be about this.
+    pub conclusions_elsewhere: usize,
     /// Answers of the gate that were overridden.
     pub overrides: Vec<Decided>,
     /// What could not be evaluated, by check and reason.
@@ -167,6 +169,7 @@ pub fn compose(input: &ComplianceInput<'_>) -> Result<ComplianceReport, Document
     let frameworks = requirements::results(input, &tested, &period_checks);
     let csv = csv::table(&tested.results, input.facts)?;
     let population = Population::of(&deployments, sha256(csv.as_bytes()).to_string(), input);
+    let (conclusions_without_sample, conclusions_elsewhere) = samples::without_sample(input, &deployments);
     let emergency_share = EmergencyShare::of(&deployments, parameters.max_emergency_percent);
     let subject = input
         .service
@@ -193,7 +196,8 @@ pub fn compose(input: &ComplianceInput<'_>) -> Result<ComplianceReport, Document
         exceptions: tested.exceptions,
         granted: granted(input),
         samples: samples::rows(input),
-        conclusions_without_sample: input.facts.conclusions.without_sample.clone(),
+        conclusions_without_sample,
+        conclusions_elsewhere,
         overrides: overrides(input),
         not_evaluable: tested.gaps,
         emergency_share,

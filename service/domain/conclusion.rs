@@ -72,6 +72,14 @@ pub struct Concluded {
     pub producer: ProducerName,
     /// Whose it is; nobody can tell where the event names nobody.
     pub by: Option<Actor>,
+    /// The environment that the event names, where it names one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub environment: Option<EnvironmentName>,
+    /// The service that the event names, where it names one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub service: Option<ServiceName>,
     /// What was concluded.
     #[serde(flatten)]
     pub said: Conclusion,
@@ -140,6 +148,8 @@ impl Conclusions {
                     recorded_at: record.recorded_at,
                     producer: record.producer.clone(),
                     by: extension.actor.clone(),
+                    environment: event.environment.clone(),
+                    service: event.service.clone(),
                     said: Conclusion::clone(said),
                 });
             } else if event.event_type.text == DOCUMENT_ISSUED

@@ -64,6 +64,17 @@ impl Reach {
         self.from.is_none_or(|first| first <= from) && self.to.is_none_or(|end| to <= end)
     }
 
+    /// Whether something that happened at this place and time lies within it. What names no place lies only within a reach that is
+    /// not limited to places.
+    pub fn holds(&self, environment: Option<&str>, service: Option<&str>, at: Instant) -> bool {
+        let environments = self.environments.iter().map(EnvironmentName::as_str);
+        let services = self.services.iter().map(ServiceName::as_str);
+        among(environments, environment)
+            && among(services, service)
+            && self.from.is_none_or(|first| first <= at)
+            && self.to.is_none_or(|end| at < end)
+    }
+
     /// Its period in words, where it has one.
     pub fn period(&self) -> Option<String> {
         match (self.from, self.to) {
@@ -73,6 +84,11 @@ impl Reach {
             (Some(from), Some(to)) => Some(format!("from {from} to {to}")),
         }
     }
+}
+
+/// Whether a name is one of those allowed; none allowed means all.
+fn among<'a>(mut allowed: impl ExactSizeIterator<Item = &'a str>, named: Option<&str>) -> bool {
+    allowed.len() == 0 || named.is_some_and(|named| allowed.any(|name| name == named))
 }
 
 #[cfg(test)]
@@ -95,6 +111,25 @@ mod tests {
         assert!(!reach.covers(from.plus_millis(-1), to));
         assert!(!reach.covers(from, to.plus_millis(1)));
         assert!(Reach::default().covers(at("1970-01-01T00:00:00Z"), to));
+    }
+
+    #[test]
+    fn a_thing_lies_within_by_its_place_and_time() {
+        let reach = Reach {
+            environments: vec!["production".parse().unwrap()],
+            services: vec!["checkout".parse().unwrap(), "search".parse().unwrap()],
+            from: Some(at("2026-01-01T00:00:00Z")),
+            to: Some(at("2026-04-01T00:00:00Z")),
+        };
+        let february = at("2026-02-01T00:00:00Z");
+        let (here, search) = (Some("production"), Some("search"));
+        assert!(reach.holds(here, search, february));
+        assert!(!reach.holds(Some("staging"), search, february));
+        assert!(!reach.holds(here, Some("billing"), february));
+        assert!(!reach.holds(None, search, february) && !reach.holds(here, None, february));
+        assert!(reach.holds(here, search, at("2026-01-01T00:00:00Z")));
+        assert!(!reach.holds(here, search, at("2026-04-01T00:00:00Z")));
+        assert!(Reach::default().holds(None, None, february));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::artifact::Artifact;
 use super::deployment::Deployment;
 use super::event::Recorded;
-use super::id::{EnvironmentName, ServiceName};
+use super::id::{EnvironmentName, ProducerName, ServiceName};
 use super::instant::Instant;
 
 /// Type of the events that carry a runtime snapshot.
@@ -90,6 +90,8 @@ pub struct Snapshot {
     pub recorded_at: Instant,
     /// What sent it.
     pub source: String,
+    /// Who signed it.
+    pub producer: ProducerName,
     /// What ran.
     pub running: Vec<Seen>,
     /// What ran and is of no known service.
@@ -202,6 +204,7 @@ pub fn fold(records: &[Recorded]) -> Vec<Snapshot> {
             observed_at: event.occurred_at,
             recorded_at: record.recorded_at,
             source: event.source.clone(),
+            producer: record.producer.clone(),
             running: taken.running.iter().map(seen).collect(),
             unmapped: taken.unmapped.clone(),
         })

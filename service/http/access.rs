@@ -13,7 +13,7 @@ use actix_web::{HttpMessage as _, ResponseError};
 use super::Settings;
 use super::pages::session;
 use super::problem::{Kind, Problem};
-use super::reach::{Limit, lies_within};
+use super::reach::{Limit, Thing, lies_within, thing_lies_within};
 use crate::app::App;
 use crate::domain::producer::{Role, Token as BearerToken};
 
@@ -33,11 +33,13 @@ pub enum Access {
     /// A bearer token. That of an auditor only opens it to a question within its reach, and what the answer is limited by is
     /// this.
     Within(&'static [Limit]),
+    /// A bearer token. That of an auditor only opens it where what the path names lies within its reach.
+    Named(Thing),
     /// A page: somebody who is signed in with a token of this role or a higher one.
     Page(Role),
 }
 
-use Access::{Log, Page, Public, SharedSecret, Signature, Token, Within};
+use Access::{Log, Named, Page, Public, SharedSecret, Signature, Token, Within};
 use Limit::{Environment, EnvironmentOfPath, Period, PeriodAndBefore, Service};
 
 /// Says nothing of what happened anywhere: hashes, proofs, and whose keys are known.
@@ -47,6 +49,7 @@ const WHOLE: Access = Within(&[]);
 /// Lists of what happened somewhere, at whatever time.
 const PLACE: Access = Within(&[Environment, Service]);
 const PERIOD: Access = Within(&[Environment, Service, Period]);
+const EVENT: Access = Named(Thing::Event);
 const REVIEWER: Access = Token(Role::Reviewer);
 const PAGE: Access = Page(Role::Reader);
 const ADMIN: Access = Token(Role::Admin);
@@ -56,9 +59,9 @@ pub const ROUTES: &[(Method, &str, Access)] = &[
     (Method::POST, "/v1/events", Signature),
     (Method::POST, "/v1/events/batch", Signature),
     (Method::GET, "/v1/events", PERIOD),
-    (Method::GET, "/v1/events/{index}", WHOLE),
-    (Method::GET, "/v1/events/{index}/envelope", WHOLE),
-    (Method::GET, "/v1/events/{index}/receipt", WHOLE),
+    (Method::GET, "/v1/events/{index}", EVENT),
+    (Method::GET, "/v1/events/{index}/envelope", EVENT),
+    (Method::GET, "/v1/events/{index}/receipt", EVENT),
     (Method::POST, "/v1/events/{index}/erasure", ADMIN),
     (Method::POST, "/v1/gate", Signature),
     (Method::GET, "/v1/aliases", WHOLE),
@@ -82,8 +85,8 @@ pub const ROUTES: &[(Method, &str, Access)] = &[
     ),
     (Method::GET, "/v1/deployments", PLACE),
     (Method::GET, "/v1/deployments/{id}", PLACE),
-    (Method::GET, "/v1/incidents", PLACE),
-    (Method::GET, "/v1/incidents/{id}", WHOLE),
+    (Method::GET, "/v1/incidents", PERIOD),
+    (Method::GET, "/v1/incidents/{id}", Named(Thing::Incident)),
     (Method::GET, "/v1/links", PLACE),
     (Method::POST, "/v1/links", REVIEWER),
     (Method::GET, "/v1/search", WHOLE),
@@ -137,7 +140,7 @@ pub async fn guard(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
-    match check(&request) {
+    match check(&request).await {
         Ok(()) => Ok(next.call(request).await?.map_into_left_body()),
         Err(Refusal::Problem(problem)) => Ok(request.into_response(problem.error_response()).map_into_right_body()),
         Err(Refusal::SignIn) => {
@@ -162,7 +165,7 @@ impl From<Problem> for Refusal {
     }
 }
 
-fn check(request: &ServiceRequest) -> Result<(), Refusal> {
+async fn check(request: &ServiceRequest) -> Result<(), Refusal> {
     let Some(pattern) = request.match_pattern() else {
         return Err(Problem::new(Kind::NotFound, "there is nothing at this path").into());
     };
@@ -184,6 +187,10 @@ fn check(request: &ServiceRequest) -> Result<(), Refusal> {
         Some((_, _, Within(limits))) => {
             let reach = authorise(request, Role::Auditor)?.reach;
             Ok(lies_within(&reach, limits, request, &pattern)?)
+        }
+        Some((_, _, Named(thing))) => {
+            let reach = authorise(request, Role::Auditor)?.reach;
+            Ok(thing_lies_within(reach, *thing, request, app(request)?.clone(), &pattern).await?)
         }
         Some((_, _, Page(role))) => enter(request, *role),
     }

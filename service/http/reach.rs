@@ -1,14 +1,17 @@
 //! Whether a question lies within the reach of the token that asks it. The one place where that is decided: the access table
-//! names what limits the answer of each route, and a route that names nothing is closed to whoever is limited.
+//! names what limits the answer of each route, or what single thing it shows, and a route that names nothing is closed to whoever is
+//! limited.
 //!
 //! A question has to say that it lies within: what it does not name, it asks about everywhere. This must never widen what a
 //! handler reads: it sees the same parameters, all of them, and handlers refuse what they do not know.
 
-use actix_web::dev::ServiceRequest;
-use percent_encoding::percent_decode_str;
+use actix_web::dev::{ResourceDef, ServiceRequest};
+use actix_web::web::Data;
 
 use super::api::asked::period;
+use super::blocking;
 use super::problem::{Kind, Problem};
+use crate::app::App;
 use crate::domain::{Period as TimePeriod, Reach};
 
 /// What limits the answer of a route.
@@ -26,6 +29,45 @@ pub enum Limit {
     PeriodAndBefore,
 }
 
+/// What a path names, so that whether it lies within is a question of what was recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Thing {
+    /// The event of an entry.
+    Event,
+    /// An incident.
+    Incident,
+}
+
+/// Refuses what the path names if it is beyond a reach, in the words with which it would refuse what is not there.
+pub async fn thing_lies_within(
+    reach: Reach,
+    thing: Thing,
+    request: &ServiceRequest,
+    app: Data<App>,
+    pattern: &str,
+) -> Result<(), Problem> {
+    if reach.is_everything() {
+        return Ok(());
+    }
+    let what = match thing {
+        Thing::Event => "event",
+        Thing::Incident => "incident",
+    };
+    let name = of_path(request, pattern).unwrap_or_default();
+    let asked = name.clone();
+    let within = blocking(move || match thing {
+        Thing::Event => asked.parse().map_or(Ok(false), |index| {
+            app.event_lies_within(index, &reach).map_err(Into::into)
+        }),
+        Thing::Incident => app.incident_lies_within(&asked, &reach),
+    });
+    if within.await? {
+        return Ok(());
+    }
+    let detail = format!("there is no {what} {name} within what this token is limited to");
+    Err(Problem::new(Kind::NotFound, detail))
+}
+
 /// Refuses a question that is not within a reach, naming the parameter and what it may say.
 pub fn lies_within(reach: &Reach, limits: &[Limit], request: &ServiceRequest, pattern: &str) -> Result<(), Problem> {
     let question = Question {
@@ -33,7 +75,7 @@ pub fn lies_within(reach: &Reach, limits: &[Limit], request: &ServiceRequest, pa
         pairs: form_urlencoded::parse(request.query_string().as_bytes())
             .into_owned()
             .collect(),
-        environment: of_path(request.path(), pattern, "{environment}"),
+        environment: of_path(request, pattern),
     };
     let environments: Vec<&str> = reach.environments.iter().map(|name| name.as_str()).collect();
     let services: Vec<&str> = reach.services.iter().map(|name| name.as_str()).collect();
@@ -123,9 +165,9 @@ fn closed(dimension: &str) -> Problem {
     Problem::new(Kind::Forbidden, detail).at("Authorization")
 }
 
-/// What stands in a path where the pattern has a name.
-fn of_path(path: &str, pattern: &str, name: &str) -> Option<String> {
-    let at = pattern.split('/').position(|part| part == name)?;
-    let part = path.split('/').nth(at)?;
-    Some(percent_decode_str(part).decode_utf8_lossy().into_owned())
+/// The one name in a path, decoded as it will be for the handler: what is judged is what is shown.
+fn of_path(request: &ServiceRequest, pattern: &str) -> Option<String> {
+    let mut path = request.match_info().clone();
+    ResourceDef::new(pattern).capture_match_info(&mut path);
+    path.load().ok()
 }

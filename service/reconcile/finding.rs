@@ -9,7 +9,7 @@ use super::judgement::{SKEW_MS, Verdict, judge};
 use super::{Input, Query};
 use crate::domain::deployment::{Deployment, Effect};
 use crate::domain::snapshot::{Content, Snapshot};
-use crate::domain::{Instant, ServiceName};
+use crate::domain::{Instant, ProducerName, ServiceName};
 
 /// Where what ran was not what was recorded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -31,6 +31,9 @@ pub struct Finding {
     pub last_seen: Moment,
     /// What ended it; null while it is open.
     pub closed: Option<Closed>,
+    /// Who signed the snapshots that show it, and the deployments of the service there.
+    #[serde(skip)]
+    pub signers: BTreeSet<ProducerName>,
 }
 
 /// What is wrong.
@@ -123,8 +126,10 @@ pub(super) fn findings(query: &Query, input: &Input<'_>) -> (Vec<Finding>, Incom
     for (name, mut deployments) in places {
         if query.service.as_ref().is_none_or(|service| service == name) {
             deployments.sort_by_key(|deployment| deployment.order());
+            let statements = deployments.iter().flat_map(|deployment| &deployment.statements);
             let mut history = History {
                 service: name,
+                recorders: statements.map(|statement| statement.producer.clone()).collect(),
                 deployments,
                 found: Vec::new(),
                 open: BTreeMap::new(),
@@ -147,6 +152,8 @@ struct History<'a> {
     service: &'a ServiceName,
     /// In the order that they took effect.
     deployments: Vec<&'a Deployment>,
+    /// Who signed these.
+    recorders: BTreeSet<ProducerName>,
     found: Vec<Finding>,
     /// What is open, with its place in `found`, and what saw it last.
     open: BTreeMap<Subject, (usize, &'a str)>,
@@ -184,12 +191,14 @@ impl<'a> History<'a> {
                     opened: moment,
                     last_seen: moment,
                     closed: documented(kind, content, expected, &self.deployments, snapshot),
+                    signers: self.recorders.clone(),
                 });
                 (self.found.len() - 1, snapshot.source.as_str())
             });
             *seen_by = &snapshot.source;
             if let Some(finding) = self.found.get_mut(*place) {
                 finding.last_seen = moment;
+                finding.signers.insert(snapshot.producer.clone());
                 finding.instances = content.and_then(|content| instances(snapshot, self.service, content));
             }
             still.insert(subject);

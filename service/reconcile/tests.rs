@@ -104,6 +104,26 @@ fn what_nobody_deployed_is_undocumented_until_it_is_gone() {
 }
 
 #[test]
+fn a_finding_knows_whose_keys_signed_what_it_is_about() {
+    let mut ledger = Ledger::default();
+    ledger.deploy(0, "d1", "1", Extension::default());
+    for (minutes, producer) in [(30, "cluster"), (60, "cluster-2")] {
+        let taken = snapshot(&mut ledger, minutes, &["2"]);
+        ledger.records[taken as usize].producer = producer.parse().unwrap();
+    }
+    let names = |signers: &BTreeSet<ProducerName>| signers.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let answer = reconciled(&ledger);
+    assert_eq!(names(&answer.findings[0].signers), ["ci", "cluster", "cluster-2"]);
+    assert!(answer.signers.is_empty(), "no source left anything out");
+    for number in [7, 9] {
+        let index = numbered(&mut ledger, 90, number, None) as usize;
+        ledger.records[index].event.source = "https://other.example".to_owned();
+        ledger.records[index].producer = "other".parse().unwrap();
+    }
+    assert_eq!(names(&reconciled(&ledger).signers), ["other"]);
+}
+
+#[test]
 fn a_record_that_comes_late_closes_it_and_it_stays_to_be_seen() {
     let mut ledger = Ledger::default();
     ledger.deploy(0, "d1", "1", Extension::default());

@@ -69,7 +69,7 @@ fn every_route_asks_for_its_role(#[values(Backend::Sqlite)] backend: Backend) {
                 }
                 continue;
             }
-            Access::Token(Role::Auditor | Role::Reader) | Access::Within(_) | Access::Log => {
+            Access::Token(Role::Auditor | Role::Reader) | Access::Within(_) | Access::Named(_) | Access::Log => {
                 (*access == Access::Log, true, true)
             }
             Access::Token(Role::Reviewer) => (false, false, true),

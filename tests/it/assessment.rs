@@ -23,7 +23,8 @@ pub fn attestation(id: &str, change: Value) -> Value {
     event(id, "shipslog-attestation.made.0.1.0", id, json!({}), ours)
 }
 
-fn conclusion(id: &str, sample: u64, change: Value) -> Value {
+/// That an auditor found nothing wrong with a sample, by Ursula.
+pub fn conclusion(id: &str, sample: u64, change: Value) -> Value {
     let mut said = json!({ "sample": sample, "result": "no_exception", "text": "The ticket and the tests agree." });
     said.as_object_mut()
         .unwrap()
@@ -202,6 +203,20 @@ fn an_auditor_concludes_on_the_record(#[values(Backend::Sqlite, Backend::Postgre
         (&report["samples"][0]["missing"], &report["samples"][0]["exceptions"]),
         (&json!(1), &json!(1))
     );
+    let oscal = app
+        .client
+        .get(&format!("{REPORT}&format=oscal-assessment-results"))
+        .expect(200)
+        .json();
+    let observations = oscal["assessment-results"]["results"][0]["observations"]
+        .as_array()
+        .unwrap();
+    let examined = observations
+        .iter()
+        .filter(|found| found["methods"] == json!(["EXAMINE"]));
+    let cited: Vec<&Value> = examined.map(|found| &found["relevant-evidence"][0]["href"]).collect();
+    let cites = |index: u64| json!(format!("/v1/events/{index}"));
+    assert_eq!(cited, [&cites(exception), &cites(whole), &cites(elsewhere)]);
     let staging = text(&app, &REPORT.replace("production", "staging"));
     assert!(staging.contains("No sample was issued"), "{staging}");
     assert_eq!(text(&app, &paper), before, "the papers stay what was issued");

@@ -4,6 +4,7 @@ use ledger::Receipt;
 use rstest::rstest;
 use serde_json::Value;
 
+use crate::completeness::snapshot;
 use crate::support::events::{deployed, sign};
 use crate::support::{Backend, TestApp, key};
 
@@ -51,6 +52,20 @@ fn every_line_is_answered_for_itself(#[values(Backend::Sqlite, Backend::Postgres
         }
     }
     assert_eq!(app.tree_size(), before + 3);
+}
+
+#[rstest]
+fn a_line_may_need_one_before_it(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+    let Some(app) = TestApp::start(backend) else { return };
+    let seen = |id: &str| sign(&snapshot(id, "2026-03-01T10:00:00Z", &[("checkout", 1)]), &app.pipeline);
+    let elsewhere = sign(&deployed("b", "checkout", "staging", 1), &app.pipeline);
+    let first = sign(&deployed("a", "checkout", "production", 1), &app.pipeline);
+    let lines = [elsewhere, seen("1"), first, seen("2"), seen("1")];
+    let answer = app.client.post("/v1/events/batch", NDJSON, &lines.join(&b'\n'));
+    let answers = answers(answer.expect(200).text());
+    let statuses: Vec<u64> = answers.iter().filter_map(|answer| answer["status"].as_u64()).collect();
+    // An environment is known once something was deployed to it, not before.
+    assert_eq!(statuses, [201, 422, 201, 201, 201]);
 }
 
 #[rstest]

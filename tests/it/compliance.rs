@@ -6,7 +6,7 @@ use std::process::Command;
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::assessment::attestation;
+use crate::assessment::{attestation, conclusion};
 use crate::documents::{history, text};
 use crate::support::events::{at, deployed};
 use crate::support::{Backend, TestApp};
@@ -131,6 +131,21 @@ fn oscal_is_valid_by_the_schema_and_by_trestle() {
     let mut attested = attestation("AT-1", json!({ "valid_from": "2026-01-01T00:00:00Z" }));
     attested["customData"]["shipslog"]["attestation"]["statement"] = "<script>\n*1*</script>".into();
     app.record(&attested);
+    let drawn = json!({ "environment": "production", "period": "2026-Q1", "size": 99, "seed": "Smith" });
+    let issued = app.client.post_json("/v1/samples", &drawn).expect(201).json();
+    let sample = issued["index"].as_u64().unwrap();
+    let item = &issued["document"]["sample"]["items"][0];
+    for (id, change) in [
+        (
+            "c1",
+            json!({ "item": item, "result": "exception", "text": "<script>\n*1*</script>" }),
+        ),
+        ("c2", json!({ "item": item })),
+        ("c3", json!({ "item": 0, "result": "not_tested" })),
+        ("c4", json!({})),
+    ] {
+        app.record(&conclusion(id, sample, change));
+    }
     let folder = tempfile::tempdir().unwrap();
     let workspace = tempfile::tempdir().unwrap();
     let mut files = Vec::new();

@@ -4,6 +4,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::cli_record::Desk;
+use crate::completeness::snapshot;
 use crate::support::events::{at, event, purl, sign};
 use crate::support::{Backend, TestApp, key};
 
@@ -209,6 +210,52 @@ fn an_exception_excuses_while_it_holds(#[values(Backend::Sqlite, Backend::Postgr
         .find(|row| row["id"] == "DL-CHG-1")
         .unwrap();
     assert_eq!((&row["excepted"], &row["fail"]), (&json!(1), &json!(1)));
+}
+
+/// What runtime snapshots show is not excused by who takes them, or deploys.
+#[rstest]
+fn nobody_excuses_their_own_period(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+    let Some(app) = TestApp::start(backend) else { return };
+    let desk = key(32);
+    app.register("risk-desk", &desk, json!({ "event_types": ["shipslog-exception"] }))
+        .expect(201);
+    let granted = |id: &str| {
+        let granted = exception(id, id, json!({ "checks": ["DL-POP-2"] }));
+        at(granted, "2026-03-01T08:00:00Z")
+    };
+    app.record(&granted("EX-own"));
+    app.record(&finished("d1", "2026-03-01T09:00:00Z"));
+    let before = app.tree_size();
+    app.record(&snapshot("s1", "2026-03-01T11:00:00Z", &[("checkout", 2)]));
+    let period_check = |id: &str| {
+        let path = "/v1/reports/compliance?environment=production&period=2026-03&format=json";
+        let report = app.client.get(path).expect(200).json();
+        let checks = report["period_checks"].as_array().unwrap().iter();
+        checks.clone().find(|row| row["id"] == id).unwrap().clone()
+    };
+    assert_eq!(period_check("DL-POP-2")["result"], "fail");
+    let found = period_check("DL-EXC-2");
+    assert_eq!(
+        (&found["result"], &found["found"]),
+        (
+            &json!("fail"),
+            &json!("the exception EX-own for DL-POP-2 is signed by pipeline, which also signed what it is to allow")
+        )
+    );
+    // Another key's comes too late, and says so.
+    app.client.record(&sign(&granted("EX-late"), &desk)).expect(201);
+    let found = period_check("DL-EXC-2")["found"].clone();
+    let late = format!("the exception EX-late for DL-POP-2 was recorded only after #{before}");
+    assert!(found.as_str().unwrap().contains(&late), "{found}");
+    app.record(&finished("d2", "2026-03-01T12:00:00Z"));
+    app.record(&snapshot("s2", "2026-03-01T13:00:00Z", &[("checkout", 1)]));
+    // What is seen from now on it allows.
+    app.record(&snapshot("s3", "2026-03-01T14:00:00Z", &[("checkout", 3)]));
+    let failed = period_check("DL-POP-2");
+    assert!(
+        failed["found"].as_str().unwrap().ends_with("; exceptions allow 1 more"),
+        "{failed}"
+    );
 }
 
 #[test]

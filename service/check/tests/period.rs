@@ -1,13 +1,15 @@
 //! The checks of the ledger in a period.
 
+use std::collections::BTreeSet;
+
 use super::*;
 use crate::domain::Reach;
 use crate::domain::administered::{self, Administered};
 use crate::domain::exception::ExceptionGrant;
-use crate::domain::producer::{Administration, Role};
+use crate::domain::producer::{Administration, Role, SERVICE_PRODUCER};
 use crate::domain::snapshot::Content;
 use crate::domain::{Instant, Period, Zone};
-use crate::reconcile::{Completeness, Finding as Shown, FindingKind, Moment};
+use crate::reconcile::{Completeness, Finding as Shown, FindingKind, Gap, Moment, Series};
 
 const WHOLE: Continuity = Continuity {
     before: 100,
@@ -168,6 +170,7 @@ fn shown(seen: &[(i64, i64)]) -> Completeness {
         opened: moment(*first),
         last_seen: moment(*last),
         closed: None,
+        signers: ["ci", "cluster"].map(|name| name.parse().unwrap()).into(),
     };
     Completeness {
         tree_size: 300,
@@ -180,6 +183,7 @@ fn shown(seen: &[(i64, i64)]) -> Completeness {
         sequences: Vec::new(),
         silent_sources: Vec::new(),
         not_covered: Vec::new(),
+        signers: BTreeSet::new(),
     }
 }
 
@@ -193,84 +197,192 @@ fn an_exception_allows_what_ran_while_it_holds() {
         change(&mut granted);
         ledger.except(-5, "EX-1", granted);
         after(&mut ledger);
-        let verdict = judged_with(&ledger, "DL-POP-2", &[], Some(&shown(seen)), |_| {});
-        (
-            verdict.result,
-            verdict.found,
-            verdict.exception.map(|applied| applied.index),
-        )
+        ["DL-POP-2", "DL-EXC-2"].map(|check| judged_with(&ledger, check, &[], Some(&shown(seen)), |_| {}))
     };
-    let (result, found, exception) = with(|_| {}, |_| {}, &[(10, 50)]);
-    assert_eq!((result, exception), (CheckResult::Excepted, Some(0)));
+    let [allowed, relied] = with(|_| {}, |_| {}, &[(10, 50)]);
+    let exception = allowed.exception.map(|applied| applied.index);
+    assert_eq!((allowed.result, exception), (CheckResult::Excepted, Some(0)));
     assert_eq!(
-        found,
+        (relied.result, relied.found, relied.evidence),
+        (Pass, "EX-1 in force".to_owned(), vec![0])
+    );
+    assert_eq!(
+        allowed.found,
         "1 finding, the first: undocumented of payments from 2026-03-02 09:10:00 UTC; the exception EX-1 allows it until \
          2026-03-02 10:00:00 UTC"
     );
-    let part = with(|_| {}, |_| {}, &[(10, 50), (70, 80)]);
-    assert_eq!(part.0, Fail);
-    assert!(
-        part.1.starts_with("1 finding, ") && part.1.ends_with("; exceptions allow 1 more"),
-        "{}",
-        part.1
-    );
+    let [part, relied] = with(|_| {}, |_| {}, &[(10, 50), (70, 80)]);
+    assert_eq!((part.result, relied.result), (Fail, Pass));
+    assert!(part.found.starts_with("1 finding, "), "{}", part.found);
+    assert!(part.found.ends_with("; exceptions allow 1 more"), "{}", part.found);
+    let known_before = with(|_| {}, |_| {}, &[(-90, 50)]).map(|verdict| verdict.result);
+    assert_eq!(known_before, [CheckResult::Excepted, Pass]);
     assert_eq!(
-        with(|_| {}, |_| {}, &[(-90, 50)]).0,
-        CheckResult::Excepted,
-        "known before the period"
+        with(|_| {}, |_| {}, &[])[1].result,
+        NotApplicable,
+        "nothing is to be allowed"
     );
-    let wrong: [(Change, After); 9] = [
-        (|granted| granted.checks = vec!["DL-POP-3".to_owned()], |_| {}),
+    // What cannot be meant, and why the others do not hold.
+    let wrong: [(Change, After, &str); 12] = [
+        (|granted| granted.checks = vec!["DL-POP-3".to_owned()], |_| {}, ""),
         (
             |granted| granted.scope.services = vec!["search".parse().unwrap()],
             |_| {},
+            "",
         ),
         (
             |granted| granted.scope.environments = vec!["staging".parse().unwrap()],
             |_| {},
+            "",
         ),
         (
             |granted| granted.scope.artifacts = vec!["sha256:00fe".to_owned()],
             |_| {},
+            "is for other artifacts than what ran",
         ),
         (
             |granted| granted.scope.deployments = vec!["d1".parse().unwrap()],
             |_| {},
+            "is for single deployments",
         ),
-        (|granted| granted.expires_at = at(50), |_| {}),
-        (|granted| granted.approved_by = "urn:github:user:dev".to_owned(), |_| {}),
-        (|_| {}, |ledger| _ = ledger.revoke_exception(20, "EX-1")),
-        (|_| {}, |ledger| ledger.records[0].event.occurred_at = at(11)),
+        (
+            |granted| granted.expires_at = at(50),
+            |_| {},
+            "ran out at 2026-03-02 09:50:00 UTC, and is needed until 2026-03-02 09:50:00 UTC",
+        ),
+        (
+            |granted| granted.approved_by = "urn:github:user:dev".to_owned(),
+            |_| {},
+            "was approved by urn:github:user:dev, who may be dev",
+        ),
+        (
+            |_| {},
+            |ledger| _ = ledger.revoke_exception(20, "EX-1"),
+            "was taken back at 2026-03-02 09:20:00 UTC",
+        ),
+        (
+            |granted| granted.valid_from = Some(at(11)),
+            |_| {},
+            "begins only at 2026-03-02 09:11:00 UTC",
+        ),
+        (
+            |granted| granted.valid_from = Some(at(-20)),
+            |ledger| ledger.records[0].event.occurred_at = at(11),
+            "was granted only at 2026-03-02 09:11:00 UTC",
+        ),
+        (
+            |_| {},
+            |ledger| ledger.records[0].index = 200,
+            "was recorded only after #200",
+        ),
+        (
+            |_| {},
+            |ledger| ledger.records[0].producer = "cluster".parse().unwrap(),
+            "is signed by cluster, which also signed what it is to allow",
+        ),
     ];
-    for (at, (change, after)) in wrong.into_iter().enumerate() {
-        assert_eq!(with(change, after, &[(10, 50)]).0, Fail, "case {at}");
+    for (change, after, why) in wrong {
+        let [failed, relied] = with(change, after, &[(10, 50)]);
+        assert_eq!(failed.result, Fail, "{why}");
+        assert_eq!(
+            relied.result,
+            if why.is_empty() { NotApplicable } else { Fail },
+            "{why}"
+        );
+        assert!(
+            why.is_empty()
+                || relied
+                    .found
+                    .starts_with(&format!("the exception EX-1 for DL-POP-2 {why}")),
+            "{}",
+            relied.found
+        );
     }
+    let long_ago: Change = |granted| (granted.valid_from, granted.expires_at) = (Some(at(-90 * 1440)), at(-31 * 1440));
+    assert_eq!(with(long_ago, |_| {}, &[(10, 50)])[1].result, NotApplicable);
 }
 
 /// What is of no service and of no moment is allowed only by what holds for the whole period.
 #[test]
 fn an_exception_for_the_whole_period_allows_what_is_of_no_moment() {
-    let with = |expires_at: Instant, services: bool| {
+    let with = |change: fn(&mut ExceptionGrant), producer: &str| {
         let mut ledger = Ledger::default();
         let mut granted = grant(&["DL-RET-1"]);
-        granted.expires_at = expires_at;
-        if !services {
-            granted.scope.services.clear();
-        }
-        ledger.except(-5, "EX-1", granted);
+        granted.expires_at = PERIOD.to;
+        granted.scope.services.clear();
+        change(&mut granted);
+        ledger.except(-5, "EX-1", granted).producer = producer.parse().unwrap();
         let erased = [kept(9, -10)];
         assert_eq!(
             judged(&ledger, "DL-RET-1", &erased, |_| {}).result,
             Fail,
             "of no known environment"
         );
-        judged_with(&ledger, "DL-RET-1", &erased, Some(&shown(&[])), |_| {}).result
+        ["DL-RET-1", "DL-EXC-2"].map(|check| judged_with(&ledger, check, &erased, Some(&shown(&[])), |_| {}))
     };
-    assert_eq!(with(PERIOD.to, false), CheckResult::Excepted);
     assert_eq!(
-        with(PERIOD.to.plus_millis(-1), false),
-        Fail,
-        "it runs out before the end"
+        with(|_| {}, "desk").map(|verdict| verdict.result),
+        [CheckResult::Excepted, Pass]
     );
-    assert_eq!(with(PERIOD.to, true), Fail, "it is for one service alone");
+    type Change = fn(&mut ExceptionGrant);
+    let wrong: [(Change, &str, &str); 4] = [
+        (
+            |granted| granted.expires_at = PERIOD.to.plus_millis(-1),
+            "desk",
+            "ran out at ",
+        ),
+        (
+            |granted| granted.scope.services = vec!["payments".parse().unwrap()],
+            "desk",
+            "is for single services",
+        ),
+        (
+            |granted| granted.scope.environments.clear(),
+            "desk",
+            "does not name the environment production",
+        ),
+        (|_| {}, SERVICE_PRODUCER, "is signed by shipslog, which also signed"),
+    ];
+    for (change, producer, why) in wrong {
+        let [failed, relied] = with(change, producer);
+        assert_eq!((failed.result, relied.result), (Fail, Fail), "{why}");
+        assert!(
+            relied
+                .found
+                .starts_with(&format!("the exception EX-1 for DL-RET-1 {why}")),
+            "{}",
+            relied.found
+        );
+    }
+}
+
+/// Numbers that a source left out are not excused by the key that signs its records.
+#[test]
+fn a_source_does_not_excuse_its_own_gaps() {
+    let with = |producer: &str| {
+        let mut ledger = Ledger::default();
+        let mut granted = grant(&["DL-POP-3"]);
+        granted.expires_at = PERIOD.to;
+        granted.scope.services.clear();
+        ledger.except(-5, "EX-1", granted).producer = producer.parse().unwrap();
+        let mut told = shown(&[]);
+        told.sequences = vec![Series {
+            source: "ci".to_owned(),
+            series: None,
+            first: 1,
+            last: 3,
+            recorded: 2,
+            missing: 1,
+            gaps: vec![Gap {
+                from: 2,
+                to: 2,
+                after: 110,
+                before: 111,
+            }],
+        }];
+        told.signers = ["pipeline".parse().unwrap()].into();
+        ["DL-POP-3", "DL-EXC-2"].map(|check| judged_with(&ledger, check, &[], Some(&told), |_| {}).result)
+    };
+    assert_eq!(with("desk"), [CheckResult::Excepted, Pass]);
+    assert_eq!(with("pipeline"), [Fail, Fail]);
 }

@@ -54,6 +54,8 @@ pub(super) fn conclusions(
         recorded_at: period.to,
         producer: by.clone(),
         by: of,
+        environment: None,
+        service: None,
         said: Conclusion {
             sample,
             item,

@@ -5,6 +5,7 @@
 //! the catalogue; no text of a standard is in them. Source: <https://pages.nist.gov/OSCAL/>.
 
 mod component;
+mod concluded;
 mod plan;
 mod results;
 
@@ -128,6 +129,11 @@ impl Writer<'_> {
             json!({ "uuid": uuid, "title": title, "description": description }),
         )
     }
+}
+
+/// An entry of the ledger, as evidence.
+fn entry(index: u64) -> Value {
+    json!({ "href": format!("/v1/events/{index}"), "description": format!("Entry {index} of the ledger.") })
 }
 
 /// Takes away members without a value and lists without an item: OSCAL allows neither.

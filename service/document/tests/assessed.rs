@@ -181,11 +181,113 @@ fn conclusions_stand_beside_the_items_and_none_is_lost() {
         .actor = None;
     ledger.conclude(550, sample, None, AuditResult::NotTested);
     ledger.conclude(560, 0, None, AuditResult::NoException);
+    ledger.conclude(570, 0, Some(0), AuditResult::NoException);
     let report = report(&ledger);
     let row = &report.samples[0];
     assert_eq!((row.sample.missing, row.exceptions), (1, 1));
     assert_eq!(report.conclusions_without_sample.len(), 1);
     insta::assert_snapshot!("conclusions", section(&report, "Samples and conclusions"));
+}
+
+#[test]
+fn conclusions_are_observations_of_oscal_and_all_that_is_named_is_there() {
+    let mut ledger = story();
+    let item = ledger.deployments()[0].index;
+    let sample = ledger.sample(500, &[item]).index;
+    for (item, result) in [
+        (Some(item), AuditResult::Exception),
+        (Some(item), AuditResult::NoException),
+        (Some(9999), AuditResult::NotTested),
+        (None, AuditResult::Exception),
+    ] {
+        ledger.conclude(510, sample, item, result);
+    }
+    ledger.conclude(520, 0, None, AuditResult::CouldNotBeTested);
+    let report = report_on(&ledger, &["pci-dss", "nist-800-53"]);
+    let document = oscal::document(&report, Model::AssessmentResults, str::to_owned);
+    for result in document["assessment-results"]["results"].as_array().unwrap() {
+        let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+        let (observations, items) = (
+            list(&result["observations"]),
+            list(&result["local-definitions"]["inventory-items"]),
+        );
+        let uuids = |list: &[Value]| list.iter().map(|part| part["uuid"].clone()).collect::<Vec<_>>();
+        let related = list(&result["findings"]);
+        let related = related
+            .iter()
+            .flat_map(|finding| list(&finding["related-observations"]));
+        let observed = uuids(&observations);
+        assert!(
+            related
+                .into_iter()
+                .all(|named| observed.contains(&named["observation-uuid"]))
+        );
+        let subjects = observations
+            .iter()
+            .flat_map(|observation| list(&observation["subjects"]));
+        let described = uuids(&items);
+        assert!(
+            subjects
+                .into_iter()
+                .all(|subject| described.contains(&subject["subject-uuid"]))
+        );
+        let examined = observations
+            .iter()
+            .filter(|found| found["methods"] == json!(["EXAMINE"]));
+        let told = examined.map(|found| {
+            let value = |name| {
+                list(&found["props"])
+                    .iter()
+                    .find(|prop| prop["name"] == name)
+                    .map(|prop| prop["value"].clone())
+            };
+            let of_one = found["subjects"].is_array();
+            (value("conclusion"), value("counts"), found["types"].is_array(), of_one)
+        });
+        let told: Vec<_> = told.collect();
+        let words = |words: &str| Some(json!(words));
+        assert_eq!(
+            told,
+            [
+                (words("exception"), words("false"), false, true),
+                (words("no exception"), words("true"), false, true),
+                (words("exception"), None, true, false),
+                (words("not tested"), None, false, false),
+                (words("could not be tested"), None, false, false),
+            ]
+        );
+    }
+}
+
+#[test]
+fn a_conclusion_without_a_sample_shows_where_it_may_belong() {
+    let mut ledger = story();
+    let item = ledger.deployments()[0].index;
+    let conclude = |ledger: &mut Ledger, sample: u64, item: Option<u64>, environment: Option<&str>| {
+        let drawn = ledger.conclude(500, sample, item, AuditResult::NoException);
+        drawn.event.environment = environment.map(|name| name.parse().unwrap());
+        drawn.index
+    };
+    let here = [(None, None), (Some(item), None), (None, Some("production"))];
+    let here = here.map(|(item, environment)| conclude(&mut ledger, 0, item, environment));
+    conclude(&mut ledger, 0, None, Some("staging"));
+    conclude(&mut ledger, 0, Some(9999), None);
+    let early = conclude(&mut ledger, 0, None, None);
+    ledger.records[early as usize].recorded_at = at(-10_001);
+    // It names a sample of staging that is issued only afterwards.
+    let next = ledger.records.len() as u64 + 1;
+    conclude(&mut ledger, next, None, None);
+    let issued = ledger.sample(510, &[item]);
+    assert_eq!(issued.index, next);
+    let document = issued.event.extension.document.as_mut().unwrap();
+    document.sample.as_mut().unwrap().environment = "staging".parse().unwrap();
+    let report = report(&ledger);
+    let shown: Vec<u64> = report
+        .conclusions_without_sample
+        .iter()
+        .map(|drawn| drawn.index)
+        .collect();
+    assert_eq!((shown, report.conclusions_elsewhere), (here.to_vec(), 4));
 }
 
 #[test]

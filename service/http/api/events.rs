@@ -196,7 +196,7 @@ pub async fn list_events(app: Data<App>, query: Query<EventsQuery>) -> Result<Js
     params(("index" = u64, Path, description = "Index of its entry")),
     responses(
         (status = 200, description = "The event", body = EventView),
-        (status = 404, description = "There is no such event", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such event, or it lies beyond the reach of the token", body = Problem, content_type = "application/problem+json"),
         (status = 410, description = "It was erased; `erased` says by which entry, and proves both", body = Problem, content_type = "application/problem+json"),
     ),
     security(("token" = []))
@@ -212,7 +212,7 @@ pub async fn show_event(app: Data<App>, index: Path<u64>) -> Result<Json<EventVi
     params(("index" = u64, Path, description = "Index of its entry")),
     responses(
         (status = 200, description = "The envelope", body = EnvelopeBody, content_type = "application/vnd.dsse.envelope.v1+json"),
-        (status = 404, description = "There is no such event", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such event, or it lies beyond the reach of the token", body = Problem, content_type = "application/problem+json"),
         (status = 410, description = "It was erased; `erased` says by which entry, and proves both", body = Problem, content_type = "application/problem+json"),
     ),
     security(("token" = []))
@@ -242,7 +242,7 @@ pub struct ReceiptQuery {
     responses(
         (status = 200, description = "The receipt", body = ReceiptBody),
         (status = 400, description = "The log is not that large, or that tree does not hold the event", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such event, or no checkpoint of that size", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such event, or no checkpoint of that size; or it lies beyond the reach of the token", body = Problem, content_type = "application/problem+json"),
         (status = 410, description = "It was erased; `erased` says by which entry, and proves both", body = Problem, content_type = "application/problem+json"),
     ),
     security(("token" = []))

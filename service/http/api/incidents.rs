@@ -10,6 +10,7 @@ use super::super::problem::Problem;
 use super::log::TreeSize;
 use super::query::{Query, optional_name, paging};
 use crate::app::{App, IncidentDetail, IncidentFilter, IncidentView, Page};
+use crate::domain::Instant;
 
 /// Which incidents to list.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -22,6 +23,12 @@ pub struct IncidentsQuery {
     pub environment: Option<String>,
     /// `true`: only those that go on; `false`: only those that are over.
     pub open: Option<bool>,
+    /// Those that began not before this time, RFC 3339.
+    #[param(value_type = Option<String>, format = DateTime)]
+    pub from: Option<Instant>,
+    /// Those that began before this time, RFC 3339.
+    #[param(value_type = Option<String>, format = DateTime)]
+    pub to: Option<Instant>,
     /// As of this tree size; the newest if absent.
     pub tree_size: Option<u64>,
     /// Goes on where a page ended.
@@ -47,6 +54,8 @@ pub async fn list_incidents(app: Data<App>, query: Query<IncidentsQuery>) -> Res
         service: optional_name("service", query.service.as_deref())?,
         environment: optional_name("environment", query.environment.as_deref())?,
         open: query.open,
+        from: query.from,
+        to: query.to,
     };
     Ok(Json(blocking(move || app.incidents(&filter, paging)).await?))
 }
@@ -57,7 +66,7 @@ pub async fn list_incidents(app: Data<App>, query: Query<IncidentsQuery>) -> Res
     params(("id" = String, Path, description = "Id of the incident"), TreeSize),
     responses(
         (status = 200, description = "The incident", body = IncidentDetail),
-        (status = 404, description = "There is no such incident", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such incident, or it lies beyond the reach of the token", body = Problem, content_type = "application/problem+json"),
     ),
     security(("token" = []))
 )]

@@ -53,6 +53,7 @@ pub async fn incidents(
                 Some("false") => Some(false),
                 Some(_) => return Err(invalid("open", &"must be true or false")),
             },
+            ..IncidentFilter::default()
         };
         let paging = paging(None, given(filter.cursor.as_deref()), Some(50))?;
         blocking(move || {

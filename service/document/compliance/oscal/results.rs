@@ -1,11 +1,12 @@
-//! assessment-results: one result for each framework, a finding for each requirement, an observation for each check and each failure.
+//! assessment-results: one result for each framework, a finding for each requirement, an observation for each check, each failure, each
+//! attestation and each conclusion of an auditor.
 
 use serde_json::{Value, json};
 
 use super::super::attested::AttestationRow;
 use super::super::requirements::{Conclusion, FrameworkResult, RequirementRow};
 use super::super::tested::{Counts, ExceptionRow};
-use super::Writer;
+use super::{Writer, concluded};
 use crate::document::assurance::CheckRow;
 
 /// Most deployments whose failures are written one by one; all are in the table of the population.
@@ -58,6 +59,10 @@ fn result(writer: &Writer<'_>, framework: Option<&FrameworkResult>, table: &str)
             )),
         })
     });
+    let described = exceptions.iter().map(|row| row.deployment.index).collect();
+    let items: Vec<Value> = items.chain(concluded::items(writer, of, &described)).collect();
+    let samples = report.samples.iter();
+    let unconcluded: usize = samples.map(|row| row.sample.missing).sum();
     let checks = report.results.iter().map(|row| {
         json!({
             "uuid": writer.uuid(&format!("check {of} {}", row.id)),
@@ -69,6 +74,7 @@ fn result(writer: &Writer<'_>, framework: Option<&FrameworkResult>, table: &str)
             "collected": report.integrity.recorded_until,
         })
     });
+    let of_period = report.period_checks.iter().map(|row| period_check(writer, of, row));
     let attested = framework.iter().flat_map(|framework| &framework.requirements);
     let attested = attested.flat_map(|row| row.manual.iter().flat_map(|manual| &manual.attestations));
     let attested = attested.map(|row| attestation(writer, of, row));
@@ -76,6 +82,8 @@ fn result(writer: &Writer<'_>, framework: Option<&FrameworkResult>, table: &str)
         .iter()
         .flat_map(|row| row.failures.iter().map(move |failure| (row, failure)));
     let failures = failures.map(|(row, failure)| observation(writer, of, row, failure));
+    let concluded = concluded::observations(writer, of);
+    let observations = checks.chain(of_period).chain(failures).chain(attested).chain(concluded);
     let findings = framework.iter().flat_map(|framework| &framework.requirements);
     let findings = findings.filter_map(|row| finding(writer, of, row));
     json!({
@@ -89,18 +97,31 @@ fn result(writer: &Writer<'_>, framework: Option<&FrameworkResult>, table: &str)
             ("ids-sha256", &report.population.ids_sha256),
             ("csv-sha256", &report.population.csv_sha256),
             ("deployments-with-failures", &report.exceptions.len()),
+            ("samples", &report.samples.len()),
+            ("sampled-without-conclusion", &unconcluded),
+            ("conclusions-elsewhere", &report.conclusions_elsewhere),
         ]),
-        "local-definitions": (!exceptions.is_empty()).then(|| json!({ "inventory-items": items.collect::<Vec<_>>() })),
+        "local-definitions": (!items.is_empty()).then(|| json!({ "inventory-items": items })),
         "reviewed-controls": writer.controls(framework),
-        "observations": checks.chain(failures).chain(attested).collect::<Vec<_>>(),
+        "observations": observations.collect::<Vec<_>>(),
         "findings": findings.collect::<Vec<_>>(),
     })
 }
 
+/// What a check found of the ledger in the period.
+fn period_check(writer: &Writer<'_>, of: &str, row: &CheckRow) -> Value {
+    json!({
+        "uuid": writer.uuid(&format!("check {of} {}", row.id)),
+        "title": format!("{}: {}", row.id, row.title),
+        "description": writer.prose(&format!("Of the period: {}. {}", row.result_words, row.found)),
+        "props": writer.props(&[("result", &row.result_words)]),
+        "methods": ["TEST"],
+        "relevant-evidence": evidence(row),
+        "collected": writer.report.integrity.recorded_until,
+    })
+}
+
 fn observation(writer: &Writer<'_>, of: &str, row: &ExceptionRow, failure: &CheckRow) -> Value {
-    let evidence = failure.evidence.iter().map(|index| {
-        json!({ "href": format!("/v1/events/{index}"), "description": format!("Entry {index} of the ledger.") })
-    });
     json!({
         "uuid": writer.uuid(&format!("failure {of} {} {}", row.deployment.index, failure.id)),
         "title": format!("{} failed for entry {}", failure.id, row.deployment.index),
@@ -111,9 +132,14 @@ fn observation(writer: &Writer<'_>, of: &str, row: &ExceptionRow, failure: &Chec
             "subject-uuid": writer.uuid(&format!("deployment {of} {}", row.deployment.index)),
             "type": "inventory-item",
         }],
-        "relevant-evidence": evidence.collect::<Vec<_>>(),
+        "relevant-evidence": evidence(failure),
         "collected": writer.report.integrity.recorded_until,
     })
+}
+
+fn evidence(row: &CheckRow) -> Vec<Value> {
+    let entries = row.evidence.iter();
+    entries.map(|index| super::entry(*index)).collect()
 }
 
 /// What a person attested: nobody tested it.
@@ -129,9 +155,7 @@ fn attestation(writer: &Writer<'_>, of: &str, row: &AttestationRow) -> Value {
         "props": writer.props(&[("counts-at-the-end", &row.counts)]),
         "methods": ["INTERVIEW"],
         "types": ["control-objective"],
-        "relevant-evidence": [{
-            "href": format!("/v1/events/{index}"), "description": format!("Entry {index} of the ledger.")
-        }],
+        "relevant-evidence": [super::entry(index)],
         "collected": made.made_at,
         "expires": row.counts_until,
     })
