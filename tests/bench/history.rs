@@ -18,6 +18,8 @@ use shipslog::store::{Connect, Database, DatabaseUrl};
 
 pub const ENVIRONMENTS: [&str; 3] = ["testing", "staging", "production"];
 const ORIGIN: &str = "bench.example.com/history";
+/// Of the pipeline's key.
+const SEED: [u8; 32] = [0x51; 32];
 const MINUTE: i64 = 60_000;
 const DAY: i64 = 24 * 60 * MINUTE;
 /// A million of them take five years.
@@ -76,7 +78,7 @@ impl History {
         };
         let connect = Connect::new(DatabaseUrl::parse(url).unwrap(), None).unwrap();
         let runtime = tokio::runtime::Runtime::new().unwrap();
-        let key = PrivateKey::from_seed([0x51; 32]);
+        let key = PrivateKey::from_seed(SEED);
         let mut recorded = 0;
         let writer = runtime.block_on(async {
             let database = tokio::task::spawn_blocking(move || Database::open(connect).unwrap());
@@ -120,8 +122,7 @@ impl History {
             for event in self.events(number) {
                 let time = event["context"]["timestamp"].as_str().unwrap();
                 at = at.max(Instant::parse(time).unwrap());
-                let payload = event.to_string().into_bytes();
-                batch.push(Envelope::sign("application/vnd.cdevents+json", &payload, &[key]).to_json());
+                batch.push(sign(&event, key));
             }
             if batch.len() >= BATCH || number + 1 == self.deployments {
                 to.blocking_send((at, std::mem::take(&mut batch))).unwrap();
@@ -253,10 +254,28 @@ impl History {
         (service(spread(number / 3) as usize % self.services), number)
     }
 
+    /// A question of the pipeline's to the gate, about the newest deployment to production; `number` tells it from others.
+    pub fn gate_question(&self, number: u64) -> String {
+        let (service, newest) = self.newest();
+        let change = newest / ENVIRONMENTS.len();
+        let ours = json!({
+            "service": service, "environment": "production", "artifact": artifact(&service, change), "commit": commit(change),
+            "actor": { "id": "repo:shop/deploy.yml", "kind": "pipeline" }, "gate_question": {},
+        });
+        let id = format!("g-{number:08}");
+        let asked = event(self.end, &id, "shipslog-gate.asked.0.1.0", &id, &json!({}), &ours);
+        sign(&asked, &PrivateKey::from_seed(SEED))
+    }
+
     /// The newest incident.
     pub fn newest_incident(&self) -> String {
         incident(self.deployments / AN_INCIDENT * AN_INCIDENT - 1)
     }
+}
+
+fn sign(event: &Value, key: &PrivateKey) -> String {
+    let payload = event.to_string().into_bytes();
+    Envelope::sign("application/vnd.cdevents+json", &payload, &[key]).to_json()
 }
 
 fn incident(number: usize) -> String {

@@ -31,10 +31,10 @@ pub struct Options {
 }
 
 /// What running the command took.
-struct Ran {
-    elapsed: Duration,
+pub struct Ran {
+    pub elapsed: Duration,
     processor_time: Duration,
-    peak_kib: u64,
+    pub peak_kib: u64,
 }
 
 pub fn run(options: &Options) {
@@ -62,7 +62,7 @@ pub fn run(options: &Options) {
             peak.map_or_else(String::new, |peak| peak.to_string())
         );
     };
-    let quarter_ran = verify(&small, &key);
+    let quarter_ran = verify_bundle(&small, &key);
     row(
         "verify bundle, a quarter",
         quarter_ran.elapsed,
@@ -73,7 +73,7 @@ pub fn run(options: &Options) {
     let envelopes = events::envelopes(&producers, 0..options.entries, Form::Full);
     let mut rounds = Vec::new();
     for _ in 0..options.rounds {
-        let ran = verify(&whole, &key);
+        let ran = verify_bundle(&whole, &key);
         row(
             "verify bundle",
             ran.elapsed,
@@ -103,7 +103,8 @@ fn bound(envelopes: &[String], producers: &[Producer]) -> [verification::Verific
     ]
 }
 
-fn export(service: &Server, folder: &Path) {
+/// Exports the whole log.
+pub fn export(service: &Server, folder: &Path) {
     let status = Command::new(env!("CARGO_BIN_EXE_shipslog"))
         .arg("export")
         .arg(folder)
@@ -117,14 +118,18 @@ fn export(service: &Server, folder: &Path) {
     assert!(status.success(), "the export failed");
 }
 
-fn verify(folder: &Path, key: &Path) -> Ran {
+/// Runs `shipslog verify bundle`.
+pub fn verify_bundle(folder: &Path, key: &Path) -> Ran {
+    verify(&["bundle".as_ref(), folder, "--log-key".as_ref(), key])
+}
+
+/// Runs `shipslog verify`, which must accept what it is given.
+pub fn verify(arguments: &[&Path]) -> Ran {
     let before = processor::of_ended_children();
     let begin = Instant::now();
     let mut child = Command::new(env!("CARGO_BIN_EXE_shipslog"))
-        .args(["verify", "bundle"])
-        .arg(folder)
-        .arg("--log-key")
-        .arg(key)
+        .arg("verify")
+        .args(arguments)
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
@@ -138,7 +143,7 @@ fn verify(folder: &Path, key: &Path) -> Ran {
         }
     };
     let elapsed = begin.elapsed();
-    assert!(status.success(), "the bundle does not verify");
+    assert!(status.success(), "it does not verify");
     Ran {
         elapsed,
         processor_time: processor::of_ended_children() - before,

@@ -15,7 +15,8 @@ use crate::history::History;
 use crate::load::median;
 use crate::server::Server;
 
-const DAY: i64 = 24 * 3_600_000;
+pub const DAY: i64 = 24 * 3_600_000;
+const GATE: &str = "/v1/gate";
 const SUCCESS: &str = "about IS NOT NULL AND outcome = 'success'";
 
 #[derive(clap::Args)]
@@ -80,9 +81,11 @@ pub fn run(options: &Options) {
         "question", "first ms", "p50 ms", "aim ms", "rows ms", "ratio"
     );
     for question in questions(&history, options.quick) {
-        let times: Vec<f64> = (0..options.times)
-            .map(|_| ask(&server, &question.path, &cookie))
-            .collect();
+        let asked = |_| match question.path.as_str() {
+            GATE => ask_gate(&server, &history),
+            path => ask(&server, path, &cookie),
+        };
+        let times: Vec<f64> = (0..options.times).map(asked).map(|answer| answer.took_ms).collect();
         let floors =
             (0..options.times).filter_map(|_| database.as_ref().map(|database| rows(database, &question.floor)));
         let (p50, floor) = (median(times.iter().copied()), median(floors));
@@ -101,7 +104,6 @@ fn questions(history: &History, quick: bool) -> Vec<Question> {
     let (service, number) = history.newest();
     let half = history.end.plus_millis(history.begin().millis_since(history.end) / 2);
     let year = history.end.plus_millis(-365 * DAY);
-    let day = |at: Instant| at.to_string()[..10].to_owned();
     let question = |name, aim_ms, path: String, sql: &str, values: Vec<Value>| Question {
         name,
         path,
@@ -159,6 +161,13 @@ fn questions(history: &History, quick: bool) -> Vec<Question> {
             one,
             vec![text(&history.newest_incident())],
         ),
+        question(
+            "a decision of the gate",
+            10.0,
+            GATE.into(),
+            one,
+            vec![text(&format!("run-{number:08}"))],
+        ),
         question("page: home", 100.0, "/".into(), list, vec![Value::Integer(10)]),
         question(
             "page: services",
@@ -205,6 +214,18 @@ fn questions(history: &History, quick: bool) -> Vec<Question> {
             whole,
             vec![from],
         ));
+        let week = history.end.plus_millis(-7 * DAY);
+        questions.push(question(
+            "sample of 60 from a week",
+            100.0,
+            format!(
+                "/v1/samples?environment=production&from={}&to={}&size=60&seed=smith",
+                day(week),
+                day(history.end)
+            ),
+            whole,
+            vec![Value::Integer(week.as_millis())],
+        ));
         let quarter = history.end.plus_millis(-91 * DAY);
         let period = format!("environment=production&from={}&to={}", day(quarter), day(history.end));
         let from = Value::Integer(quarter.as_millis());
@@ -224,17 +245,51 @@ fn questions(history: &History, quick: bool) -> Vec<Question> {
     questions
 }
 
-/// Milliseconds until the answer is there.
-fn ask(server: &Server, path: &str, cookie: &str) -> f64 {
-    let request = format!(
-        "GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {}\r\ncookie: {cookie}\r\nconnection: close\r\n\r\n",
-        server.token()
-    );
+/// What the service answered.
+pub struct Answer {
+    /// Milliseconds until it was there.
+    took_ms: f64,
+    pub body: String,
+}
+
+/// Asks for what a path names, which must be there.
+pub fn ask(server: &Server, path: &str, cookie: &str) -> Answer {
+    answered(
+        server,
+        &format!(
+            "GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {}\r\ncookie: {cookie}\r\nconnection: close\r\n\r\n",
+            server.token()
+        ),
+    )
+}
+
+/// Asks whether the newest artifact may be deployed once more: a question that is recorded, and so a new one each time.
+fn ask_gate(server: &Server, history: &History) -> Answer {
+    let question = history.gate_question(server.tree_size());
+    answered(
+        server,
+        &format!(
+            "POST {GATE} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{question}",
+            question.len()
+        ),
+    )
+}
+
+fn answered(server: &Server, request: &str) -> Answer {
     let begin = Moment::now();
-    let answer = exchange(server, &request);
-    let took = begin.elapsed().as_secs_f64() * 1000.0;
-    assert!(answer.starts_with("HTTP/1.1 200"), "{path}: {answer}");
-    took
+    let answer = exchange(server, request);
+    let took_ms = begin.elapsed().as_secs_f64() * 1000.0;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{request}: {answer}");
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    Answer {
+        took_ms,
+        body: body.to_owned(),
+    }
+}
+
+/// The day of a time, in UTC.
+pub fn day(at: Instant) -> String {
+    at.to_string()[..10].to_owned()
 }
 
 /// Signs in, for the pages.

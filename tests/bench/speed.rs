@@ -25,6 +25,7 @@ mod offline;
 mod overload;
 mod processor;
 mod reads;
+mod report;
 mod rows;
 mod server;
 mod size;
@@ -62,6 +63,8 @@ enum What {
     Overload(overload::Options),
     /// `shipslog verify bundle` to verifying the same signatures in process
     Verify(offline::Options),
+    /// `shipslog verify report` of a quarter to `shipslog verify bundle`
+    Report(report::Options),
     /// A log of a million entries, or more, to an empty one
     Size(size::Options),
     /// What managers read of a million deployments
@@ -78,6 +81,7 @@ fn main() {
         Some(What::Floor(options)) => floor::run(&options),
         Some(What::Overload(options)) => overload::run(&options),
         Some(What::Verify(options)) => offline::run(&options),
+        Some(What::Report(options)) => report::run(&options),
         Some(What::Size(options)) => size::run(&options),
         Some(What::Reads(options)) => reads::run(&options),
         Some(What::Bare { keys, workers }) => bare::serve(&keys, workers),
