@@ -164,7 +164,7 @@ fn inspect(html: &str, input: &str) {
             .trim_end_matches('/')
             .trim();
         let fine = attributes.is_empty()
-            || (matches!(name, "th" | "td") && attributes == "style=\"text-align: right\"")
+            || (matches!(name, "th" | "td") && attributes == "class=\"number\"")
             || (name == "a" && attributes.starts_with("href=\"") && attributes.matches('"').count() == 2 && {
                 let target = attributes.trim_start_matches("href=\"");
                 [
