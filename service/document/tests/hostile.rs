@@ -70,6 +70,14 @@ fn poison(record: &mut Recorded, text: &str, url: &str) {
     });
     extension.reason = Some(text.to_owned());
     extension.impact = Some(text.to_owned());
+    extension.risk = Some(Risk {
+        level: RiskLevel::High,
+        text: Some(text.to_owned()),
+    });
+    extension.rollout = Some(Rollout {
+        share_percent: 0,
+        strategy: Some(text.to_owned()),
+    });
     extension.highlights = Some(text.to_owned());
     extension.exceptions = vec![text.to_owned(), "EX-1".to_owned()];
     extension.severity = Some(text.to_owned());
