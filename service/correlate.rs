@@ -4,8 +4,7 @@
 //! that no deployment caused the incident among them. Only an explicit reference or a person's decision is more than a
 //! suggestion, and nothing that is computed here ever overrules a person.
 //!
-//! Whether a canary or a flag was off, and changes of configuration and infrastructure, would count too; the ledger does not know
-//! them, so nothing is made of them.
+//! Changes of configuration and infrastructure would count too; the ledger does not know them, so nothing is made of them.
 
 mod reach;
 mod rules;
@@ -29,7 +28,7 @@ use crate::domain::words::span;
 use crate::domain::{DeploymentId, EnvironmentName, IncidentId, ServiceName};
 
 /// Names the rules below; any change to them changes it.
-pub const ALGORITHM: &str = "tiers-4";
+pub const ALGORITHM: &str = "tiers-5";
 /// How far clocks may disagree: a deployment that started this much after the incident may still have caused it.
 pub const SKEW_MS: i64 = 5 * MINUTE_MS;
 /// How long after its start a deployment is still looked at.
@@ -207,6 +206,8 @@ pub enum Reason {
     LargeChangeSet,
     /// The incident is said to have an outside cause.
     ExternalCause,
+    /// Its canary or flag reached no user when the incident began.
+    CanaryOff,
     /// Another incident was open on the service already.
     OtherIncidentOpen,
 }
@@ -243,6 +244,7 @@ impl Reason {
             Self::FailedChecks => "failed_checks",
             Self::LargeChangeSet => "large_change_set",
             Self::ExternalCause => "external_cause",
+            Self::CanaryOff => "canary_off",
             Self::OtherIncidentOpen => "other_incident_open",
         }
     }
@@ -277,6 +279,7 @@ impl Reason {
             Self::FailedChecks => "a test of it had failed before it started",
             Self::LargeChangeSet => "a large change set",
             Self::ExternalCause => "the incident is said to have an outside cause",
+            Self::CanaryOff => "switched off for all users when the incident began",
             Self::OtherIncidentOpen => "another incident was open on the service already",
         }
     }

@@ -11,6 +11,7 @@ use super::read::{MAX_PAGE, Page, Paging, ReadError, start, tree_size};
 use crate::domain::deployment::{Deployment, Said, Status};
 use crate::domain::event::Artifact;
 use crate::domain::evidence;
+use crate::domain::exposure::ExposureView;
 use crate::domain::extension::{Actor, Commit, DeploymentKind, PullRequest, RollbackPlan, TicketRef};
 use crate::domain::reference::ReferenceKind;
 use crate::domain::{EnvironmentName, Instant, Outcome, ServiceName, history};
@@ -105,6 +106,9 @@ pub struct DeploymentView {
     pub reason: Option<String>,
     /// Expected effect on users.
     pub impact: Option<String>,
+    /// How much it asks of users.
+    #[serde(flatten)]
+    pub exposure: ExposureView,
     /// How to go back.
     pub rollback_plan: Option<RollbackPlan>,
     /// Page of the pipeline run.
@@ -480,6 +484,7 @@ impl From<&Deployment> for DeploymentView {
             actor: value(&deployment.actor),
             reason: value(&deployment.reason),
             impact: value(&deployment.impact),
+            exposure: ExposureView::of(deployment),
             rollback_plan: value(&deployment.rollback_plan),
             run_url: value(&deployment.run_url),
             replaces: deployment.lineage.replaces,

@@ -11,7 +11,7 @@ use super::completeness::completeness;
 use super::facts::{compliance_facts, service_report_facts};
 use super::integrity::LogReading;
 use super::log::{LogError, root};
-use super::metrics::recorded_until;
+use super::metrics::recorded;
 use super::notes::notes_facts;
 use super::read::{ReadError, Unknown, tree_size, unknown};
 use super::release::ReleaseQuery;
@@ -423,7 +423,7 @@ impl Documents<'_> {
         if let Some(team) = query.team.as_ref().filter(|team| !facts.services.has_team(team)) {
             return Err(Unknown::Team(team.clone()).into());
         }
-        let recorded_until = self.database.read(|tx| recorded_until(tx, ledger.tree_size))?;
+        let [recorded_from, recorded_until] = self.database.read(|tx| recorded(tx, ledger.tree_size))?;
         Ok(service_report::compose(&ServiceReportInput {
             request: Request {
                 ledger: &ledger,
@@ -437,6 +437,7 @@ impl Documents<'_> {
             services: &query.services,
             team: query.team.as_deref(),
             period: query.period,
+            recorded_from,
             recorded_until,
             facts: &facts,
             parameters: &self.catalogue.parameters,

@@ -137,6 +137,13 @@ fn production(tx: &mut ReadTx<'_>, size: u64) -> Result<BTreeSet<EnvironmentName
     Ok(production.map(|(name, _)| name).collect())
 }
 
+/// When the first entry was recorded, and the newest below a tree size; none in an empty log.
+pub(super) fn recorded(tx: &mut ReadTx<'_>, tree_size: u64) -> Result<[Option<Instant>; 2], StoreError> {
+    let first = tx.event_range(0, tree_size.min(1))?;
+    let first = first.first().map(|row| Instant::from_millis(row.recorded_ms));
+    Ok([first, recorded_until(tx, tree_size)?])
+}
+
 /// When the newest entry below a tree size was recorded; none in an empty log.
 pub(super) fn recorded_until(tx: &mut ReadTx<'_>, tree_size: u64) -> Result<Option<Instant>, StoreError> {
     let newest = tx.events(&EventFilter::default(), tree_size, 1)?;

@@ -13,7 +13,10 @@ pub(super) const REFERENCE: Check = Check {
     scope: Scope::All,
     definition: "The record names at least one pull request, incident or deployment that it repairs, or ticket; and not only \
                  tickets that deployments of the service to the environment had named more than 31 days before.",
-    limits: "Does not apply to a recorded baseline. Whether the reference is the right one is outside the ledger.",
+    limits: "Does not apply to a recorded baseline. A ticket that only the text of a commit or pull request names does not count, \
+             although release notes show it: texts also name tickets that the change is not for, such as that of what they revert, and \
+             since when a ticket has been in use is known of tickets that records name. Whether the reference is the right one \
+             is outside the ledger.",
     rule: Rule::Deployment(reference),
 };
 

@@ -30,6 +30,8 @@ pub const INCIDENT_DETECTED: &str = "dev.cdevents.incident.detected.0.3.0";
 pub const INCIDENT_REPORTED: &str = "dev.cdevents.incident.reported.0.3.0";
 /// Incident over.
 pub const INCIDENT_RESOLVED: &str = "dev.cdevents.incident.resolved.0.3.0";
+/// A service can be reached, by a share of its users.
+pub const SERVICE_PUBLISHED: &str = "dev.cdevents.service.published.0.3.0";
 /// Test suite run over.
 pub const TEST_SUITE_FINISHED: &str = "dev.cdevents.testsuiterun.finished.0.3.0";
 

@@ -30,9 +30,11 @@ pub struct TrustArguments {
     held: Option<PathBuf>,
 }
 
-/// Whose signatures count in a history.
+/// Whom to believe about a history: about the log, and whose signatures count in it.
 #[derive(Debug, clap::Args)]
-pub struct RollArguments {
+pub struct HistoryArguments {
+    #[command(flatten)]
+    log: TrustArguments,
     /// Your own list of producers, NAME KEY a line, the key as in its PEM file; entries by others do not verify
     #[arg(long, value_name = "FILE", help_heading = "What you trust")]
     producers: Option<PathBuf>,
@@ -90,11 +92,12 @@ impl TrustArguments {
     }
 }
 
-impl RollArguments {
-    /// Reads the list. Without one, the registrations in the log count.
-    pub fn read(&self) -> Result<Option<Roll>, Failure> {
+impl HistoryArguments {
+    /// Reads all files. Without a list of producers, the registrations in the log count.
+    pub fn read(&self) -> Result<(Trust, Option<Roll>), Failure> {
+        let trust = self.log.read()?;
         let producers = self.producers.as_deref().map(producers).transpose()?;
-        Ok(producers.map(|producers| producers.roll()))
+        Ok((trust, producers.map(|producers| producers.roll())))
     }
 }
 

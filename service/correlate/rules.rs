@@ -188,6 +188,7 @@ impl<'c, 'a> Case<'c, 'a> {
             ),
             (external, 0.1, Reason::ExternalCause),
             (self.other_open, 0.5, Reason::OtherIncidentOpen),
+            (deployment.share_at(self.began_at) == Some(0), 0.2, Reason::CanaryOff),
         ];
         for (applies, factor, reason) in modifiers {
             if applies {

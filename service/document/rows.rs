@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::correlate::Candidate;
 use crate::domain::deployment::{Deployment, Effect, Says};
+use crate::domain::exposure::ExposureView;
 use crate::domain::extension::{Actor, ActorKind};
 use crate::domain::incident::{BeganBy, Incident};
 use crate::domain::{EnvironmentName, Instant, Outcome, ServiceName};
@@ -59,6 +60,9 @@ pub struct DeploymentRow {
     pub reason: Option<String>,
     /// Expected effect on users.
     pub impact: Option<String>,
+    /// How much it asks of users.
+    #[serde(flatten)]
+    pub exposure: ExposureView,
     /// Page of the pipeline run.
     pub run_url: Option<String>,
     /// Names of the producers, each once.
@@ -167,6 +171,7 @@ impl DeploymentRow {
             actor: deployment.actor.as_ref().map(|a| ActorRow::of(&a.value)),
             reason: deployment.reason.as_ref().map(|r| r.value.clone()),
             impact: deployment.impact.as_ref().map(|i| i.value.clone()),
+            exposure: ExposureView::of(deployment),
             run_url: deployment.run_url.as_ref().map(|u| u.value.clone()),
             producers,
             over_shared_secret: deployment.over_shared_secret(),
@@ -209,6 +214,7 @@ pub(super) fn statements(deployment: &Deployment) -> Vec<StatementRow> {
             Says::RolledBack => "service rolled back".to_owned(),
             Says::Removed => "service removed".to_owned(),
             Says::Published => "service reachable".to_owned(),
+            Says::Reaches => "reaches another share of users".to_owned(),
         },
         occurred_at: s.occurred_at,
         recorded_at: s.recorded_at,

@@ -51,6 +51,8 @@ pub struct ServiceReportInput<'a> {
     pub team: Option<&'a str>,
     /// The period.
     pub period: Period,
+    /// When the first entry was recorded; none in an empty log.
+    pub recorded_from: Option<Instant>,
     /// When the newest entry below the tree size was recorded; none in an empty log.
     pub recorded_until: Option<Instant>,
     /// Facts: of the services in all environments, the evidence that speaks of them, the incidents of the environment.
@@ -149,7 +151,9 @@ pub struct Control {
     pub results: Vec<ControlRow>,
     /// Passes over all checks and attempts.
     pub passed: usize,
-    /// Passes and failures.
+    /// Failures that an accepted exception covers.
+    pub excepted: usize,
+    /// Passes and failures, excepted or not.
     pub tested: usize,
     /// What could not be told.
     pub not_evaluable: usize,
@@ -170,6 +174,8 @@ pub struct ControlRow {
     pub pass: usize,
     /// The attempts that failed, by their first entry.
     pub failed: Vec<u64>,
+    /// Attempts whose failure an accepted exception covers.
+    pub excepted: usize,
     /// Attempts of which it could not be told.
     pub not_evaluable: usize,
 }
@@ -229,7 +235,7 @@ pub fn compose(input: &ServiceReportInput<'_>) -> Result<ServiceReport, MetricsE
         period,
         previous_period,
         as_of,
-        summary: sentences::summary(&performance, &previous, &stability, &ended),
+        summary: sentences::summary(input, (&performance, &previous), &stability, &ended),
         at_a_glance: at_a_glance(&performance, &previous),
         decisions: sentences::decisions(&stability, &control, &performance, &next),
         data_notes: [
@@ -304,6 +310,7 @@ fn control(attempts: &[&Deployment], input: &ServiceReportInput<'_>, links: &Lin
             title: check.title,
             pass: 0,
             failed: Vec::new(),
+            excepted: 0,
             not_evaluable: 0,
         })
         .collect();
@@ -313,21 +320,24 @@ fn control(attempts: &[&Deployment], input: &ServiceReportInput<'_>, links: &Lin
             .zip(checks(deployment, input.facts, links, input.parameters))
         {
             match check.result {
-                CheckResult::Pass | CheckResult::Excepted => row.pass += 1,
+                CheckResult::Pass => row.pass += 1,
+                CheckResult::Excepted => row.excepted += 1,
                 CheckResult::Fail => row.failed.push(deployment.index),
                 CheckResult::NotEvaluable => row.not_evaluable += 1,
                 CheckResult::NotApplicable => {}
             }
         }
     }
-    let passed = results.iter().map(|row| row.pass).sum();
+    let passed: usize = results.iter().map(|row| row.pass).sum();
+    let excepted: usize = results.iter().map(|row| row.excepted).sum();
     let failed: usize = results.iter().map(|row| row.failed.len()).sum();
     let late = results.iter().find(|row| row.id == "DL-POP-4");
     let emergencies = attempts.iter().filter(|d| d.kind.kind == DeploymentKind::Emergency);
     Control {
         attempts: attempts.len(),
         passed,
-        tested: passed + failed,
+        excepted,
+        tested: passed + excepted + failed,
         not_evaluable: results.iter().map(|row| row.not_evaluable).sum(),
         late: late.map(|row| row.failed.clone()).unwrap_or_default(),
         emergencies: emergencies.map(|d| d.index).collect(),

@@ -9,6 +9,7 @@ use super::*;
 use crate::catalogue::Catalogue;
 use crate::check::Parameters;
 use crate::domain::event::{IncidentStep, ServiceStep};
+use crate::domain::exposure::{Downtime, Risk, RiskLevel, Rollout};
 use crate::domain::extension::{Commit, DependencyChange, DeploymentKind, Extension, RollbackPlan, TicketRef};
 use crate::domain::fixture::{Ledger, at, commit, grant, human, pipeline, pull_request, ticket};
 use crate::domain::highlight::{HighlightKind, HighlightText};
@@ -255,6 +256,18 @@ fn story() -> Ledger {
         reason: Some("Customers can have card payments refunded.".to_owned()),
         impact: Some("None expected; refunds appear as a new button.".to_owned()),
         planned: Some(true),
+        downtime: Some(Downtime {
+            planned_minutes: Some(0),
+            actual_minutes: Some(2),
+        }),
+        risk: Some(Risk {
+            level: RiskLevel::Medium,
+            text: Some("Refunds may be paid out twice; a limit per day is set.".to_owned()),
+        }),
+        rollout: Some(Rollout {
+            share_percent: 10,
+            strategy: Some("canary".to_owned()),
+        }),
         tickets: vec![ticket("PAY-12"), without_page("PAY-13")],
         pull_requests: vec![pull_request("420", "feat(refunds): refund card payments")],
         dependency_changes: vec![DependencyChange {

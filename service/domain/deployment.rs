@@ -7,6 +7,7 @@
 use serde::Serialize;
 
 use super::event::{Artifact, Outcome};
+use super::exposure::Exposure;
 use super::extension::{
     Actor, ActorKind, Commit, DependencyChange, DeploymentKind, PullRequest, RollbackPlan, TicketRef,
 };
@@ -17,6 +18,7 @@ mod fold;
 
 pub use super::lineage::derive;
 pub use fold::{Fold, fold};
+pub(in crate::domain) use fold::{said_first, said_last};
 
 /// A deployment as the ledger tells it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -49,6 +51,8 @@ pub struct Deployment {
     pub reason: Option<Said<String>>,
     /// Expected effect on users.
     pub impact: Option<Said<String>>,
+    /// How much it asks of users, each as its own rule says.
+    pub exposure: Exposure,
     /// How to go back.
     pub rollback_plan: Option<Said<RollbackPlan>>,
     /// Page of the pipeline run.
@@ -119,6 +123,8 @@ pub enum Says {
     Removed,
     /// The service can be reached.
     Published,
+    /// It reaches another share of users.
+    Reaches,
 }
 
 /// How far a deployment is.
@@ -182,7 +188,7 @@ impl Deployment {
         let mut status = Status::Queued;
         for statement in &self.statements {
             match statement.says {
-                Says::Queued => {}
+                Says::Queued | Says::Reaches => {}
                 Says::Started => {
                     status = if status == Status::Queued {
                         Status::Started
@@ -335,7 +341,7 @@ impl Says {
     /// The outcome that it tells.
     pub const fn outcome(self) -> Option<Outcome> {
         match self {
-            Self::Queued | Self::Started => None,
+            Self::Queued | Self::Started | Self::Reaches => None,
             Self::Finished(outcome) => Some(outcome),
             Self::Deployed | Self::Upgraded | Self::RolledBack | Self::Removed | Self::Published => {
                 Some(Outcome::Success)

@@ -10,6 +10,7 @@ use super::alias::AliasDeclaration;
 use super::attestation::AttestationStatement;
 use super::conclusion::Conclusion;
 use super::exception::ExceptionGrant;
+use super::exposure::{Downtime, Risk, Rollout};
 use super::gate::{GateDecision, GateQuestion};
 use super::highlight::HighlightText;
 use super::id::{DeploymentId, EnvironmentName, ServiceName};
@@ -98,6 +99,16 @@ pub struct Extension {
     /// Expected effect on users, as assessed before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub impact: Option<String>,
+    /// On a deployment: how long users do without the service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub downtime: Option<Downtime>,
+    /// On a deployment: how risky it is, as assessed before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub risk: Option<Risk>,
+    /// On a deployment: what share of users it reaches from then on. A later share is told by `dev.cdevents.service.published.0.3.0`
+    /// with the `deployment_id`, which then says nothing else about the deployment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<Rollout>,
     /// How to go back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollback_plan: Option<RollbackPlan>,

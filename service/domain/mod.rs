@@ -15,6 +15,7 @@ pub mod erasure;
 pub mod event;
 pub mod evidence;
 pub mod exception;
+pub mod exposure;
 pub mod extension;
 pub mod facts;
 #[cfg(test)]

@@ -101,7 +101,7 @@ fn attestations_are_listed_and_stand_in_the_report(#[values(Backend::Sqlite, Bac
     let Some(app) = TestApp::start(backend) else { return };
     history(&app);
     let missing = text(&app, REPORT);
-    assert!(missing.contains("(no attestation recorded)"), "{missing}");
+    assert!(missing.contains("(not recorded)"), "{missing}");
     let made = attestation("AT-1", json!({ "valid_from": "2026-01-01T00:00:00Z" }));
     let index = app.record(&made);
     let size = app.tree_size();

@@ -5,7 +5,8 @@ use std::process::Command;
 
 use ledger::Envelope;
 use serde_json::Value;
-use shipslog::domain::event::{ApprovalStep, Body, ChangeStep, IncidentStep, Phase};
+use shipslog::domain::event::{ApprovalStep, Body, ChangeStep, IncidentStep, Phase, ServiceStep};
+use shipslog::domain::exposure::RiskLevel;
 use shipslog::domain::extension::DeploymentKind;
 use shipslog::domain::parse::parse;
 use shipslog::domain::{Event, Outcome};
@@ -105,6 +106,40 @@ fn a_deployment_says_what_flags_and_the_pipeline_say() {
     assert_eq!(said.tickets[0].id, "PAY-1");
     assert_eq!(said.kind, Some(DeploymentKind::Emergency));
     assert_eq!(event.source, "https://github.com/acme/shop");
+
+    let exposed = [
+        "--planned-downtime",
+        "5",
+        "--risk",
+        "high",
+        "--risk-text",
+        "No way back",
+        "--share",
+        "10",
+        "--strategy",
+        "canary",
+    ];
+    let exposed = desk.dry(&[&arguments[..], &exposed].concat(), &github).extension;
+    let (downtime, risk) = (exposed.downtime.unwrap(), exposed.risk.unwrap());
+    assert_eq!((downtime.planned_minutes, downtime.actual_minutes), (Some(5), None));
+    assert_eq!(
+        (risk.level, risk.text.as_deref()),
+        (RiskLevel::High, Some("No way back"))
+    );
+    let rollout = exposed.rollout.unwrap();
+    assert_eq!(
+        (rollout.share_percent, rollout.strategy.as_deref()),
+        (10, Some("canary"))
+    );
+    assert_eq!((&said.downtime, &said.risk, &said.rollout), (&None, &None, &None));
+    for (wrong, flag) in [
+        (&["--share", "101"][..], "--share"),
+        (&["--risk-text", "x"], "--risk"),
+        (&["--strategy", "canary"], "--share"),
+    ] {
+        let (code, said) = desk.refused(&[&arguments[..], wrong].concat());
+        assert!(code == 2 && said.contains(flag), "{said}");
+    }
 
     // The records of one run are about one deployment, each an event of its own.
     let started = desk.dry(&[&arguments[..], &["--phase", "started"]].concat(), &github);
@@ -221,6 +256,22 @@ fn every_noun_is_read_as_it_was_meant() {
     };
     assert!(run.suite && run.name.as_deref() == Some("e2e"));
     assert_eq!(test.extension.test.as_ref().unwrap().failed, Some(2));
+
+    let rollout = dry(
+        "rollout",
+        &["0", "--strategy", "flag", "--deployment", "d-1", "--reason", "slow"],
+    );
+    assert!(matches!(
+        rollout.body,
+        Body::Service {
+            step: ServiceStep::Published,
+            artifact: None
+        }
+    ));
+    assert_eq!(rollout.environment.as_ref().unwrap().as_str(), "production");
+    assert_eq!(rollout.extension.deployment_id.as_ref().unwrap().as_str(), "d-1");
+    let told = rollout.extension.rollout.unwrap();
+    assert_eq!((told.share_percent, told.strategy.as_deref()), (0, Some("flag")));
 
     let change = desk.dry(
         &[

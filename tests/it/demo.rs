@@ -68,7 +68,7 @@ fn the_demo_serves_a_history_that_verifies() {
         "--to",
         &to,
     ];
-    let report = demo.json(&[&arguments[..], &["--format", "json"]].concat());
+    let report = demo.json(&[&arguments[..], &["--framework", "pci-dss", "--format", "json"]].concat());
     assert!(report["population"]["count"].as_u64().unwrap() >= 10);
     assert!(!report["exceptions"].as_array().unwrap().is_empty());
     let results = report["results"].as_array().unwrap();
@@ -77,6 +77,18 @@ fn the_demo_serves_a_history_that_verifies() {
         total("pass") > total("fail") && total("fail") > 0,
         "a good house with some faults"
     );
+    assert!(total("excepted") > 0);
+    // People attested what no check can see, once too long ago, and an auditor has looked at most of a sample.
+    let requirements = report["frameworks"][0]["requirements"].as_array().unwrap();
+    let asked = requirements.iter().flat_map(|row| row["manual"].as_array().unwrap());
+    let states: Vec<&Value> = asked.map(|row| &row["state"]).collect();
+    assert!(states.contains(&&Value::from("attested")) && states.contains(&&Value::from("expired")));
+    let sample = &report["samples"][0];
+    assert_eq!(
+        (&sample["missing"], &sample["not_in_sample"]),
+        (&2.into(), &Value::Array(Vec::new()))
+    );
+    assert!(sample["exceptions"].as_u64().unwrap() >= 1 && sample["items"].as_array().unwrap().len() > 5);
 
     // Something runs that nobody recorded, and a snapshot of what runs has found it.
     let missing = demo.shipslog(&["completeness", "--environment", "production", "--format", "json"]);

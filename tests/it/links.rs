@@ -67,6 +67,34 @@ fn a_service_says_how_soon_its_faults_show(#[values(Backend::Sqlite, Backend::Po
 }
 
 #[rstest]
+fn what_is_switched_off_is_suspected_less(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+    let Some(app) = TestApp::start(backend) else { return };
+    story(&app);
+    let place = json!({ "environment": { "id": "production" } });
+    let told = |id: &str, minute: &str, share: u8| {
+        let ours = json!({ "deployment_id": "c2", "rollout": { "share_percent": share, "strategy": "flag" } });
+        let said = event(id, "service.published.0.3.0", "checkout", place.clone(), ours);
+        app.record(&at(said, &format!("2026-03-02T10:{minute}:00Z")))
+    };
+    let suspected = || {
+        let candidate = app.client.get("/v1/incidents/INC-1").expect(200).json();
+        let candidate = &candidate["incident"]["correlation"]["candidates"][0];
+        (candidate["score"].clone(), candidate["reasons"].clone())
+    };
+    let (plain, reasons) = suspected();
+    let on = told("f1", "10", 100);
+    assert_eq!(suspected(), (plain, reasons));
+    let off = told("f2", "20", 0);
+    // Odds of 0.67 times 0.2.
+    assert_eq!(suspected(), (json!(0.29), json!(["same_service_recent", "canary_off"])));
+    let found = app.client.get("/v1/deployments/c2").expect(200).json();
+    let stages = found["deployment"]["rollout"].as_array().unwrap().iter();
+    let stages: Vec<(&Value, &Value)> = stages.map(|stage| (&stage["index"], &stage["share_percent"])).collect();
+    assert_eq!(stages, [(&json!(on), &json!(100)), (&json!(off), &json!(0))]);
+    assert_eq!(found["deployment"]["finished_at"], "2026-03-02T10:00:00.000Z");
+}
+
+#[rstest]
 fn a_decision_is_an_entry_and_stays(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
     let Some(app) = TestApp::start(backend) else { return };
     story(&app);

@@ -104,6 +104,9 @@ fn story(app: &TestApp) {
         let ours = &mut event["customData"]["shipslog"];
         ours["reason"] = HOSTILE.into();
         ours["impact"] = HOSTILE.into();
+        ours["downtime"] = json!({ "planned_minutes": 5, "actual_minutes": 7 });
+        ours["risk"] = json!({ "level": "high", "text": HOSTILE });
+        ours["rollout"] = json!({ "share_percent": 10, "strategy": HOSTILE });
         ours["highlights"] = HOSTILE.into();
         ours["run_url"] = "javascript:window.hit=3".into();
         ours["commits"] =

@@ -238,14 +238,14 @@ fn happening(chance: &mut Chance, number: u64, now: Instant) -> Value {
 }
 
 /// All that the ledger says, and when it was last written to.
-fn whole(app: &TestApp) -> (Facts, u64, Option<Instant>) {
+fn whole(app: &TestApp) -> (Facts, u64, [Option<Instant>; 2]) {
     let connect = Connect::new(DatabaseUrl::parse(&app.database.url).unwrap(), None).unwrap();
     let database = Database::inspect(connect).unwrap();
     let read = database.read(|tx| {
         let size = tx.head()?.unwrap().tree_size;
         let rows = tx.event_range(0, size)?;
-        let last = rows.last().map(|row| Instant::from_millis(row.recorded_ms));
-        Ok::<_, shipslog::store::StoreError>((Facts::fold(&tx.recorded_rows(&rows)?), size, last))
+        let recorded = [rows.first(), rows.last()].map(|row| row.map(|row| Instant::from_millis(row.recorded_ms)));
+        Ok::<_, shipslog::store::StoreError>((Facts::fold(&tx.recorded_rows(&rows)?), size, recorded))
     });
     read.unwrap()
 }
@@ -265,7 +265,7 @@ fn metrics_of_a_period_are_those_of_the_whole_ledger(
     let Some(app) = TestApp::start(backend) else { return };
     let mut chance = Chance(seed);
     tell(&app, &mut chance);
-    let (facts, tree_size, recorded_until) = whole(&app);
+    let (facts, tree_size, [_, recorded_until]) = whole(&app);
     let (links, no_deployment) = metrics::linked(&facts);
     let mut waits = 0;
     for _ in 0..25 {
@@ -318,7 +318,7 @@ fn reports_of_a_period_are_those_of_the_whole_ledger(
     let Some(app) = TestApp::start(backend) else { return };
     let mut chance = Chance(seed);
     tell(&app, &mut chance);
-    let (facts, tree_size, recorded_until) = whole(&app);
+    let (facts, tree_size, [recorded_from, recorded_until]) = whole(&app);
     let ledger = LedgerView {
         origin: String::new(),
         tree_size,
@@ -373,6 +373,7 @@ fn reports_of_a_period_are_those_of_the_whole_ledger(
             services: &services,
             team,
             period,
+            recorded_from,
             recorded_until,
             facts: &facts,
             parameters: &Parameters::default(),

@@ -240,15 +240,8 @@ fn what_is_declared_and_written_is_checked(#[values(Backend::Sqlite, Backend::Po
     let twice = json!({ "ticket_links": [
         { "prefix": "P-", "url": "https://t.example/{id}" }, { "prefix": "P-", "url": "https://u.example/{id}" },
     ] });
-    let changes = |changes: Value| {
-        finished(
-            "d",
-            "checkout",
-            1,
-            "2026-03-05T10:00:00Z",
-            json!({ "dependency_changes": changes }),
-        )
-    };
+    let said = |ours: Value| finished("d", "checkout", 1, "2026-03-05T10:00:00Z", ours);
+    let changes = |changes: Value| said(json!({ "dependency_changes": changes }));
     for (event, pointer) in [
         (declared("s", json!({ "service": "checkout" })), "declaration"),
         (declared("s", json!({ "declaration": {} })), "service"),
@@ -293,6 +286,28 @@ fn what_is_declared_and_written_is_checked(#[values(Backend::Sqlite, Backend::Po
         (
             changes(json!([{ "name": " ", "to": "1" }])),
             "dependency_changes/0/name",
+        ),
+        (said(json!({ "downtime": {} })), "downtime"),
+        (
+            said(json!({ "downtime": { "planned_minutes": -1 } })),
+            "downtime/planned_minutes",
+        ),
+        (said(json!({ "risk": { "text": "x" } })), "risk/level"),
+        (said(json!({ "risk": { "level": "extreme" } })), "risk/level"),
+        (
+            said(json!({ "rollout": { "share_percent": 101 } })),
+            "rollout/share_percent",
+        ),
+        (
+            said(json!({ "rollout": { "share_percent": 1, "users": 7 } })),
+            "rollout/users",
+        ),
+        (
+            declared(
+                "s",
+                json!({ "service": "checkout", "declaration": {}, "rollout": { "share_percent": 1 } }),
+            ),
+            "rollout",
         ),
         (
             declared(

@@ -65,16 +65,22 @@ pub enum Signer {
     Monitoring,
     /// Who runs the environments.
     Platform,
+    /// Where people attest what no check can see.
+    ComplianceDesk,
+    /// The auditor, who signs what she concludes with a key of her own.
+    Auditor,
 }
 
 impl Signer {
     /// All of them, in the order in which they are registered.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::PaymentsCi,
         Self::ShopCi,
         Self::ReleaseDesk,
         Self::Monitoring,
         Self::Platform,
+        Self::ComplianceDesk,
+        Self::Auditor,
     ];
 
     /// Name of the producer.
@@ -85,6 +91,8 @@ impl Signer {
             Self::ReleaseDesk => "release-desk",
             Self::Monitoring => "monitoring",
             Self::Platform => "platform",
+            Self::ComplianceDesk => "compliance-desk",
+            Self::Auditor => "auditor",
         }
     }
 
@@ -95,6 +103,8 @@ impl Signer {
             Self::ReleaseDesk => &["approval", "shipslog-exception", "shipslog-highlight"],
             Self::Monitoring => &["incident"],
             Self::Platform => &["environment", "shipslog-alias", "shipslog-snapshot"],
+            Self::ComplianceDesk => &["shipslog-attestation"],
+            Self::Auditor => &["shipslog-conclusion"],
         };
         let services = SERVICES.iter().filter(|service| service.team.pipeline == self);
         Scope {
@@ -124,6 +134,18 @@ pub const MANAGERS: [Person; 2] = [
         email: "samir.patel@northwind.example",
     },
 ];
+
+/// Who answers for what the checks cannot see.
+pub const COMPLIANCE: Person = Person {
+    name: "Ines Moreau",
+    email: "ines.moreau@northwind.example",
+};
+
+/// The auditor, who is of another company.
+pub const AUDITOR: Person = Person {
+    name: "Ruth Lindqvist",
+    email: "ruth.lindqvist@assurance.example",
+};
 
 static PAYMENTS: Team = Team {
     name: "Team Payments",

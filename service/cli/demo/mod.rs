@@ -2,6 +2,7 @@
 //!
 //! Every record goes through the same door as a real one, at the time of the story; then the clock is let go.
 
+mod audit;
 mod cast;
 mod facts;
 mod plot;
@@ -107,24 +108,43 @@ async fn tell(
     for signer in Signer::ALL {
         keys.insert(signer, register(&service.app, signer, folder, entropy).await?);
     }
-    let story = scenario::story(now, seed);
-    let count = story.len();
-    for recording in story {
+    let mut before = scenario::story(now, seed);
+    let begins = scenario::audit(now);
+    let mut after = before.split_off(before.partition_point(|recording| recording.recorded_at < begins));
+    record(&service.app, hand, &keys, &before).await?;
+    hand.set(begins);
+    let papers = audit::papers(
+        service.app.clone().into_inner(),
+        &folder.join("admin.token"),
+        scenario::beginning(now),
+        begins,
+    )
+    .await?;
+    after.extend(papers.conclusions(begins, seed));
+    after.sort_by_key(|recording| recording.recorded_at);
+    record(&service.app, hand, &keys, &after).await?;
+    hand.release();
+    Ok(before.len() + after.len())
+}
+
+/// Signs and records a part of the story.
+async fn record(
+    app: &App,
+    hand: &ClockHand,
+    keys: &BTreeMap<Signer, PrivateKey>,
+    part: &[Recording],
+) -> Result<(), Failure> {
+    for recording in part {
         let Some(key) = keys.get(&recording.signer) else {
             continue;
         };
         let envelope = Envelope::sign(recording.payload_type, &recording.payload, &[key]);
         hand.set(recording.recorded_at);
-        service
-            .app
-            .record(envelope.to_json().into_bytes())
-            .await
-            .map_err(|error| {
-                Failure::refused(format!("the story does not hold: {}: {error}", recording.signer.name()))
-            })?;
+        app.record(envelope.to_json().into_bytes()).await.map_err(|error| {
+            Failure::refused(format!("the story does not hold: {}: {error}", recording.signer.name()))
+        })?;
     }
-    hand.release();
-    Ok(count)
+    Ok(())
 }
 
 /// Registers a producer with a new key, which is kept for whoever wants to record something.
@@ -232,7 +252,7 @@ In another terminal:
   shipslog notes payments production                         # release notes
   shipslog notes payments,storefront production --from {from} --to {to} --audience customer
   shipslog report service --environment production --from {from} --to {to}
-  shipslog report compliance --environment production --from {from} --to {to}
+  shipslog report compliance --environment production --from {from} --to {to} --framework pci-dss
   shipslog search INC-2041                                   # an incident and its deployment
   shipslog completeness --environment production             # a change that nobody recorded, found by a snapshot of what runs
 

@@ -1,9 +1,10 @@
 //! What is out of the ordinary in the story: each kind of trouble once, so that every document has something to show.
 
-use super::cast::{MANAGERS, Person, SERVICES, Service, Work};
+use super::cast::{COMPLIANCE, MANAGERS, Person, SERVICES, Service, Work};
 use super::facts::{Attempt, Release, Trouble};
 use super::scenario::{LATE, MINUTE, Story, format_version};
 use crate::domain::Instant;
+use crate::domain::attestation::AttestationStatement;
 use crate::domain::exception::{ExceptionGrant, ExceptionScope};
 use crate::domain::extension::{CauseClass, DeploymentKind};
 use crate::domain::highlight::HighlightKind;
@@ -13,16 +14,44 @@ impl Story {
     pub(super) fn plot(&mut self, day: i64) {
         let [payments, accounts, storefront, catalogue, notifications] = &SERVICES;
         match day {
+            14 => self.attested(
+                day,
+                "AT-1",
+                "preproduction-access",
+                "Nobody but the platform team can reach production from staging; the access lists were looked through.",
+                90,
+            ),
             31 => self.cancelled(accounts, day),
             47 => self.approved_afterwards(storefront, day),
             62 => self.rolled_back(payments, day),
             LATE => self.late(catalogue, day),
             90 => self.declare(accounts, day, "Team Identity"),
             100 => self.outage(day),
+            110 => self.attested(
+                day,
+                "AT-2",
+                "no-live-pan",
+                "All databases before production were searched for live card numbers; none was found.",
+                365,
+            ),
             120 => self.emergency(payments, day),
-            125 => self.excepted(notifications, day, "EX-1", "DL-SOD-1", 7),
+            125 => self.excepted(
+                notifications,
+                day,
+                "EX-1",
+                "DL-SOD-1",
+                "Half of the team is away, and nobody is left to approve.",
+                "The team looks at every deployment of the week together.",
+            ),
             132 => self.self_approved(notifications, day),
-            139 => self.excepted(notifications, day, "EX-2", "DL-CHG-1", 7),
+            139 => self.excepted(
+                notifications,
+                day,
+                "EX-2",
+                "DL-CHG-1",
+                "The ticket system moves house this week.",
+                "Changes of the week are listed on a page, and get their tickets afterwards.",
+            ),
             142 => self.undocumented(notifications, day),
             152 => self.version_match(catalogue, day),
             167 => self.unexplained(day),
@@ -30,8 +59,22 @@ impl Story {
         }
     }
 
-    /// For some days a service may fail a check.
-    fn excepted(&mut self, service: &'static Service, day: i64, id: &str, check: &str, days: i64) {
+    /// Somebody attests for some days what PCI DSS asks people for.
+    fn attested(&mut self, day: i64, id: &str, item: &str, statement: &str, days: i64) {
+        let at = self.exactly(day, 14, 0);
+        let said = AttestationStatement {
+            framework: "pci-dss".to_owned(),
+            item: item.to_owned(),
+            statement: statement.to_owned(),
+            evidence: vec![format!("https://wiki.northwind.example/compliance/{item}")],
+            valid_from: None,
+            valid_until: self.exactly(day + days, 0, 0),
+        };
+        self.scribe.attested(at, id, said, COMPLIANCE);
+    }
+
+    /// For a week a service may fail a check.
+    fn excepted(&mut self, service: &'static Service, day: i64, id: &str, check: &str, reason: &str, instead: &str) {
         let granted = ExceptionGrant {
             checks: vec![check.to_owned()],
             scope: ExceptionScope {
@@ -41,13 +84,12 @@ impl Story {
             },
             requested_by: service.team.people[0].email.to_owned(),
             approved_by: MANAGERS[1].email.to_owned(),
-            compensating_control: "The team looks at every deployment of the week together.".to_owned(),
+            compensating_control: instead.to_owned(),
             valid_from: None,
-            expires_at: self.exactly(day + days, 0, 0),
+            expires_at: self.exactly(day + 7, 0, 0),
         };
         let at = self.exactly(day, 11, 0);
-        self.scribe
-            .excepted(at, id, granted, "Half of the team is away.", MANAGERS[1]);
+        self.scribe.excepted(at, id, granted, reason, MANAGERS[1]);
     }
 
     /// A version that reaches production by a way that the caller tells in detail.

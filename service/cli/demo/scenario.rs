@@ -22,6 +22,8 @@ pub(super) const DAY: i64 = 24 * 60 * MINUTE;
 
 /// The day of the deployment that is recorded late.
 pub(super) const LATE: i64 = 77;
+/// The day on which the auditor draws a sample.
+const AUDIT: i64 = 165;
 /// Number of the runtime snapshot that was lost.
 const LOST: u64 = 19;
 
@@ -64,6 +66,11 @@ pub fn story(end: Instant, seed: u64) -> Vec<Recording> {
 /// The beginning of the story for the clock of the service: nothing is recorded before it.
 pub fn beginning(end: Instant) -> Instant {
     Instant::from_millis(end.as_millis() - end.as_millis().rem_euclid(DAY) - (DAYS + 1) * DAY)
+}
+
+/// When the auditor draws a sample of all that was deployed before that day.
+pub fn audit(end: Instant) -> Instant {
+    beginning(end).plus_millis(AUDIT * DAY + 10 * 60 * MINUTE)
 }
 
 /// The story while it is told.

@@ -12,6 +12,7 @@ use crate::cli::event::{
     APPROVAL_CLOSED, APPROVAL_CREATED, DEPLOYMENT_FINISHED, DEPLOYMENT_QUEUED, DEPLOYMENT_STARTED, Draft,
     INCIDENT_DETECTED, INCIDENT_REPORTED, INCIDENT_RESOLVED, PAYLOAD_TYPE, TEST_SUITE_FINISHED, person, reference,
 };
+use crate::domain::exposure::{Downtime, Risk, RiskLevel};
 use crate::domain::extension::{
     Actor, ActorKind, DeploymentKind, PullRequest, ReviewVerdict, RollbackPlan, TestDetail, TicketRef, Tier,
 };
@@ -323,6 +324,7 @@ impl Scribe {
             };
         }
         let forward = attempt.kind != DeploymentKind::Rollback;
+        let production = attempt.environment == "production";
         Extension {
             commits: if forward { release.commits.clone() } else { Vec::new() },
             pull_requests: if forward {
@@ -334,8 +336,12 @@ impl Scribe {
                 attempt.kind,
                 DeploymentKind::Normal | DeploymentKind::Standard
             )),
-            impact: (attempt.environment == "production")
-                .then(|| "No interruption expected; rolling update".to_owned()),
+            impact: production.then(|| "No interruption expected; rolling update".to_owned()),
+            downtime: production.then_some(Downtime {
+                planned_minutes: Some(0),
+                actual_minutes: None,
+            }),
+            risk: production.then(|| risk(attempt.kind)),
             rollback_plan: forward.then(|| RollbackPlan {
                 reference: Some(format!(
                     "https://wiki.northwind.example/runbooks/{}#rollback",
@@ -407,6 +413,23 @@ fn purpose(release: &Release) -> String {
         tickets.collect()
     };
     format!("Release {}: {}", release.version, named.join("; "))
+}
+
+/// How risky it is thought to be to deploy something.
+fn risk(kind: DeploymentKind) -> Risk {
+    let (level, text) = match kind {
+        DeploymentKind::Emergency => (RiskLevel::High, Some("Was not rehearsed in staging.")),
+        DeploymentKind::Hotfix => (RiskLevel::Medium, Some("Repairs a release that had to be taken back.")),
+        DeploymentKind::Standard
+        | DeploymentKind::Normal
+        | DeploymentKind::Rollback
+        | DeploymentKind::Redeploy
+        | DeploymentKind::Baseline => (RiskLevel::Low, None),
+    };
+    Risk {
+        level,
+        text: text.map(str::to_owned),
+    }
 }
 
 /// Repository of a service.

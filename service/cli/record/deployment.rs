@@ -12,6 +12,7 @@ use crate::cli::client::encode;
 use crate::cli::event::{DEPLOYMENT_FINISHED, DEPLOYMENT_QUEUED, DEPLOYMENT_STARTED, Draft, reference};
 use crate::cli::git::Checkout;
 use crate::cli::{Context, Failure, output, text};
+use crate::domain::exposure::{Downtime, Risk, RiskLevel, Rollout};
 use crate::domain::extension::{DependencyChange, DeploymentKind, RollbackPlan};
 use crate::domain::{DeploymentId, EnvironmentName, Extension, ServiceName};
 
@@ -48,6 +49,24 @@ pub struct Deployment {
     /// Expected effect on users, as assessed before
     #[arg(long, value_name = "TEXT", value_parser = text)]
     impact: Option<String>,
+    /// Minutes that users are to do without the service, as planned before; 0 for none
+    #[arg(long, value_name = "MINUTES")]
+    planned_downtime: Option<u32>,
+    /// Minutes that they did without it
+    #[arg(long, value_name = "MINUTES")]
+    actual_downtime: Option<u32>,
+    /// How risky it is, as assessed before
+    #[arg(long, value_enum)]
+    risk: Option<Level>,
+    /// What may go wrong, and what is done about it
+    #[arg(long, value_name = "TEXT", value_parser = text, requires = "risk")]
+    risk_text: Option<String>,
+    /// Percent of users that it reaches from then on; `record rollout` tells when that changes
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(..=100))]
+    share: Option<u8>,
+    /// How it is brought to them, such as canary, blue-green or flag
+    #[arg(long, value_name = "NAME", value_parser = text, requires = "share")]
+    strategy: Option<String>,
     /// Where the way back is written down
     #[arg(long, value_name = "URL", value_parser = text)]
     rollback_plan: Option<String>,
@@ -129,6 +148,23 @@ impl From<Kind> for DeploymentKind {
             Kind::Rollback => Self::Rollback,
             Kind::Redeploy => Self::Redeploy,
             Kind::Baseline => Self::Baseline,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Level {
+    Low,
+    Medium,
+    High,
+}
+
+impl From<Level> for RiskLevel {
+    fn from(level: Level) -> Self {
+        match level {
+            Level::Low => Self::Low,
+            Level::Medium => Self::Medium,
+            Level::High => Self::High,
         }
     }
 }
@@ -237,6 +273,15 @@ impl Deployment {
                 kind,
                 planned: self.unplanned.then_some(false),
                 impact: self.impact.clone(),
+                downtime: self.downtime(),
+                risk: self.risk.map(|level| Risk {
+                    level: level.into(),
+                    text: self.risk_text.clone(),
+                }),
+                rollout: self.share.map(|share_percent| Rollout {
+                    share_percent,
+                    strategy: self.strategy.clone(),
+                }),
                 rollback_plan,
                 run_url: self.common.run_url(claims),
                 remediates: self.remediates.clone(),
@@ -244,6 +289,16 @@ impl Deployment {
                 ..Extension::default()
             },
         })
+    }
+}
+
+impl Deployment {
+    fn downtime(&self) -> Option<Downtime> {
+        let downtime = Downtime {
+            planned_minutes: self.planned_downtime,
+            actual_minutes: self.actual_downtime,
+        };
+        downtime.fault().is_none().then_some(downtime)
     }
 }
 

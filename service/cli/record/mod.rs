@@ -13,6 +13,7 @@ mod deployment;
 mod exception;
 mod highlight;
 mod incident;
+mod rollout;
 mod service;
 mod test;
 
@@ -52,6 +53,8 @@ pub enum Command {
     Service(Box<service::Service>),
     /// Text for the top of the release notes of a deployment: a highlight, an action required or a known issue
     Highlight(Box<highlight::Highlight>),
+    /// What share of users a deployment reaches from now on: a canary that grows, a flag that is switched off
+    Rollout(Box<rollout::Rollout>),
     /// Which names are one person, and in which roles the person stands
     Alias(Box<alias::Alias>),
     /// An exception: a deviation that is accepted for some time, or the end of one
@@ -136,6 +139,7 @@ impl Command {
             Self::Dependencies(dependencies) => dependencies.run(context, &claims),
             Self::Service(service) => service.run(context, &claims),
             Self::Highlight(highlight) => highlight.run(context, &claims),
+            Self::Rollout(rollout) => rollout.run(context, &claims),
             Self::Alias(alias) => alias.run(context, &claims),
             Self::Exception(exception) => exception.run(context, &claims),
             Self::Attestation(attestation) => attestation.run(context, &claims),

@@ -1,4 +1,4 @@
-//! What people attest and conclude, for sample contexts: the story of the demonstration has none of it.
+//! What people attest and conclude, for sample contexts: each way it can stand in a report, which is more than the story of the demonstration has.
 
 use crate::domain::attestation::{Attestation, AttestationStatement};
 use crate::domain::conclusion::{AuditResult, Concluded, ConcludedItem, ConcludedSample, Conclusion, Conclusions};

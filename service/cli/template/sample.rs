@@ -96,6 +96,7 @@ pub fn contexts() -> Result<BTreeMap<&'static str, Value>, Failure> {
         services: &BTreeSet::new(),
         team: None,
         period,
+        recorded_from: records.first().map(|record| record.recorded_at),
         recorded_until: records.last().map(|record| record.recorded_at),
         facts: &facts,
         parameters,

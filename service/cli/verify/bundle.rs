@@ -7,7 +7,7 @@ use serde_json::json;
 use super::super::Failure;
 use super::super::bundle::{self, Verdict};
 use super::super::output::{Format, clean, print, print_json};
-use super::super::trust::{RollArguments, TrustArguments};
+use super::super::trust::HistoryArguments;
 use super::{Coverage, summary};
 
 /// Arguments of `verify bundle`.
@@ -16,9 +16,7 @@ pub struct Arguments {
     /// The folder
     folder: PathBuf,
     #[command(flatten)]
-    trust: TrustArguments,
-    #[command(flatten)]
-    roll: RollArguments,
+    trust: HistoryArguments,
     /// Form of the result
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -27,8 +25,7 @@ pub struct Arguments {
 impl Arguments {
     /// Verifies it.
     pub fn run(self) -> Result<(), Failure> {
-        let trust = self.trust.read()?;
-        let roll = self.roll.read()?;
+        let (trust, roll) = self.trust.read()?;
         let listed = roll.is_some();
         let Verdict { opened, report } =
             bundle::verify(&self.folder, &trust, roll).map_err(|error| Failure::unclear(error.to_string()))?;

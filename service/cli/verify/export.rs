@@ -12,7 +12,7 @@ use super::super::Failure;
 use super::super::output::{Format, clean, print, print_json};
 use super::super::package::{self, BUNDLE, FORMS, LOG_KEY, MANIFEST, OWN, REPORTS, Scope};
 use super::super::serve::{catalogue, templates};
-use super::super::trust::{RollArguments, Trust, TrustArguments};
+use super::super::trust::{HistoryArguments, Trust};
 use super::Coverage;
 use super::report::{self, Given, Made};
 use crate::app::DocumentQuery;
@@ -25,9 +25,7 @@ pub struct Arguments {
     /// The folder
     folder: PathBuf,
     #[command(flatten)]
-    trust: TrustArguments,
-    #[command(flatten)]
-    roll: RollArguments,
+    trust: HistoryArguments,
     /// Form of the result
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -44,8 +42,8 @@ pub struct Verified {
 impl Arguments {
     /// Verifies it.
     pub fn run(self) -> Result<(), Failure> {
-        let trust = self.trust.read()?;
-        let verified = check(&self.folder, &trust, self.roll.read()?)?;
+        let (trust, roll) = self.trust.read()?;
+        let verified = check(&self.folder, &trust, roll)?;
         let words = |given: &Given| clean(&given.words);
         if self.format == Format::Json {
             let mut shown = json!({

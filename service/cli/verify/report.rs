@@ -14,7 +14,7 @@ use super::super::document::question;
 use super::super::output::{Format, clean, print, print_json};
 use super::super::progress::Progress;
 use super::super::serve::{catalogue, templates};
-use super::super::trust::{RollArguments, Trust, TrustArguments};
+use super::super::trust::{HistoryArguments, Trust};
 use super::Coverage;
 use crate::app::{DocumentQuery, Format as Form, Rebuilt, Replay, Replayed};
 use crate::catalogue::Catalogue;
@@ -43,9 +43,7 @@ pub struct Arguments {
     #[arg(long, value_name = "DIR")]
     catalogue: Option<PathBuf>,
     #[command(flatten)]
-    trust: TrustArguments,
-    #[command(flatten)]
-    roll: RollArguments,
+    trust: HistoryArguments,
     /// Form of the result
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -79,10 +77,9 @@ impl Arguments {
     /// Verifies it.
     pub fn run(self) -> Result<(), Failure> {
         let given = Given::read(&self.file, self.query.as_deref())?;
-        let trust = self.trust.read()?;
+        let (trust, roll) = self.trust.read()?;
         let templates = templates(self.templates.as_deref())?;
         let catalogue = catalogue(self.catalogue.as_deref())?;
-        let roll = self.roll.read()?;
         // The folder of the database goes when this ends.
         let folder = tempfile::tempdir().map_err(|error| unbuilt(&error))?;
         let (rebuilt, mut coverage) = rebuild(folder.path(), &self.bundle, &trust, roll, &given)?;

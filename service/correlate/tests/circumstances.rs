@@ -1,6 +1,8 @@
 //! What weakens or strengthens a candidate beside time and place; how soon closeness fades; odd moments; incidents that are one.
 
 use super::*;
+use crate::domain::event::ServiceStep;
+use crate::domain::exposure::Rollout;
 use crate::domain::service::Declaration;
 
 /// A test of a version, and its deployment after it.
@@ -61,6 +63,46 @@ fn a_failed_test_of_something_else_says_nothing() {
         }
     }
     assert_eq!(best(&ledger).reasons, [Reason::SameServiceRecent]);
+}
+
+#[test]
+fn what_reached_nobody_when_the_incident_began_is_suspected_less() {
+    let story = |stages: &[(i64, u8)]| {
+        let mut ledger = Ledger::default();
+        ledger.deploy(-240, "d1", "1", none());
+        for (minutes, share_percent) in stages {
+            let rollout = Some(Rollout {
+                share_percent: *share_percent,
+                strategy: None,
+            });
+            let told = &mut ledger.service(*minutes, ServiceStep::Published, None).event.extension;
+            *told = Extension {
+                deployment_id: Some("d1".parse().unwrap()),
+                rollout,
+                ..none()
+            };
+        }
+        ledger.incident(0, "I", IncidentStep::Detected);
+        best(&ledger)
+    };
+    let plain = story(&[]);
+    let off = story(&[(-240, 10), (-60, 0)]);
+    assert_eq!(off.reasons, [Reason::SameServiceRecent, Reason::CanaryOff]);
+    // Odds of 0.40 times 0.2.
+    assert_eq!((plain.score, off.score), (0.40, 0.12));
+    assert!(off.share < plain.share);
+    for on in [
+        &[(-240, 1)][..],
+        &[(-240, 10), (-60, 0), (-30, 5)],
+        // Switched off only because of the incident.
+        &[(-240, 10), (1, 0)],
+    ] {
+        assert_eq!(
+            (story(on).score, story(on).reasons),
+            (plain.score, plain.reasons.clone()),
+            "{on:?}"
+        );
+    }
 }
 
 #[test]

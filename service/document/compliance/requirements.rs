@@ -118,15 +118,13 @@ impl RequirementRow {
             .map(Support::checks)
             .unwrap_or_default();
         let is_of_period = |id: &&&str| period.iter().any(|row| row.id == **id);
-        let of_period: Vec<CheckResult> = period
-            .iter()
-            .filter(|row| checks.contains(&row.id))
-            .map(|row| row.result)
-            .collect();
+        let of_period = period.iter().filter(|row| checks.contains(&row.id));
+        let mut of_period: Vec<(&str, CheckResult)> = of_period.map(|row| (row.id, row.result)).collect();
+        let results: Vec<CheckResult> = of_period.iter().map(|(_, result)| *result).collect();
         let mut counts = Counts::default();
         match &requirement.supported_by {
             Some(_) if checks.iter().all(|id| is_of_period(&id)) => {
-                of_period.iter().for_each(|result| counts.add(*result))
+                of_period.drain(..).for_each(|(_, result)| counts.add(result))
             }
             Some(support) => {
                 // Those of the period have no result for a deployment, and are looked at beside.
@@ -136,7 +134,7 @@ impl RequirementRow {
             }
             None => {}
         }
-        let conclusion = conclude(requirement, &counts, &of_period);
+        let conclusion = conclude(requirement, &counts, &results);
         Self {
             id: requirement.id.clone(),
             title: requirement.title.clone(),
@@ -150,7 +148,7 @@ impl RequirementRow {
             coverage: requirement.coverage,
             counts,
             conclusion,
-            says: sentences::requirement(conclusion, &counts),
+            says: sentences::requirement(conclusion, &counts, &of_period),
             manual: requirement
                 .manual
                 .iter()

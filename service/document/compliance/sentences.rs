@@ -147,20 +147,26 @@ pub(super) fn limits(population: &Population) -> Vec<String> {
 }
 
 pub(super) fn conclusion(counts: &Counts) -> String {
-    let gap = match counts.not_evaluable {
+    let part = |words: &str, n: usize| match n {
         0 => String::new(),
-        n => format!("; cannot tell for {n}"),
+        n => format!("{words} {n}"),
     };
-    match (counts.tested, counts.fail) {
-        (0, _) if counts.not_evaluable == 0 => "did not apply".to_owned(),
-        (0, _) => "the ledger cannot tell".to_owned(),
-        (tested, 0) => format!("evidence for {tested} of {tested}{gap}"),
-        (tested, fail) => format!("evidence for {} of {tested}, not for {fail}{gap}", counts.pass),
+    match counts.tested {
+        0 if counts.not_evaluable == 0 => "did not apply".to_owned(),
+        0 => "the ledger cannot tell".to_owned(),
+        tested => format!(
+            "evidence for {} of {tested}{}{}{}",
+            counts.pass,
+            part(", not for", counts.fail),
+            part(", excepted", counts.excepted),
+            part("; cannot tell for", counts.not_evaluable)
+        ),
     }
 }
 
-/// What the results come to for a requirement.
-pub(super) fn requirement(conclusion: Conclusion, counts: &Counts) -> String {
+/// What the results come to for a requirement; `beside` are the checks of the whole period that did not pass, where deployments are
+/// counted.
+pub(super) fn requirement(conclusion: Conclusion, counts: &Counts, beside: &[(&str, CheckResult)]) -> String {
     let words = match conclusion {
         Conclusion::Shown => "The ledger shows evidence",
         Conclusion::NotShown => "The ledger does not show evidence",
@@ -170,8 +176,61 @@ pub(super) fn requirement(conclusion: Conclusion, counts: &Counts) -> String {
     };
     let conclusion = self::conclusion(counts);
     // The words have said already that it is evidence.
-    format!(
-        "{words}: {}",
-        conclusion.strip_prefix("evidence ").unwrap_or(&conclusion)
-    )
+    let conclusion = conclusion.strip_prefix("evidence ").unwrap_or(&conclusion);
+    let of = |wanted| {
+        beside
+            .iter()
+            .filter(move |(_, result)| *result == wanted)
+            .map(|(id, _)| *id)
+    };
+    let of_period = [
+        ("; not for the period as a whole", CheckResult::Fail),
+        ("; cannot tell for the period as a whole", CheckResult::NotEvaluable),
+    ];
+    let of_period = of_period.map(|(words, result)| match of(result).collect::<Vec<_>>() {
+        ids if ids.is_empty() => String::new(),
+        ids => format!("{words} ({})", ids.join(", ")),
+    });
+    format!("{words}: {conclusion}{}", of_period.concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_excepted_is_no_evidence_and_what_failed_beside_the_deployments_is_named() {
+        let counts = Counts {
+            tested: 9,
+            pass: 7,
+            fail: 0,
+            excepted: 2,
+            not_applicable: 4,
+            not_evaluable: 1,
+        };
+        assert_eq!(
+            conclusion(&counts),
+            "evidence for 7 of 9, excepted 2; cannot tell for 1"
+        );
+        let beside = [
+            ("DL-POP-1", CheckResult::Pass),
+            ("DL-POP-2", CheckResult::Fail),
+            ("DL-POP-3", CheckResult::NotEvaluable),
+        ];
+        assert_eq!(
+            requirement(Conclusion::NotShown, &counts, &beside),
+            "The ledger does not show evidence: for 7 of 9, excepted 2; cannot tell for 1; not for the period as a whole \
+             (DL-POP-2); cannot tell for the period as a whole (DL-POP-3)"
+        );
+        let all = Counts {
+            pass: 9,
+            excepted: 0,
+            not_evaluable: 0,
+            ..counts
+        };
+        assert_eq!(
+            requirement(Conclusion::Shown, &all, &[]),
+            "The ledger shows evidence: for 9 of 9"
+        );
+    }
 }

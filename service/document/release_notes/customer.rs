@@ -10,6 +10,7 @@ use crate::document::Generated;
 use crate::document::audience::{Audience, Withheld};
 use crate::document::changes::{Change, Changes};
 use crate::document::rows::{DeploymentRow, IncidentRow};
+use crate::domain::exposure::Downtime;
 use crate::domain::facts::Facts;
 use crate::domain::{EnvironmentName, Instant, ServiceName};
 
@@ -44,6 +45,7 @@ struct CustomerDeployment {
     outcome: Option<&'static str>,
     ended: &'static str,
     finished_at: Option<Instant>,
+    downtime: Option<Downtime>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -147,6 +149,7 @@ impl CustomerDeployment {
             outcome: row.outcome,
             ended: row.ended,
             finished_at: row.finished_at,
+            downtime: row.exposure.downtime,
         }
     }
 }

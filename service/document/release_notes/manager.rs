@@ -9,6 +9,7 @@ use crate::document::assurance::{ApprovalRow, Assurance, RollbackRow, TestRow};
 use crate::document::audience::{Audience, Tally, Withheld};
 use crate::document::changes::Changes;
 use crate::document::rows::{ActorRow, DeploymentRow};
+use crate::domain::exposure::ExposureView;
 use crate::domain::{EnvironmentName, Instant, ServiceName};
 
 /// The context of release notes for managers.
@@ -62,6 +63,8 @@ struct ManagerDeployment {
     actor: Option<ActorRow>,
     reason: Option<String>,
     impact: Option<String>,
+    #[serde(flatten)]
+    exposure: ExposureView,
 }
 
 /// Who approved, and what tests and checks came to.
@@ -213,6 +216,7 @@ impl ManagerDeployment {
             actor: row.actor,
             reason: row.reason,
             impact: row.impact,
+            exposure: row.exposure,
         }
     }
 }

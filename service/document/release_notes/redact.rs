@@ -228,6 +228,10 @@ fn count(notes: &ReleaseNotes, tally: &mut Tally) {
         tally.add("deployments.reason", ("reason", "reasons"), row.reason.iter().count());
         let impact = ("assessment of impact", "assessments of impact");
         tally.add("deployments.impact", impact, row.impact.iter().count());
+        let risk = ("assessment of risk", "assessments of risk");
+        tally.add("deployments.risk", risk, row.exposure.risk.iter().count());
+        let stages = ("stage of a rollout", "stages of rollouts");
+        tally.add("deployments.rollout", stages, row.exposure.rollout.len());
         let content = ("identification of content", "identifications of content");
         let known = [&row.artifact, &row.digest, &row.commit].into_iter().flatten().count();
         tally.add("deployments.artifact, digest, commit", content, known);

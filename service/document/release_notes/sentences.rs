@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::{IncidentRow, Previous, ReleaseNotes};
 use crate::domain::Outcome;
 use crate::domain::deployment::{Deployment, Effect, Status};
+use crate::domain::exposure::Downtime;
 use crate::domain::extension::DeploymentKind;
 use crate::domain::words::{count, list, span};
 
@@ -43,6 +44,9 @@ pub(super) fn summary(notes: &ReleaseNotes, target: &Deployment) -> Vec<String> 
     let replaced = notes.replaced_by.as_ref().filter(|_| !notes.range);
     let zone = notes.generated.time_zone;
     sentences.extend(replaced.and_then(|next| next.sentence(notes.environment.as_str(), zone)));
+    if !notes.range {
+        sentences.extend(notes.deployment.exposure.downtime.and_then(downtime_sentence));
+    }
     sentences.extend(incident_sentence(notes));
     if let ([assurance], true) = (notes.assurance.as_slice(), target.status() == Status::Finished) {
         sentences.push(match assurance.failed.len() {
@@ -57,6 +61,26 @@ pub(super) fn summary(notes: &ReleaseNotes, target: &Deployment) -> Vec<String> 
         });
     }
     sentences
+}
+
+fn downtime_sentence(downtime: Downtime) -> Option<String> {
+    let minutes = |minutes: u32| match minutes {
+        0 => "none".to_owned(),
+        minutes => span(i64::from(minutes) * 60_000),
+    };
+    match (downtime.planned_minutes, downtime.actual_minutes) {
+        (None, None) => None,
+        (Some(planned), None) => Some(format!("Downtime: {} planned.", minutes(planned))),
+        (None, Some(actual)) => Some(format!(
+            "Downtime: {}; what was planned is not recorded.",
+            minutes(actual)
+        )),
+        (Some(planned), Some(actual)) => Some(format!(
+            "Downtime: {} planned, {} in the end.",
+            minutes(planned),
+            minutes(actual)
+        )),
+    }
 }
 
 fn incident_sentence(notes: &ReleaseNotes) -> Option<String> {

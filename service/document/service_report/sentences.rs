@@ -31,8 +31,8 @@ pub(super) fn title(input: &ServiceReportInput<'_>) -> String {
 }
 
 pub(super) fn summary(
-    now: &Performance,
-    before: &Performance,
+    input: &ServiceReportInput<'_>,
+    (now, before): (&Performance, &Performance),
     stability: &Stability,
     ended: &[&Deployment],
 ) -> Vec<String> {
@@ -49,10 +49,19 @@ pub(super) fn summary(
         1 => "was 1".to_owned(),
         n => format!("were {n}"),
     };
+    // Fewer before may mean that nobody kept a record yet.
+    let begins = input.recorded_from.filter(|at| *at > input.period.previous().from);
+    let begins = begins.map(|at| {
+        format!(
+            ", of which the ledger holds only what came since {},",
+            input.period.day(at)
+        )
+    });
     let mut sentences = vec![format!(
-        "{} reached users on {}; in the period before there {against}.",
+        "{} reached users on {}; in the period before{} there {against}.",
         count(frequency.count, "deployment"),
         count(frequency.active_days, "day"),
+        begins.unwrap_or_default(),
     )];
     if now.change_lead_time.commits.n > 0 {
         sentences.push(format!(
@@ -118,8 +127,9 @@ pub(super) fn decisions(
     if backlog.suggestions > 0 {
         decisions.push(Decision {
             text: format!(
-                "{} between incidents and deployments wait for a review; until then the change fail rate is a range.",
-                count(backlog.suggestions, "suggested link")
+                "{} between incidents and deployments {} for a review; until then the change fail rate is a range.",
+                count(backlog.suggestions, "suggested link"),
+                if backlog.suggestions == 1 { "waits" } else { "wait" }
             ),
             indexes: backlog.incidents.iter().copied().collect(),
         });

@@ -71,6 +71,14 @@ fn mark(record: &mut Recorded, number: usize) {
     extension.actor = Some(person(secret));
     extension.reason = Some(secret("reason"));
     extension.impact = Some(secret("impact"));
+    extension.risk = Some(Risk {
+        level: RiskLevel::High,
+        text: Some(secret("risk")),
+    });
+    extension.rollout = Some(Rollout {
+        share_percent: 0,
+        strategy: Some(secret("strategy")),
+    });
     extension.severity = Some(secret("severity"));
     extension.role = Some(secret("role"));
     extension.commit = Some(format!("{number:0>2}face00ff00ff00ff00ff00ff00ff00ff00ff00ff"));
@@ -190,7 +198,7 @@ fn nothing_internal_reaches_a_customer_whatever_field_it_is_in() {
     // The same records do hold all of it: the test would see it.
     let whole = serde_json::to_string(&notes_of(&ledger, "run-2")).unwrap();
     for needle in [
-        "author", "approver", "ticket", "team", "person", "artifact", "impact", "suite",
+        "author", "approver", "ticket", "team", "person", "artifact", "impact", "suite", "risk", "strategy",
     ] {
         assert!(whole.contains(needle) && whole.contains("secret"), "{needle}");
     }
@@ -207,6 +215,7 @@ fn what_is_withheld_is_counted_and_told() {
     assert_eq!(count("changes.tickets"), 2);
     assert_eq!(count("changes.groups.entries.authors"), 4);
     assert_eq!(count("assurance.approvals"), 1);
+    assert_eq!((count("deployments.risk"), count("deployments.rollout")), (1, 1));
     assert_eq!(count("changes.dependencies"), 2);
     assert!(text.contains("Withheld from this variant: "), "{text}");
     for row in withheld {

@@ -70,6 +70,14 @@ fn poison(record: &mut Recorded, text: &str, url: &str) {
     });
     extension.reason = Some(text.to_owned());
     extension.impact = Some(text.to_owned());
+    extension.risk = Some(Risk {
+        level: RiskLevel::High,
+        text: Some(text.to_owned()),
+    });
+    extension.rollout = Some(Rollout {
+        share_percent: 0,
+        strategy: Some(text.to_owned()),
+    });
     extension.highlights = Some(text.to_owned());
     extension.exceptions = vec![text.to_owned(), "EX-1".to_owned()];
     extension.severity = Some(text.to_owned());
@@ -164,7 +172,7 @@ fn inspect(html: &str, input: &str) {
             .trim_end_matches('/')
             .trim();
         let fine = attributes.is_empty()
-            || (matches!(name, "th" | "td") && attributes == "style=\"text-align: right\"")
+            || (matches!(name, "th" | "td") && attributes == "class=\"number\"")
             || (name == "a" && attributes.starts_with("href=\"") && attributes.matches('"').count() == 2 && {
                 let target = attributes.trim_start_matches("href=\"");
                 [

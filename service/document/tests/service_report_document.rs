@@ -17,6 +17,7 @@ pub(super) fn compose(ledger: &Ledger, from: &str, to: &str, zone: &str) -> Resu
         services: &["payments".parse().unwrap()].into(),
         team: None,
         period,
+        recorded_from: ledger.records.first().map(|record| record.recorded_at),
         recorded_until: ledger.records.last().map(|record| record.recorded_at),
         facts: &facts,
         parameters: &Parameters::default(),

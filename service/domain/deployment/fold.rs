@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::{Deployment, Effect, Kind, Lineage, Said, Says, Statement};
-use crate::domain::event::{Artifact, Body, Phase, Recorded, ServiceStep};
+use crate::domain::event::{Artifact, Body, Event, Phase, Recorded, ServiceStep};
+use crate::domain::exposure::Exposure;
 use crate::domain::extension::DeploymentKind;
 use crate::domain::id::{EnvironmentName, ServiceName};
 use crate::domain::lineage;
@@ -39,7 +40,7 @@ impl Fold {
     /// Takes in the next event, by index and of any kind.
     pub fn apply(&mut self, record: &Recorded) {
         let event = &record.event;
-        let (Some(says), Some(environment)) = (Says::of(&event.body), &event.environment) else {
+        let (Some(says), Some(environment)) = (Says::of(event), &event.environment) else {
             return;
         };
         let artifact = match &event.body {
@@ -56,7 +57,7 @@ impl Fold {
             },
         };
         // Reaching a service that already runs is no deployment.
-        if found.is_none() && says == Says::Published {
+        if found.is_none() && matches!(says, Says::Published | Says::Reaches) {
             return;
         }
         let key = match found {
@@ -156,6 +157,7 @@ fn opened(record: &Recorded, service: ServiceName, environment: EnvironmentName)
         actor: None,
         reason: None,
         impact: None,
+        exposure: Exposure::default(),
         rollback_plan: None,
         run_url: None,
         repository: None,
@@ -182,6 +184,11 @@ impl Deployment {
             producer: record.producer.clone(),
             over_shared_secret: record.over_shared_secret(),
         });
+        self.exposure.add(index, extension);
+        // Whoever switches a flag is not who deployed, and has reasons of another kind.
+        if says == Says::Reaches {
+            return;
+        }
         if says == Says::Removed {
             self.effect = Effect::Removes;
         }
@@ -224,7 +231,7 @@ impl Deployment {
 }
 
 /// What a deployment runs is what its latest word says runs.
-fn said_last<T: Clone>(slot: &mut Option<Said<T>>, index: u64, value: Option<&T>) {
+pub(in crate::domain) fn said_last<T: Clone>(slot: &mut Option<Said<T>>, index: u64, value: Option<&T>) {
     if let Some(value) = value {
         *slot = Some(Said {
             value: value.clone(),
@@ -234,7 +241,7 @@ fn said_last<T: Clone>(slot: &mut Option<Said<T>>, index: u64, value: Option<&T>
 }
 
 /// Circumstances are taken as first said: a reason given afterwards does not replace the one given before.
-fn said_first<T: Clone>(slot: &mut Option<Said<T>>, index: u64, value: Option<&T>) {
+pub(in crate::domain) fn said_first<T: Clone>(slot: &mut Option<Said<T>>, index: u64, value: Option<&T>) {
     if slot.is_none() {
         said_last(slot, index, value);
     }
@@ -253,8 +260,8 @@ fn said_once<T: Clone>(list: &mut Vec<Said<T>>, index: u64, values: &[T], same: 
 
 impl Says {
     /// What an event says about a deployment, where it says anything.
-    fn of(body: &Body) -> Option<Self> {
-        match body {
+    fn of(event: &Event) -> Option<Self> {
+        match &event.body {
             Body::Deployment { phase, .. } => Some(match phase {
                 Phase::Queued => Self::Queued,
                 Phase::Started => Self::Started,
@@ -265,6 +272,7 @@ impl Says {
                 ServiceStep::Upgraded => Self::Upgraded,
                 ServiceStep::RolledBack => Self::RolledBack,
                 ServiceStep::Removed => Self::Removed,
+                ServiceStep::Published if event.extension.rollout.is_some() => Self::Reaches,
                 ServiceStep::Published => Self::Published,
             }),
             Body::Change { .. }

@@ -78,7 +78,8 @@ fn rule(member: &str, parent: Rule) -> Rule {
         | "text"
         | "compensating_control"
         | "statement" => Rule::Prose,
-        "title" | "name" | "author" | "approved_by" | "merged_by" | "severity" | "role" | "kind" | "team" => Rule::Line,
+        "title" | "name" | "author" | "approved_by" | "merged_by" | "severity" | "role" | "kind" | "team"
+        | "strategy" => Rule::Line,
         "commit" | "merge_commit" | "commits" => Rule::Commit,
         "body" | "administration" => Rule::Free,
         // The id of a commit stands in an item of the list of commits.

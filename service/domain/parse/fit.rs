@@ -128,11 +128,43 @@ pub(super) fn fits(about: &About<'_>, extension: &Extension, at: &Path<'_>) -> R
             format!("must not be greater than {MOST}"),
         ));
     }
+    exposed(about.body, extension, at)?;
     dependency_changes(
         about.body,
         &extension.dependency_changes,
         &at.member("dependency_changes"),
     )
+}
+
+/// What is said of users is said about a deployment.
+fn exposed(body: &Body, extension: &Extension, at: &Path<'_>) -> Result<(), EventError> {
+    let members = [
+        ("downtime", extension.downtime.is_some()),
+        ("risk", extension.risk.is_some()),
+        ("rollout", extension.rollout.is_some()),
+    ];
+    if let Some((name, _)) = members.iter().find(|(_, given)| *given && !is_of_deployment(body)) {
+        return Err(EventError::invalid(&at.member(name), OF_DEPLOYMENT));
+    }
+    if let Some(fault) = extension.downtime.and_then(|downtime| downtime.fault()) {
+        return Err(EventError::invalid(&at.member("downtime"), fault));
+    }
+    match &extension.rollout {
+        Some(rollout) if rollout.share_percent > 100 => {
+            let at = at.member("rollout");
+            Err(EventError::invalid(
+                &at.member("share_percent"),
+                "must be from 0 to 100",
+            ))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+const OF_DEPLOYMENT: &str = "belongs to events about a deployment";
+
+fn is_of_deployment(body: &Body) -> bool {
+    matches!(body, Body::Deployment { .. } | Body::Service { .. })
 }
 
 fn declared(declaration: &Declaration, at: &Path<'_>) -> Result<(), EventError> {
@@ -191,9 +223,8 @@ fn seen(snapshot: &RuntimeSnapshot, service: Option<&ServiceName>, at: &Path<'_>
 }
 
 fn dependency_changes(body: &Body, changes: &[DependencyChange], at: &Path<'_>) -> Result<(), EventError> {
-    let of_deployment = matches!(body, Body::Deployment { .. } | Body::Service { .. });
-    if !changes.is_empty() && !of_deployment {
-        return Err(EventError::invalid(at, "belongs to events about a deployment"));
+    if !changes.is_empty() && !is_of_deployment(body) {
+        return Err(EventError::invalid(at, OF_DEPLOYMENT));
     }
     changes.iter().enumerate().try_for_each(|(number, change)| {
         let at = at.item(number);

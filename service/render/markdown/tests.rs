@@ -7,7 +7,7 @@ fn prose_and_tables_come_through() {
     let html = to_html("# T\n\nA **b** `c`.\n\n| a | b |\n|---|--:|\n| 1 | 2 |\n");
     assert_eq!(
         html.as_str(),
-        "<h1>T</h1>\n<p>A <strong>b</strong> <code>c</code>.</p>\n<table><thead><tr><th>a</th><th style=\"text-align: right\">b</th></tr></thead><tbody>\n<tr><td>1</td><td style=\"text-align: right\">2</td></tr>\n</tbody></table>\n"
+        "<h1>T</h1>\n<p>A <strong>b</strong> <code>c</code>.</p>\n<table><thead><tr><th>a</th><th class=\"number\">b</th></tr></thead><tbody>\n<tr><td>1</td><td class=\"number\">2</td></tr>\n</tbody></table>\n"
     );
 }
 

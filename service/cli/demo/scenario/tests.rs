@@ -76,7 +76,9 @@ fn every_record_is_within_the_scope_of_its_signer() {
         assert!(event.occurred_at <= recording.recorded_at);
         signers.insert(recording.signer);
     }
-    assert_eq!(signers, BTreeSet::from(Signer::ALL));
+    // The auditor speaks once her sample is drawn.
+    let all = Signer::ALL.into_iter().filter(|signer| *signer != Signer::Auditor);
+    assert_eq!(signers, all.collect());
 }
 
 #[test]

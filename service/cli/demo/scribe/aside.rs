@@ -1,4 +1,5 @@
-//! What is told beside the story: declarations about services, and texts for the top of release notes.
+//! What is told beside the story: declarations about services and people, texts for the top of release notes, exceptions, and what people
+//! attest and conclude.
 
 use serde_json::json;
 
@@ -7,6 +8,8 @@ use super::super::facts::Release;
 use super::{Scribe, draft, repository, shown};
 use crate::cli::event::Draft;
 use crate::domain::alias::{ALIAS_DECLARED, AliasDeclaration, RoleHeld};
+use crate::domain::attestation::{ATTESTATION_MADE, AttestationStatement};
+use crate::domain::conclusion::{CONCLUSION_DRAWN, Conclusion};
 use crate::domain::exception::{EXCEPTION_GRANTED, ExceptionGrant};
 use crate::domain::extension::{Actor, ActorKind};
 use crate::domain::highlight::{HIGHLIGHT_WRITTEN, HighlightKind, HighlightText};
@@ -15,6 +18,8 @@ use crate::domain::{Extension, Instant};
 
 /// What tells about people.
 const PEOPLE: &str = "https://people.northwind.example";
+/// Where the auditor writes.
+const AUDIT: &str = "https://assurance.example";
 
 impl Scribe {
     /// The chance in it stays the same with and without.
@@ -78,6 +83,29 @@ impl Scribe {
         };
         let event = draft(EXCEPTION_GRANTED, PEOPLE, id, json!({}), extension);
         self.aside(Signer::ReleaseDesk, at, &event);
+    }
+
+    /// Somebody attests what no check can see.
+    pub fn attested(&mut self, at: Instant, id: &str, said: AttestationStatement, by: Person) {
+        let extension = Extension {
+            attestation: Some(Box::new(said)),
+            actor: Some(shown(by)),
+            ..Extension::default()
+        };
+        let event = draft(ATTESTATION_MADE, PEOPLE, id, json!({}), extension);
+        self.aside(Signer::ComplianceDesk, at, &event);
+    }
+
+    /// An auditor concludes something of a sample.
+    pub fn concluded(&mut self, at: Instant, said: Conclusion, by: Person) {
+        let sample = format!("sample-{}", said.sample);
+        let extension = Extension {
+            conclusion: Some(Box::new(said)),
+            actor: Some(shown(by)),
+            ..Extension::default()
+        };
+        let event = draft(CONCLUSION_DRAWN, AUDIT, &sample, json!({}), extension);
+        self.aside(Signer::Auditor, at, &event);
     }
 
     /// Somebody writes something for the top of the notes of a deployment to production.

@@ -1,0 +1,55 @@
+//! `record rollout`: what share of users a deployment reaches from now on. It says nothing else about the deployment.
+
+use serde_json::json;
+
+use super::{Common, environment, service};
+use crate::cli::ci::Claims;
+use crate::cli::event::{Draft, SERVICE_PUBLISHED, reference};
+use crate::cli::{Context, Failure, text};
+use crate::domain::{DeploymentId, EnvironmentName, Extension, ServiceName, exposure};
+
+/// Arguments of `record rollout`.
+#[derive(Debug, clap::Args)]
+pub struct Rollout {
+    /// Percent of users, 0 if it is switched off
+    #[arg(value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(..=100))]
+    share: u8,
+    /// How it is brought to them, such as canary, blue-green or flag
+    #[arg(long, value_name = "NAME", value_parser = text)]
+    strategy: Option<String>,
+    /// Deployment that it is about
+    #[arg(long, value_name = "ID")]
+    deployment: DeploymentId,
+    /// Service that was deployed [env: SHIPSLOG_SERVICE]
+    #[arg(long, value_name = "NAME")]
+    service: Option<ServiceName>,
+    /// Environment that it was deployed to [env: SHIPSLOG_ENVIRONMENT]
+    #[arg(long, value_name = "NAME")]
+    environment: Option<EnvironmentName>,
+    #[command(flatten)]
+    common: Common,
+}
+
+impl Rollout {
+    /// Records it.
+    pub fn run(self, context: &Context, claims: &Claims) -> Result<(), Failure> {
+        let service = service(self.service.clone(), context)?;
+        let environment = environment(self.environment.clone(), context, claims)?;
+        let draft = Draft {
+            event_type: SERVICE_PUBLISHED,
+            source: self.common.source(claims),
+            subject: service.to_string(),
+            content: json!({ "environment": reference(Some(environment.as_str())) }),
+            extension: Extension {
+                service: Some(service),
+                deployment_id: Some(self.deployment.clone()),
+                rollout: Some(exposure::Rollout {
+                    share_percent: self.share,
+                    strategy: self.strategy.clone(),
+                }),
+                ..self.common.extension(claims)
+            },
+        };
+        self.common.send(&draft, context)
+    }
+}
