@@ -78,10 +78,12 @@ pub const BUILT_IN: &[(&str, &str)] = &[
 const PREFIX: &str = "builtin/";
 /// The longest source of a template.
 pub const MAX_SOURCE_BYTES: usize = 64 * 1024;
-/// The longest text that a template may produce.
-pub const MAX_OUTPUT_BYTES: usize = 4 * 1024 * 1024;
+/// The longest text that a template may produce: a report of a hundred thousand deployments is shorter.
+pub const MAX_OUTPUT_BYTES: usize = 64 * 1024 * 1024;
 /// What a rendering may do, in instructions and units of 64 bytes.
 const FUEL: u64 = 10_000_000;
+/// The same with the built-in templates alone, which do no more than what they show takes.
+const BUILT_IN_FUEL: u64 = 100 * FUEL;
 const RECURSION: usize = 64;
 /// minijinja's parser recurses where its own guard does not look; 64 KiB of `not ` need this much.
 const STACK_BYTES: usize = 64 * 1024 * 1024;
@@ -137,6 +139,7 @@ impl Templates {
             add(&mut env, format!("{PREFIX}{name}"), source)?;
             digests.insert((*name).to_owned(), sha256(source));
         }
+        env.set_fuel(Some(BUILT_IN_FUEL));
         Ok(Self {
             env,
             digests,
@@ -152,6 +155,7 @@ impl Templates {
             return Ok(templates);
         }
         templates.overridden = true;
+        templates.env.set_fuel(Some(FUEL));
         on_large_stack("overrides", move || {
             for (name, source) in overrides {
                 if source.len() > MAX_SOURCE_BYTES {

@@ -43,7 +43,7 @@ pub fn run(options: &Options) {
     let service = Server::over(&data, None);
     let quarter = history.end.plus_millis(-91 * DAY);
     let question = format!(
-        "/v1/reports/compliance?environment=production&from={}&to={}&format=md",
+        "/v1/reports/compliance?environment=production&from={}&to={}",
         day(quarter),
         day(history.end)
     );

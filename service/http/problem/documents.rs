@@ -3,6 +3,7 @@
 use super::{Kind, Problem};
 use crate::app::DocumentsError;
 use crate::document::DocumentError;
+use crate::render::RenderError;
 
 impl From<DocumentsError> for Problem {
     fn from(error: DocumentsError) -> Self {
@@ -15,6 +16,10 @@ impl From<DocumentsError> for Problem {
             DocumentsError::Log(error) => error.into(),
             DocumentsError::Document(error) => error.into(),
             DocumentsError::Metrics(error) => error.into(),
+            DocumentsError::Render(RenderError::OutputTooLong(_)) => {
+                let detail = format!("{detail}; ask for a shorter period, for fewer services, or for JSON");
+                Self::new(Kind::InvalidParameter, detail)
+            }
             DocumentsError::Render(error) => Self::internal(&error),
             DocumentsError::Context(error) => Self::internal(&error),
             DocumentsError::Store(error) => error.into(),
