@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 use std::fs;
+use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -52,7 +53,13 @@ pub fn found_in(folder: &Path, traces: &[Vec<u8>]) -> Vec<String> {
                 open.push(path);
                 continue;
             }
-            let which = found_in_bytes(&fs::read(&path).unwrap(), &wanted);
+            let bytes = match fs::read(&path) {
+                Ok(bytes) => bytes,
+                // A running service replaces its small files: the new one is found under the old name.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => panic!("{}: {error}", path.display()),
+            };
+            let which = found_in_bytes(&bytes, &wanted);
             found.extend(which.into_iter().map(|trace| format!("{}: {trace}", path.display())));
         }
     }
