@@ -58,7 +58,7 @@ use questions::Questions;
 use sessions::Sessions;
 
 pub use crate::correlate::LinkState;
-pub use crate::render::Html;
+pub use crate::render::{Html, RenderError};
 pub use administration::{AdministrationError, NewProducer};
 pub use completeness::{CompletenessError, SnapshotEffect};
 pub use deployments::{DeploymentDetail, DeploymentFilter, DeploymentView, RunningView, StateView};

@@ -1,9 +1,8 @@
 //! What can be wrong with a document that is asked for, as problems.
 
 use super::{Kind, Problem};
-use crate::app::DocumentsError;
+use crate::app::{DocumentsError, RenderError};
 use crate::document::DocumentError;
-use crate::render::RenderError;
 
 impl From<DocumentsError> for Problem {
     fn from(error: DocumentsError) -> Self {
