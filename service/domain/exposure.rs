@@ -110,13 +110,9 @@ impl ExposureView {
     /// Of a deployment.
     pub fn of(deployment: &Deployment) -> Self {
         let said = &deployment.exposure;
-        let downtime = Downtime {
-            planned_minutes: said.planned_minutes.as_ref().map(|said| said.value),
-            actual_minutes: said.actual_minutes.as_ref().map(|said| said.value),
-        };
-        let told = downtime.planned_minutes.or(downtime.actual_minutes).is_some();
+        let minutes = |said: &Option<Said<u32>>| said.as_ref().map(|said| said.value);
         Self {
-            downtime: told.then_some(downtime),
+            downtime: Downtime::of(minutes(&said.planned_minutes), minutes(&said.actual_minutes)),
             risk: said.risk.as_ref().map(|said| said.value.clone()),
             rollout: stages(deployment).collect(),
         }
@@ -144,6 +140,15 @@ fn stages(deployment: &Deployment) -> impl Iterator<Item = Stage> {
 }
 
 impl Downtime {
+    /// Of these minutes; none where neither is known.
+    pub fn of(planned_minutes: Option<u32>, actual_minutes: Option<u32>) -> Option<Self> {
+        let downtime = Self {
+            planned_minutes,
+            actual_minutes,
+        };
+        downtime.fault().is_none().then_some(downtime)
+    }
+
     /// What is wrong with it.
     pub fn fault(&self) -> Option<&'static str> {
         let told = self.planned_minutes.or(self.actual_minutes).is_some();

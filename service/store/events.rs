@@ -66,7 +66,7 @@ pub struct EventFilter {
     pub service: Option<String>,
     /// The environment they are about.
     pub environment: Option<String>,
-    /// Their whole type, or the subjects of their types.
+    /// Their whole type.
     pub event_type: Option<String>,
     /// Who signed them.
     pub producer: Option<String>,

@@ -21,7 +21,8 @@ const ORIGIN: &str = "bench.example.com/history";
 /// Of the pipeline's key.
 const SEED: [u8; 32] = [0x51; 32];
 const MINUTE: i64 = 60_000;
-const DAY: i64 = 24 * 60 * MINUTE;
+/// Milliseconds.
+pub const DAY: i64 = 24 * 60 * MINUTE;
 /// A million of them take five years.
 const DEPLOYMENTS_A_DAY: usize = 548;
 /// Deployments for each incident.
@@ -41,6 +42,15 @@ pub struct History {
 }
 
 impl History {
+    /// So many deployments of so many services, up to a day that is the same in every run.
+    pub fn of(deployments: usize, services: usize) -> Self {
+        Self {
+            deployments,
+            services,
+            end: Instant::parse("2026-11-01T00:00:00Z").unwrap(),
+        }
+    }
+
     /// When it begins.
     pub fn begin(&self) -> Instant {
         self.end

@@ -11,11 +11,10 @@ use rusqlite::{Connection, OpenFlags, types::Value};
 use shipslog::domain::Instant;
 
 use crate::cluster::Cluster;
-use crate::history::History;
+use crate::history::{DAY, History};
 use crate::load::median;
 use crate::server::Server;
 
-pub const DAY: i64 = 24 * 3_600_000;
 const GATE: &str = "/v1/gate";
 const SUCCESS: &str = "about IS NOT NULL AND outcome = 'success'";
 
@@ -50,11 +49,7 @@ struct Question {
 }
 
 pub fn run(options: &Options) {
-    let history = History {
-        deployments: options.deployments,
-        services: options.services,
-        end: Instant::parse("2026-11-01T00:00:00Z").unwrap(),
-    };
+    let history = History::of(options.deployments, options.services);
     let temporary = tempfile::tempdir().unwrap();
     let directory = options.data.clone().unwrap_or(temporary.path().join("history"));
     let cluster = options

@@ -3,12 +3,10 @@
 
 use std::path::Path;
 
-use shipslog::domain::Instant;
-
-use crate::history::History;
+use crate::history::{DAY, History};
 use crate::load::median;
 use crate::offline::{export, verify, verify_bundle};
-use crate::reads::{DAY, ask, day};
+use crate::reads::{ask, day};
 use crate::server::Server;
 
 const AIM_SECONDS: f64 = 15.0;
@@ -27,11 +25,7 @@ pub struct Options {
 }
 
 pub fn run(options: &Options) {
-    let history = History {
-        deployments: options.deployments,
-        services: options.services,
-        end: Instant::parse("2026-11-01T00:00:00Z").unwrap(),
-    };
+    let history = History::of(options.deployments, options.services);
     let folder = tempfile::tempdir().unwrap();
     let (data, bundle, report) = (
         folder.path().join("data"),

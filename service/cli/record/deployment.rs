@@ -273,7 +273,7 @@ impl Deployment {
                 kind,
                 planned: self.unplanned.then_some(false),
                 impact: self.impact.clone(),
-                downtime: self.downtime(),
+                downtime: Downtime::of(self.planned_downtime, self.actual_downtime),
                 risk: self.risk.map(|level| Risk {
                     level: level.into(),
                     text: self.risk_text.clone(),
@@ -289,16 +289,6 @@ impl Deployment {
                 ..Extension::default()
             },
         })
-    }
-}
-
-impl Deployment {
-    fn downtime(&self) -> Option<Downtime> {
-        let downtime = Downtime {
-            planned_minutes: self.planned_downtime,
-            actual_minutes: self.actual_downtime,
-        };
-        downtime.fault().is_none().then_some(downtime)
     }
 }
 

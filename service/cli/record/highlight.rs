@@ -2,12 +2,13 @@
 
 use serde_json::json;
 
-use super::{Common, environment, service};
+use super::Common;
+use super::deployed::Deployed;
 use crate::cli::ci::Claims;
 use crate::cli::event::Draft;
 use crate::cli::{Context, Failure, text};
+use crate::domain::Extension;
 use crate::domain::highlight::{HIGHLIGHT_WRITTEN, HighlightKind, HighlightText};
-use crate::domain::{DeploymentId, EnvironmentName, Extension, ServiceName};
 
 /// Arguments of `record highlight`.
 #[derive(Debug, clap::Args)]
@@ -18,15 +19,8 @@ pub struct Highlight {
     /// What readers are to take from it
     #[arg(long, value_enum, default_value_t = Kind::Highlight)]
     kind: Kind,
-    /// Deployment that it is about
-    #[arg(long, value_name = "ID")]
-    deployment: DeploymentId,
-    /// Service that was deployed [env: SHIPSLOG_SERVICE]
-    #[arg(long, value_name = "NAME")]
-    service: Option<ServiceName>,
-    /// Environment that it was deployed to [env: SHIPSLOG_ENVIRONMENT]
-    #[arg(long, value_name = "NAME")]
-    environment: Option<EnvironmentName>,
+    #[command(flatten)]
+    deployed: Deployed,
     #[command(flatten)]
     common: Common,
 }
@@ -54,17 +48,16 @@ impl From<Kind> for HighlightKind {
 impl Highlight {
     /// Records it.
     pub fn run(self, context: &Context, claims: &Claims) -> Result<(), Failure> {
-        let service = service(self.service.clone(), context)?;
-        let environment = environment(self.environment.clone(), context, claims)?;
+        let (service, environment) = self.deployed.place(context, claims)?;
         let draft = Draft {
             event_type: HIGHLIGHT_WRITTEN,
             source: self.common.source(claims),
-            subject: self.deployment.as_str().to_owned(),
+            subject: self.deployed.id.as_str().to_owned(),
             content: json!({}),
             extension: Extension {
                 service: Some(service),
                 environment: Some(environment),
-                deployment_id: Some(self.deployment.clone()),
+                deployment_id: Some(self.deployed.id.clone()),
                 highlight: Some(Box::new(HighlightText {
                     kind: self.kind.into(),
                     text: self.text.clone(),

@@ -9,6 +9,7 @@ mod change;
 mod changes;
 mod conclusion;
 mod dependencies;
+mod deployed;
 mod deployment;
 mod exception;
 mod highlight;

@@ -2,11 +2,12 @@
 
 use serde_json::json;
 
-use super::{Common, environment, service};
+use super::Common;
+use super::deployed::Deployed;
 use crate::cli::ci::Claims;
 use crate::cli::event::{Draft, SERVICE_PUBLISHED, reference};
 use crate::cli::{Context, Failure, text};
-use crate::domain::{DeploymentId, EnvironmentName, Extension, ServiceName, exposure};
+use crate::domain::{Extension, exposure};
 
 /// Arguments of `record rollout`.
 #[derive(Debug, clap::Args)]
@@ -17,15 +18,8 @@ pub struct Rollout {
     /// How it is brought to them, such as canary, blue-green or flag
     #[arg(long, value_name = "NAME", value_parser = text)]
     strategy: Option<String>,
-    /// Deployment that it is about
-    #[arg(long, value_name = "ID")]
-    deployment: DeploymentId,
-    /// Service that was deployed [env: SHIPSLOG_SERVICE]
-    #[arg(long, value_name = "NAME")]
-    service: Option<ServiceName>,
-    /// Environment that it was deployed to [env: SHIPSLOG_ENVIRONMENT]
-    #[arg(long, value_name = "NAME")]
-    environment: Option<EnvironmentName>,
+    #[command(flatten)]
+    deployed: Deployed,
     #[command(flatten)]
     common: Common,
 }
@@ -33,8 +27,7 @@ pub struct Rollout {
 impl Rollout {
     /// Records it.
     pub fn run(self, context: &Context, claims: &Claims) -> Result<(), Failure> {
-        let service = service(self.service.clone(), context)?;
-        let environment = environment(self.environment.clone(), context, claims)?;
+        let (service, environment) = self.deployed.place(context, claims)?;
         let draft = Draft {
             event_type: SERVICE_PUBLISHED,
             source: self.common.source(claims),
@@ -42,7 +35,7 @@ impl Rollout {
             content: json!({ "environment": reference(Some(environment.as_str())) }),
             extension: Extension {
                 service: Some(service),
-                deployment_id: Some(self.deployment.clone()),
+                deployment_id: Some(self.deployed.id.clone()),
                 rollout: Some(exposure::Rollout {
                     share_percent: self.share,
                     strategy: self.strategy.clone(),
