@@ -144,6 +144,7 @@ impl Check<'_> {
         self.publications(&slice);
         self.cosignatures(&slice);
         self.run(database, start + count)?;
+        self.merges(database, start, start + count)?;
         for tile in &full {
             self.tile(database, tile)?;
         }

@@ -221,6 +221,7 @@ impl Rows {
             tx.append_run(*run, rows)?;
             tx.append_hashes(*run, 0, RunHashes::of(rows).buckets())?;
         }
+        tx.merge_hashes(first, head.tree_size)?;
         tx.move_head(first, head)
     }
 }

@@ -32,6 +32,7 @@ pub(super) fn append(
     tx.append_events(&events)?;
     tx.append_references(&plan.references)?;
     tx.append_tiles(&plan.tiles)?;
+    tx.merge_hashes(old_size, after.size())?;
     for erasure in &plan.erasures {
         tx.erase(erasure)?;
     }

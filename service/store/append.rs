@@ -40,6 +40,7 @@ pub(super) struct RunRow<'a> {
 
 /// Hashes of the values of a run, those of one bucket.
 pub(super) struct HashRow<'a> {
+    pub(super) level: i32,
     pub(super) bucket: i32,
     pub(super) run: i64,
     pub(super) hashes: &'a [u8],
@@ -254,6 +255,7 @@ rows!(RunRow<'a>, RunColumns, "reference_run": {
 });
 
 rows!(HashRow<'a>, HashColumns, "reference_hash": {
+    level: Integer, "::integer[]", i32 = |row| &row.level;
     bucket: Integer, "::integer[]", i32 = |row| &row.bucket;
     run: BigInt, "::bigint[]", i64 = |row| &row.run;
     hashes: Binary, "::bytea[]", [u8] = |row| row.hashes;

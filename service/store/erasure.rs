@@ -117,10 +117,11 @@ impl WriteTx<'_> {
         }
         let run = idx / super::RUN as i64;
         let found = reference::table.filter(reference::idx.eq(idx));
+        let values: Vec<String> = each!(&mut *self.connection, c => found.select(reference::value).load(c))?;
         let sorted = reference_run::table.filter(reference_run::run.eq(run).and(reference_run::idx.eq(idx)));
         each!(&mut *self.connection, c => diesel::delete(found).execute(c))?;
         each!(&mut *self.connection, c => diesel::delete(sorted).execute(c))?;
-        self.erase_hashes(idx)
+        self.erase_hashes(idx, &values.into_iter().collect())
     }
 }
 

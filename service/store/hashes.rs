@@ -1,26 +1,31 @@
 //! Where whole values stand in complete runs: of each value its hash and the place of its entry within the run.
 //!
-//! The hashes of a run lie in buckets, and those of one bucket beside each other for all runs, so that a value is looked up with
-//! one read in order, and many values with one read of everything. A hash is a hint: what it leads to is compared with the value.
+//! The hashes of a run lie in buckets, and those of one bucket beside each other for many runs, so that a value is looked up with
+//! few reads in order, and many values with one read of everything. A hash is a hint: what it leads to is compared with the value.
+//! How runs are merged into longer ones is in `levels.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::Hasher;
+use std::ops::Range;
 
 use diesel::prelude::*;
 use fnv::FnvHasher;
 
 use super::append::{HashRow, append};
 use super::connection::each;
+use super::levels::Level;
 use super::references::{PLACE, SEQUENCE};
 use super::schema::reference_hash;
-use super::{RUN, ReadTx, ReferenceRow, StoreError, WriteTx};
+use super::{HeadRow, ReadTx, ReferenceRow, StoreError, WriteTx};
 
-/// Buckets of a run.
+/// Buckets of a run of the lowest level.
 pub const BUCKETS: usize = 128;
-/// Bytes of a hash with its place: four and two, the greatest first.
-const LENGTH: usize = 6;
-/// Buckets that one query reads.
-const AT_ONCE: usize = 16;
+/// Bits of a hash, the first of which name its bucket.
+const HASH_BITS: u32 = 39;
+/// Bytes of what is left of a hash and the place of its entry, the greatest first: 44 bits at every level.
+pub(super) const LENGTH: usize = 6;
+/// Rows that one query reads, about.
+const AT_ONCE: u64 = 4096;
 
 /// The hashes of a run, bucket by bucket: in each in order, every pair of hash and place once.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,15 +38,10 @@ impl RunHashes {
         // Places and numbers are sought by what they begin with.
         let whole = rows.into_iter().filter(|row| row.kind != PLACE && row.kind != SEQUENCE);
         for row in whole {
-            let (bucket, hash) = hash(&row.value);
-            buckets[usize::from(bucket)].push(pair(hash, row.idx));
+            let sought = Sought::of(&row.value, Level::LOWEST);
+            buckets[sought.bucket as usize].push(sought.at(row.idx as u64));
         }
-        let sorted = buckets.into_iter().map(|mut pairs: Vec<[u8; LENGTH]>| {
-            pairs.sort_unstable();
-            pairs.dedup();
-            pairs.concat()
-        });
-        Self(sorted.collect())
+        Self(buckets.into_iter().map(packed).collect())
     }
 
     /// The buckets, in order.
@@ -53,7 +53,8 @@ impl RunHashes {
     pub fn begin_with(&self, stored: &[(i32, Vec<u8>)], ignored: &BTreeSet<i64>) -> bool {
         let mut buckets = (0..).zip(&self.0);
         stored.iter().all(|(bucket, pairs)| {
-            let same = |known: &[u8]| without(known, ignored) == without(pairs, ignored);
+            let without = |keys: &[u8]| without(keys, Level::LOWEST, ignored);
+            let same = |known: &[u8]| without(known) == without(pairs);
             buckets
                 .next()
                 .is_some_and(|(number, known)| number == *bucket && same(known))
@@ -62,130 +63,186 @@ impl RunHashes {
 }
 
 impl ReadTx<'_> {
-    /// Entries of the first `runs` runs that may hold one of these values.
+    /// Entries of complete runs that may hold one of these values.
     pub(super) fn hashed<'v>(
         &mut self,
-        values: impl Iterator<Item = &'v str>,
-        runs: i64,
+        values: impl Iterator<Item = &'v str> + Clone,
+        head: &HeadRow,
     ) -> Result<BTreeSet<i64>, StoreError> {
-        if runs == 0 {
-            return Ok(BTreeSet::new());
-        }
-        let mut wanted: BTreeMap<i32, Vec<u32>> = BTreeMap::new();
-        for (bucket, hash) in values.map(hash) {
-            wanted.entry(i32::from(bucket)).or_default().push(hash);
-        }
-        for hashes in wanted.values_mut() {
-            hashes.sort_unstable();
-            hashes.dedup();
-        }
-        let buckets: Vec<i32> = wanted.keys().copied().collect();
         let mut found = BTreeSet::new();
-        for some in buckets.chunks(AT_ONCE) {
-            let query = reference_hash::table
-                .filter(reference_hash::bucket.eq_any(some).and(reference_hash::run.lt(runs)))
-                .select((reference_hash::bucket, reference_hash::run, reference_hash::hashes));
-            let rows: Vec<(i32, i64, Vec<u8>)> = each!(self.connection, c => query.load(c))?;
-            for (bucket, run, hashes) in rows {
-                let (pairs, _) = hashes.as_chunks::<LENGTH>();
-                if let Some(wanted) = wanted.get(&bucket) {
-                    holding(pairs, wanted, |place| {
-                        found.insert(run * RUN as i64 + i64::from(place));
-                    });
+        // Entries that the runs of the levels above hold.
+        let mut held = 0;
+        for level in Level::ALL.into_iter().rev() {
+            let runs = held / level.entries()..level.complete(head);
+            if runs.is_empty() {
+                continue;
+            }
+            held = runs.end * level.entries();
+            let mut wanted: BTreeMap<i32, Vec<u64>> = BTreeMap::new();
+            for sought in values.clone().map(|value| Sought::of(value, level)) {
+                wanted.entry(sought.bucket).or_default().push(sought.rest);
+            }
+            for rests in wanted.values_mut() {
+                rests.sort_unstable();
+                rests.dedup();
+            }
+            let buckets: Vec<i32> = wanted.keys().copied().collect();
+            let at_once = (AT_ONCE / (runs.end - runs.start)).clamp(1, AT_ONCE / 4);
+            for some in buckets.chunks(at_once as usize) {
+                for (bucket, run, keys) in self.hashes(level, some, runs.start as i64..runs.end as i64)? {
+                    if let Some(rests) = wanted.get(&bucket) {
+                        holding(&unpacked(&keys), rests, level, |place| {
+                            found.insert(run * level.entries() as i64 + place as i64);
+                        });
+                    }
                 }
             }
         }
         Ok(found)
     }
 
+    /// What is stored of some buckets of these runs, in order: bucket, run and keys.
+    pub(super) fn hashes(
+        &mut self,
+        level: Level,
+        buckets: &[i32],
+        runs: Range<i64>,
+    ) -> Result<Vec<(i32, i64, Vec<u8>)>, StoreError> {
+        let query = reference_hash::table
+            .filter(reference_hash::level.eq(level.number()))
+            .filter(reference_hash::bucket.eq_any(buckets))
+            .filter(reference_hash::run.ge(runs.start).and(reference_hash::run.lt(runs.end)))
+            .order((reference_hash::bucket, reference_hash::run))
+            .select((reference_hash::bucket, reference_hash::run, reference_hash::hashes));
+        Ok(each!(self.connection, c => query.load(c))?)
+    }
+
     /// The hashes of a run that are stored, by bucket.
     pub fn run_hashes(&mut self, run: u64) -> Result<Vec<(i32, Vec<u8>)>, StoreError> {
-        let query = reference_hash::table
-            .filter(reference_hash::bucket.eq_any(0..BUCKETS as i32))
-            .filter(reference_hash::run.eq(run as i64))
-            .order(reference_hash::bucket)
-            .select((reference_hash::bucket, reference_hash::hashes));
-        Ok(each!(self.connection, c => query.load(c))?)
+        let buckets: Vec<i32> = (0..BUCKETS as i32).collect();
+        let rows = self.hashes(Level::LOWEST, &buckets, run as i64..run as i64 + 1)?;
+        Ok(rows.into_iter().map(|(bucket, _, keys)| (bucket, keys)).collect())
     }
 }
 
 impl WriteTx<'_> {
     /// Adds the next buckets of a run, from `first` on.
     pub fn append_hashes(&mut self, run: u64, first: usize, buckets: &[Vec<u8>]) -> Result<(), StoreError> {
+        self.append_buckets(Level::LOWEST, run as i64, first as i32, buckets)
+    }
+
+    pub(super) fn append_buckets(
+        &mut self,
+        level: Level,
+        run: i64,
+        first: i32,
+        buckets: &[Vec<u8>],
+    ) -> Result<(), StoreError> {
         let rows: Vec<HashRow<'_>> = (first..)
             .zip(buckets)
             .map(|(bucket, hashes)| HashRow {
-                bucket: bucket as i32,
-                run: run as i64,
+                level: level.number(),
+                bucket,
+                run,
                 hashes,
             })
             .collect();
         append::<HashRow<'_>, _>(self.connection, &rows)
     }
 
-    /// Takes away the hashes of what an entry is found by.
-    pub(super) fn erase_hashes(&mut self, idx: i64) -> Result<(), StoreError> {
-        let run = idx / RUN as i64;
-        let erased = BTreeSet::from([idx]);
-        for (bucket, before) in self.reading().run_hashes(run as u64)? {
-            let after = without(&before, &erased);
-            if after != before {
-                let row = reference_hash::table.find((bucket, run));
-                let set = reference_hash::hashes.eq(after);
-                each!(&mut *self.connection, c => diesel::update(row).set(set).execute(c))?;
+    /// Takes away the hashes of the values that an entry was found by.
+    pub(super) fn erase_hashes(&mut self, idx: i64, values: &BTreeSet<String>) -> Result<(), StoreError> {
+        for level in Level::ALL {
+            let run = idx / level.entries() as i64;
+            let buckets: BTreeSet<i32> = values.iter().map(|value| Sought::of(value, level).bucket).collect();
+            let buckets: Vec<i32> = buckets.into_iter().collect();
+            for (bucket, run, before) in self.reading().hashes(level, &buckets, run..run + 1)? {
+                let after = without(&before, level, &BTreeSet::from([idx]));
+                if after != before {
+                    let row = reference_hash::table.find((level.number(), bucket, run));
+                    let set = reference_hash::hashes.eq(after);
+                    each!(&mut *self.connection, c => diesel::update(row).set(set).execute(c))?;
+                }
             }
         }
         Ok(())
     }
 }
 
-/// Pairs without those of some entries of the run.
-fn without(pairs: &[u8], indexes: &BTreeSet<i64>) -> Vec<u8> {
-    let places: BTreeSet<u16> = indexes.iter().map(|idx| place_of(*idx)).collect();
-    let (whole, rest) = pairs.as_chunks::<LENGTH>();
-    let kept = whole.iter().filter(|pair| !places.contains(&parts(pair).1));
-    let mut kept: Vec<u8> = kept.flatten().copied().collect();
+/// A value that is looked up at a level: in which bucket it is, and what is left of its hash there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Sought {
+    level: Level,
+    bucket: i32,
+    rest: u64,
+}
+
+impl Sought {
+    fn of(value: &str, level: Level) -> Self {
+        let (hash, rest_bits) = (hash(value), level.rest_bits());
+        Self {
+            level,
+            bucket: (hash >> rest_bits) as i32,
+            rest: hash & ((1 << rest_bits) - 1),
+        }
+    }
+
+    /// The key that says that an entry holds it.
+    fn at(self, idx: u64) -> u64 {
+        (self.rest << self.level.place_bits()) | (idx % self.level.entries())
+    }
+}
+
+/// Keys as they are stored: in order, each once.
+pub(super) fn packed(mut keys: Vec<u64>) -> Vec<u8> {
+    keys.sort_unstable();
+    keys.dedup();
+    let bytes = keys.iter().map(|key| key.to_be_bytes());
+    bytes.flat_map(|[_, _, rest @ ..]: [u8; 8]| rest).collect()
+}
+
+pub(super) fn unpacked(bytes: &[u8]) -> Vec<u64> {
+    let (keys, _) = bytes.as_chunks::<LENGTH>();
+    let keys = keys
+        .iter()
+        .map(|[a, b, c, d, e, f]| u64::from_be_bytes([0, 0, *a, *b, *c, *d, *e, *f]));
+    keys.collect()
+}
+
+/// Keys without those of some entries of the run.
+fn without(bytes: &[u8], level: Level, indexes: &BTreeSet<i64>) -> Vec<u8> {
+    let places: BTreeSet<u64> = indexes.iter().map(|idx| *idx as u64 % level.entries()).collect();
+    let (_, rest) = bytes.as_chunks::<LENGTH>();
+    let mut kept = unpacked(bytes);
+    kept.retain(|key| !places.contains(&level.place(*key)));
+    let mut kept = packed(kept);
     kept.extend(rest);
     kept
 }
 
-/// Tells the places of the pairs that hold one of these hashes, both in order: the fewer are looked for among the others.
-fn holding(pairs: &[[u8; LENGTH]], wanted: &[u32], mut tell: impl FnMut(u16)) {
-    if wanted.len() < pairs.len() / 8 {
+/// Tells the places of the keys that hold one of these hashes, both in order: the fewer are looked for among the others.
+fn holding(keys: &[u64], wanted: &[u64], level: Level, mut tell: impl FnMut(u64)) {
+    let rest = |key: &u64| *key >> level.place_bits();
+    if wanted.len() < keys.len() / 8 {
         for hash in wanted {
-            let first = pairs.partition_point(|pair| parts(pair).0 < *hash);
-            let same = pairs.get(first..).unwrap_or_default().iter().map(parts);
-            same.take_while(|(found, _)| found == hash)
-                .for_each(|(_, place)| tell(place));
+            let first = keys.partition_point(|key| rest(key) < *hash);
+            let same = keys.get(first..).unwrap_or_default().iter();
+            same.take_while(|key| rest(key) == *hash)
+                .for_each(|key| tell(level.place(*key)));
         }
     } else {
-        let held = pairs.iter().map(parts);
-        held.filter(|(hash, _)| wanted.binary_search(hash).is_ok())
-            .for_each(|(_, place)| tell(place));
+        let held = keys.iter().filter(|key| wanted.binary_search(&rest(key)).is_ok());
+        held.for_each(|key| tell(level.place(*key)));
     }
 }
 
-/// Bucket and hash of a value: FNV-1a of 64 bits, folded and cut to 39.
+/// Hash of a value: FNV-1a of 64 bits, folded to 39.
 /// Source: <https://datatracker.ietf.org/doc/html/draft-eastlake-fnv-17.html>.
-fn hash(value: &str) -> (u8, u32) {
+fn hash(value: &str) -> u64 {
     let mut hasher = FnvHasher::default();
     hasher.write(value.as_bytes());
     let hash = hasher.finish();
-    let folded = hash ^ (hash >> 40);
-    (folded as u8 % BUCKETS as u8, (folded >> 8) as u32)
-}
-
-fn place_of(idx: i64) -> u16 {
-    (idx % RUN as i64) as u16
-}
-
-fn pair(hash: u32, idx: i64) -> [u8; LENGTH] {
-    let ([a, b, c, d], [e, f]) = (hash.to_be_bytes(), place_of(idx).to_be_bytes());
-    [a, b, c, d, e, f]
-}
-
-fn parts(&[a, b, c, d, e, f]: &[u8; LENGTH]) -> (u32, u16) {
-    (u32::from_be_bytes([a, b, c, d]), u16::from_be_bytes([e, f]))
+    (hash ^ (hash >> HASH_BITS)) & ((1 << HASH_BITS) - 1)
 }
 
 #[cfg(test)]
@@ -193,6 +250,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::store::RUN;
 
     fn row(value: &str, kind: &str, idx: i64) -> ReferenceRow {
         ReferenceRow {
@@ -205,8 +263,11 @@ mod tests {
     #[test]
     fn a_value_is_hashed_as_everywhere_else() {
         // From the test vectors of the draft: 0xaf63dc4c8601ec8c.
-        let folded: u64 = 0xaf63_dc4c_8601_ec8c ^ 0x00af_63dc;
-        assert_eq!(hash("a"), (folded as u8 % 128, (folded >> 8) as u32));
+        let folded = (0xaf63_dc4c_8601_ec8c_u64 ^ 0x015e_c7b8) & 0x7f_ffff_ffff;
+        assert_eq!(hash("a"), folded);
+        let places = Level::ALL.map(|level| Sought::of("a", level));
+        let whole = places.map(|at| (at.bucket as u64) << at.level.rest_bits() | at.rest);
+        assert_eq!(whole, [folded; 3]);
     }
 
     proptest! {
@@ -219,21 +280,21 @@ mod tests {
             let hashes = RunHashes::of(&rows);
             let mut found = BTreeSet::new();
             for value in &asked {
-                let (bucket, hash) = hash(value);
-                let (pairs, rest) = hashes.buckets()[usize::from(bucket)].as_chunks::<LENGTH>();
-                prop_assert!(rest.is_empty() && pairs.is_sorted());
-                holding(pairs, &[hash], |place| {
+                let sought = Sought::of(value, Level::LOWEST);
+                let keys = unpacked(&hashes.buckets()[sought.bucket as usize]);
+                prop_assert!(keys.is_sorted());
+                holding(&keys, &[sought.rest], Level::LOWEST, |place| {
                     found.insert(place);
                 });
                 // The same however many are asked for.
-                let mut many: Vec<u32> = (0..1000).map(|other| hash ^ (other << 12)).collect();
+                let mut many: Vec<u64> = (0..1000).map(|other| sought.rest ^ (other << 12)).collect();
                 many.sort_unstable();
                 let (mut one, mut among) = (BTreeSet::new(), BTreeSet::new());
-                holding(pairs, &[hash], |place| { one.insert(place); });
-                holding(pairs, &many, |place| { among.insert(place); });
+                holding(&keys, &[sought.rest], Level::LOWEST, |place| { one.insert(place); });
+                holding(&keys, &many, Level::LOWEST, |place| { among.insert(place); });
                 prop_assert!(one.is_subset(&among));
             }
-            let wanted = rows.iter().filter(|row| asked.contains(&row.value)).map(|row| place_of(row.idx));
+            let wanted = rows.iter().filter(|row| asked.contains(&row.value)).map(|row| row.idx as u64);
             prop_assert_eq!(found, wanted.collect::<BTreeSet<_>>());
         }
 
@@ -246,7 +307,7 @@ mod tests {
             let left = rows.iter().filter(|row| row.idx != gone);
             let (all, left) = (RunHashes::of(&rows), RunHashes::of(left));
             for (all, left) in all.buckets().iter().zip(left.buckets()) {
-                prop_assert_eq!(&without(all, &BTreeSet::from([gone])), left);
+                prop_assert_eq!(&without(all, Level::LOWEST, &BTreeSet::from([gone])), left);
             }
         }
     }

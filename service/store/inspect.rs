@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use super::connection::each;
 use super::schema::{
     alarm, checkpoint, cosignature, entry, envelope, erasure, event, head, log, publication, quorum, reference,
-    reference_hash, reference_run, tile,
+    reference_run, tile,
 };
 use super::{LogRow, RUN, ReadTx, StoreError};
 
@@ -90,7 +90,11 @@ impl ReadTx<'_> {
         // A run is begun when all its entries are there and the one before it is complete.
         let begun = (runs as i64 + 1).min(size / RUN as i64);
         outside!(self, found, reference_run::run, 0, begun);
-        outside!(self, found, reference_hash::run, 0, begun);
+        let place = self.stray_hashes(tree_size, begun)?;
+        found.extend(place.map(|place| Stray {
+            table: "reference_hash",
+            place,
+        }));
         for level in 0..8_i32 {
             let full = tree_size.checked_shr(8 * (level as u32 + 1)).unwrap_or(0) as i64;
             let query = tile::table

@@ -80,8 +80,10 @@ impl ReadTx<'_> {
         if values().next().is_none() {
             return Ok(BTreeSet::new());
         }
-        let runs = self.head()?.map_or(0, |head| head.runs as i64);
-        let mut hashed = self.hashed(values(), runs)?;
+        let Some(head) = self.head()? else {
+            return Ok(BTreeSet::new());
+        };
+        let mut hashed = self.hashed(values(), &head)?;
         hashed.retain(|idx| *idx < tree_size as i64);
         let hashed: Vec<i64> = hashed.into_iter().collect();
         let kinds: BTreeSet<&str> = lists.iter().flat_map(|(_, kinds)| kinds.iter().copied()).collect();
@@ -98,7 +100,7 @@ impl ReadTx<'_> {
         // What is in no run yet.
         let rest = of_kinds().filter(
             reference::idx
-                .ge(runs * RUN as i64)
+                .ge((head.runs * RUN) as i64)
                 .and(reference::idx.lt(tree_size as i64)),
         );
         let few: Vec<&str> = values().take(FEW + 1).collect();

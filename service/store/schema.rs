@@ -98,7 +98,8 @@ diesel::table! {
 }
 
 diesel::table! {
-    reference_hash (bucket, run) {
+    reference_hash (level, bucket, run) {
+        level -> Integer,
         bucket -> Integer,
         run -> BigInt,
         hashes -> Binary,

@@ -137,7 +137,7 @@ fn the_database_itself_refuses_to_rewrite_history(#[values(Backend::Sqlite, Back
     };
     app.database
         .execute(&format!(
-            "INSERT INTO reference_hash (bucket, run, hashes) VALUES (0, 0, {no_hashes})"
+            "INSERT INTO reference_hash (level, bucket, run, hashes) VALUES (0, 0, 0, {no_hashes})"
         ))
         .unwrap();
     // Nobody witnesses this log.

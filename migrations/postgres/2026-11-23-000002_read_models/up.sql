@@ -69,13 +69,15 @@ CREATE TABLE reference_run (
     PRIMARY KEY (run, value, kind, idx)
 );
 
--- Where whole values stand, for looking up many of them at once: of each run the hashes of its values, sorted, in 128 buckets. The runs of a
--- bucket are beside each other. A function of `reference_run`.
+-- Where whole values stand, for looking up many of them at once: of each run the hashes of its values, sorted, in 128 buckets. The
+-- runs of a bucket are beside each other. Sixteen runs become one of the next level, of sixteen times as many entries and buckets.
+-- A function of `reference_run`.
 CREATE TABLE reference_hash (
-    bucket INTEGER NOT NULL CHECK (bucket BETWEEN 0 AND 127),
+    level  INTEGER NOT NULL CHECK (level BETWEEN 0 AND 2),
+    bucket INTEGER NOT NULL CHECK (bucket >= 0 AND bucket < 128 << (4 * level)),
     run    BIGINT NOT NULL CHECK (run >= 0),
     hashes BYTEA NOT NULL CHECK (length(hashes) % 6 = 0),
-    PRIMARY KEY (bucket, run)
+    PRIMARY KEY (level, bucket, run)
 );
 
 CREATE TRIGGER event_no_update BEFORE UPDATE ON event FOR EACH ROW EXECUTE FUNCTION refuse_change('event is append-only');

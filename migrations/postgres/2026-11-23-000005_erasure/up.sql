@@ -50,17 +50,17 @@ EXECUTE FUNCTION refuse_unless_erased('reference is append-only');
 DROP TRIGGER reference_run_no_delete ON reference_run;
 CREATE TRIGGER reference_run_no_delete BEFORE DELETE ON reference_run FOR EACH ROW
 EXECUTE FUNCTION refuse_unless_erased('reference_run is append-only');
--- 4096 entries a run; what is left of a bucket is less than before.
+-- 4096 entries a run, and sixteen times as many a level higher; what is left of a bucket is less than before.
 CREATE FUNCTION refuse_unless_erased_in_run() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF NOT EXISTS (SELECT FROM erasure WHERE idx >= OLD.run * 4096 AND idx < (OLD.run + 1) * 4096) THEN
+    IF NOT EXISTS (SELECT FROM erasure WHERE idx >= OLD.run * (4096 << (4 * OLD.level)) AND idx < (OLD.run + 1) * (4096 << (4 * OLD.level))) THEN
         RAISE EXCEPTION '%', TG_ARGV[0];
     END IF;
     RETURN NEW;
 END $$;
 DROP TRIGGER reference_hash_no_update ON reference_hash;
 CREATE TRIGGER reference_hash_no_update BEFORE UPDATE ON reference_hash FOR EACH ROW
-WHEN (NEW.bucket <> OLD.bucket OR NEW.run <> OLD.run OR length(NEW.hashes) >= length(OLD.hashes))
+WHEN (NEW.level <> OLD.level OR NEW.bucket <> OLD.bucket OR NEW.run <> OLD.run OR length(NEW.hashes) >= length(OLD.hashes))
 EXECUTE FUNCTION refuse_change('reference_hash is append-only');
 CREATE TRIGGER reference_hash_only_erased BEFORE UPDATE ON reference_hash FOR EACH ROW
 EXECUTE FUNCTION refuse_unless_erased_in_run('reference_hash is append-only');

@@ -35,9 +35,9 @@ BEGIN SELECT RAISE(ABORT, 'reference is append-only'); END;
 DROP TRIGGER reference_run_no_delete;
 CREATE TRIGGER reference_run_no_delete BEFORE DELETE ON reference_run WHEN NOT EXISTS (SELECT 1 FROM erasure WHERE idx = OLD.idx)
 BEGIN SELECT RAISE(ABORT, 'reference_run is append-only'); END;
--- 4096 entries a run; what is left of a bucket is less than before.
+-- 4096 entries a run, and sixteen times as many a level higher; what is left of a bucket is less than before.
 DROP TRIGGER reference_hash_no_update;
 CREATE TRIGGER reference_hash_no_update BEFORE UPDATE ON reference_hash
-WHEN NEW.bucket <> OLD.bucket OR NEW.run <> OLD.run OR length(NEW.hashes) >= length(OLD.hashes)
-  OR NOT EXISTS (SELECT 1 FROM erasure WHERE idx >= OLD.run * 4096 AND idx < (OLD.run + 1) * 4096)
+WHEN NEW.level <> OLD.level OR NEW.bucket <> OLD.bucket OR NEW.run <> OLD.run OR length(NEW.hashes) >= length(OLD.hashes)
+  OR NOT EXISTS (SELECT 1 FROM erasure WHERE idx >= OLD.run * (4096 << (4 * OLD.level)) AND idx < (OLD.run + 1) * (4096 << (4 * OLD.level)))
 BEGIN SELECT RAISE(ABORT, 'reference_hash is append-only'); END;

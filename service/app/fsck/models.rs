@@ -7,7 +7,7 @@ use super::slice::Slice;
 use crate::audit::Kind;
 use crate::domain::Recorded;
 use crate::sequencer::batch::{event_row, reference_rows};
-use crate::store::{BUCKETS, Database, EventRow, RUN, ReferenceRow, RunHashes, StoreError};
+use crate::store::{BUCKETS, Database, EventRow, Merge, RUN, ReferenceRow, RunHashes, StoreError};
 
 /// What the read models must say of an entry.
 pub(super) enum Expected {
@@ -115,6 +115,20 @@ impl Check<'_> {
         self.pending_run(database, false)?;
         self.runs.closed = Some((size / RUN - 1, std::mem::take(&mut self.runs.open)));
         self.pending_run(database, true)
+    }
+
+    /// What was merged into longer runs when these entries were added must be what was merged.
+    pub(super) fn merges(&mut self, database: &Database, before: u64, after: u64) -> Result<(), StoreError> {
+        for merge in Merge::due(before, after) {
+            let first = merge.run() * merge.level().entries();
+            let merged = self.ask(Some(first), database.read(|tx| tx.is_merged(merge)))?;
+            if merged == Some(false) {
+                let (level, run) = (merge.level().number(), merge.run());
+                let message = format!("run {run} of level {level}: the hashes are not those of the runs below");
+                self.audit.find(Kind::Run, Some(first), message);
+            }
+        }
+        Ok(())
     }
 
     /// Compares the run that is full, if it was not yet. It may be written still: then it holds its first rows.

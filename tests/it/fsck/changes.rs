@@ -65,8 +65,8 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         "reference_hash",
-        "run = 0 AND bucket = 7",
-        "bucket = bucket + 1000, run = run + 1000",
+        "level = 0 AND run = 0 AND bucket = 7",
+        "level = level + 1, bucket = bucket + 1000, run = run + 1000",
         ANYWHERE,
     ),
     row(
