@@ -352,23 +352,18 @@ pub(super) fn evidence_indexes(
     Ok(indexes)
 }
 
-/// The entries about the approvals of these deployments.
-pub(super) fn approval_indexes(
+/// All entries about the approvals that some of these entries are about: an answer need not repeat what its request names.
+pub(super) fn whole_approvals(
     tx: &mut ReadTx<'_>,
-    deployments: &[&Deployment],
+    indexes: &BTreeSet<i64>,
     tree_size: u64,
 ) -> Result<BTreeSet<i64>, StoreError> {
-    let naming = naming_indexes(tx, deployments, tree_size)?;
-    whole_approvals(tx, &naming, tree_size)
-}
-
-/// All entries about the approvals that some of these entries are about: an answer need not repeat what its request names.
-fn whole_approvals(tx: &mut ReadTx<'_>, indexes: &BTreeSet<i64>, tree_size: u64) -> Result<BTreeSet<i64>, StoreError> {
     let ids = tx.subject_ids("approval", indexes)?;
     tx.referring_to_any(&ids, &[ReferenceKind::Approval.as_str()], tree_size)
 }
 
-fn naming_indexes(
+/// The entries whose events name these deployments: by content, commit, change or id.
+pub(super) fn naming_indexes(
     tx: &mut ReadTx<'_>,
     deployments: &[&Deployment],
     tree_size: u64,

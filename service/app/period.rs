@@ -8,7 +8,7 @@ use std::rc::Rc;
 use super::causes::{add_causes, called_any, names_of_deployment};
 use super::declared::{all_declared_indexes, control_indexes, environment_indexes};
 use super::deployed::{Deployed, at};
-use super::deployments::approval_indexes;
+use super::deployments::{naming_indexes, whole_approvals};
 use super::notes::dependents;
 use super::suspects::facts_with_tests;
 use crate::correlate::{SKEW_MS, WINDOW_MS};
@@ -56,6 +56,8 @@ pub(super) struct Gathered<'t, 'a> {
     pub(super) hurt: BTreeSet<ServiceName>,
     /// Entries about other things.
     pub(super) others: BTreeSet<i64>,
+    /// Entries that name the deployments of the period, once they were looked for.
+    naming: Option<Rc<BTreeSet<i64>>>,
 }
 
 /// All but the evidence.
@@ -102,6 +104,7 @@ pub(super) fn deployments<'t, 'a>(
         population,
         hurt: BTreeSet::new(),
         others,
+        naming: None,
     })
 }
 
@@ -119,17 +122,37 @@ impl Gathered<'_, '_> {
     /// From here on only these are asked about, by first index.
     pub(super) fn keep(&mut self, picked: &BTreeSet<u64>) {
         self.population.retain(|index| picked.contains(index));
+        self.naming = None;
     }
 
     /// Adds the incidents of the period, and all that may be linked to the deployments that are asked about.
     pub(super) fn add_incidents(&mut self, asked: &Asked<'_>) -> Result<(), StoreError> {
-        let incidents = incidents(&mut self.deployed, asked, &self.population)?;
+        // Of all services every incident of the time is there anyway.
+        let named = if asked.services.is_empty() {
+            BTreeSet::new()
+        } else {
+            let naming = self.naming()?;
+            self.deployed.tx.subject_ids("incident", &naming)?
+        };
+        let incidents = incidents(&mut self.deployed, asked, &self.population, named)?;
         self.others.extend(add_causes(&mut self.deployed, &incidents)?);
         let entries = incidents.iter().flat_map(Incident::indexes);
         self.others.extend(entries.map(|index| index as i64));
         let hurt = incidents.into_iter().filter_map(|incident| incident.service);
         self.hurt.extend(hurt);
         add_namesakes(&mut self.deployed)
+    }
+
+    /// The entries that name the deployments that are asked about: looked for in the whole log, and so once.
+    fn naming(&mut self) -> Result<Rc<BTreeSet<i64>>, StoreError> {
+        if let Some(naming) = &self.naming {
+            return Ok(Rc::clone(naming));
+        }
+        let all = self.deployments();
+        let population: Vec<&Deployment> = self.population(&all).collect();
+        let naming = Rc::new(naming_indexes(self.deployed.tx, &population, self.deployed.size)?);
+        self.naming = Some(Rc::clone(&naming));
+        Ok(naming)
     }
 
     /// Adds the deployments that brought commits of the period before, so that it is known which of them are new.
@@ -173,9 +196,8 @@ impl Gathered<'_, '_> {
 
     /// Adds the approvals of the deployments of the period.
     pub(super) fn add_approvals(&mut self) -> Result<(), StoreError> {
-        let all = self.deployments();
-        let population: Vec<&Deployment> = self.population(&all).collect();
-        let approvals = approval_indexes(self.deployed.tx, &population, self.deployed.size)?;
+        let naming = self.naming()?;
+        let approvals = whole_approvals(self.deployed.tx, &naming, self.deployed.size)?;
         self.others.extend(approvals);
         Ok(())
     }
@@ -272,6 +294,7 @@ fn incidents(
     deployed: &mut Deployed<'_, '_>,
     asked: &Asked<'_>,
     population: &BTreeSet<u64>,
+    of_content: BTreeSet<String>,
 ) -> Result<Vec<Incident>, StoreError> {
     let size = deployed.size;
     let all = deployed.fold();
@@ -282,11 +305,8 @@ fn incidents(
     let (first, last) = (first.plus_millis(-SKEW_MS), last.plus_millis(WINDOW_MS));
     let services = dependents(deployed.tx, asked.services, size)?;
     let services: Vec<&str> = services.iter().map(String::as_str).collect();
-    let mut recent: BTreeSet<String> = BTreeSet::new();
+    let mut recent = of_content;
     recent.extend(deployed.tx.incidents_since(&services, first.as_millis(), size)?);
-    if !services.is_empty() {
-        recent.extend(deployed.tx.incidents_of_content(size)?);
-    }
 
     let names: BTreeSet<String> = population().flat_map(names_of_deployment).collect();
     drop(all);

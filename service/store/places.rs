@@ -308,18 +308,6 @@ impl ReadTx<'_> {
         Ok(found.into_iter().flatten().collect())
     }
 
-    /// Ids of the incidents that name a digest or a commit.
-    pub fn incidents_of_content(&mut self, tree_size: u64) -> Result<Vec<String>, StoreError> {
-        let names = "EXISTS (SELECT 1 FROM reference WHERE reference.idx = event.idx AND kind IN ('digest', 'commit'))";
-        let query = event::table
-            .filter(sql::<Bool>(IS_RARE).and(sql::<Bool>(Rare::Incident.is())))
-            .filter(event::idx.lt(tree_size as i64).and(sql::<Bool>(names)))
-            .select(event::about)
-            .distinct();
-        let found: Vec<Option<String>> = each!(self.connection, c => query.load(c))?;
-        Ok(found.into_iter().flatten().collect())
-    }
-
     /// Digests, commits and other artifacts of which any test failed.
     pub fn failed_contents(&mut self, tree_size: u64) -> Result<BTreeSet<String>, StoreError> {
         let query = diesel::sql_query(FAILED_CONTENTS).bind::<BigInt, _>(tree_size as i64);

@@ -38,6 +38,9 @@ pub struct Options {
     /// Do not ask what reads much more than it shows on a long history
     #[arg(long)]
     quick: bool,
+    /// Ask only the questions whose names hold this
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    only: String,
 }
 
 struct Question {
@@ -75,7 +78,9 @@ pub fn run(options: &Options) {
         "{:<38} {:>9} {:>9} {:>9}  {:>8} {:>6}",
         "question", "first ms", "p50 ms", "aim ms", "rows ms", "ratio"
     );
-    for question in questions(&history, options.quick) {
+    let mut questions = questions(&history, options.quick);
+    questions.retain(|question| question.name.contains(&options.only));
+    for question in questions {
         let asked = |_| match question.path.as_str() {
             GATE => ask_gate(&server, &history),
             path => ask(&server, path, &cookie),
