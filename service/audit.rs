@@ -10,6 +10,7 @@ use ledger::{Checkpoint, Entry, Frontier, Hash, KeyId, PublicKey, Signer, leaf_h
 
 use self::checked::{authenticate, unseal};
 use crate::domain::keyring::{Keyring, PermissionError};
+use crate::domain::parse::ADMINISTRATION_JSON;
 use crate::domain::producer::Administration;
 use crate::domain::{Event, Instant, ProducerName, Recorded};
 
@@ -269,6 +270,10 @@ impl Audit {
         self.pass_time(index, entry.time());
         let (salt, bytes) = match content {
             Content::Sealed { salt, envelope } => (salt, envelope),
+            Content::Erased if entry.payload_type() == ADMINISTRATION_JSON => {
+                let message = "it says who may do what, which is never erased, and its content is missing";
+                return Err(Fault(Kind::Administration, message.to_owned()));
+            }
             Content::Erased => {
                 self.gone.insert(index);
                 self.vouch(&entry)?;
@@ -319,12 +324,10 @@ impl Audit {
         Ok(())
     }
 
-    /// Counts it; what the service itself signed may be about who may sign, which then cannot be told.
+    /// Counts it; what it says of who may do what then cannot be told.
     fn withhold(&mut self, entry: &Entry) {
         self.withheld.entries += 1;
-        let service = self.keyring.service().map(|service| service.key.id());
-        let by_service = entry.signers().iter().any(|signer| Some(signer.key) == service);
-        self.withheld.by_service += u64::from(by_service);
+        self.withheld.administrative += u64::from(entry.payload_type() == ADMINISTRATION_JSON);
     }
 
     /// What an entry says is gone must be gone.

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use super::{Accepted, App, RecordError, log};
 use crate::domain::extension::Actor;
 use crate::domain::keyring::Keyring;
-use crate::domain::parse::CDEVENT_JSON;
+use crate::domain::parse::ADMINISTRATION_JSON;
 use crate::domain::producer::{Administration, Producer, Scope, Token};
 use crate::domain::{EnvironmentName, Instant, Predecessor, ProducerName, ServiceName};
 use crate::entropy::EntropyError;
@@ -176,7 +176,7 @@ impl App {
         let now = self.clock.now();
         let id = self.new_id(now)?;
         let payload = administration.to_payload(&id, &self.source(), now, actor)?;
-        Ok(self.assert(CDEVENT_JSON, payload).await?)
+        Ok(self.assert(ADMINISTRATION_JSON, payload).await?)
     }
 
     /// Makes sure that the log has its first entry, which introduces the service's key.

@@ -10,7 +10,7 @@ use super::administration::AdministrationError;
 use super::documents::Document;
 use super::{App, RecordError};
 use crate::domain::Instant;
-use crate::domain::parse::CDEVENT_JSON;
+use crate::domain::parse::ADMINISTRATION_JSON;
 use crate::domain::producer::{Administration, Role, Token};
 
 /// Questions of one token that are recorded in a day: a reader must not fill the log.
@@ -56,7 +56,7 @@ impl App {
             sha256,
         };
         let payload = administration.to_payload(&id, &self.source(), now, Some(&by.actor()))?;
-        match self.assert(CDEVENT_JSON, payload).await {
+        match self.assert(ADMINISTRATION_JSON, payload).await {
             Ok(_) => self.questions.count(&by.id, now),
             // The same question, asked at another time.
             Err(RecordError::Conflict { .. }) => {}

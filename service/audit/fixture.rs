@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::{Audit, Content, Report};
 use crate::domain::Instant;
+use crate::domain::parse::{ADMINISTRATION_JSON, CDEVENT_JSON};
 use crate::domain::producer::{Administration, Scope};
 
 /// Origin of every log made here.
@@ -66,7 +67,7 @@ impl Log {
         let id = format!("a-{}", self.kept.len());
         let payload = administration.to_payload(&id, "shipslog", self.now(), None).unwrap();
         let key = self.service.clone();
-        self.record(&payload, &key, self.now());
+        self.record_as(ADMINISTRATION_JSON, &payload, &key, self.now());
     }
 
     /// Records a deployment of `service` by `team`.
@@ -91,9 +92,14 @@ impl Log {
 
     /// Appends an entry, whether it is right or not.
     pub fn record(&mut self, payload: &[u8], key: &PrivateKey, at: Instant) {
+        self.record_as(CDEVENT_JSON, payload, key, at);
+    }
+
+    /// The same with another payload type.
+    pub fn record_as(&mut self, payload_type: &str, payload: &[u8], key: &PrivateKey, at: Instant) {
         let index = self.kept.len();
         let salt = [index as u8; 32];
-        let envelope = Envelope::sign("application/vnd.cdevents+json", payload, &[key]);
+        let envelope = Envelope::sign(payload_type, payload, &[key]);
         let verified = envelope.verify(|_| vec![key.public()]).unwrap();
         self.kept.push(Kept {
             leaf: verified.entry(at.as_millis() as u64, &salt).encode(),

@@ -166,8 +166,8 @@ pub struct Unlisted {
 pub struct Withheld {
     /// Entries of which no more than the leaf is there.
     pub entries: u64,
-    /// Those among them that the service itself signed: what they changed about who may sign cannot be told.
-    pub by_service: u64,
+    /// Those among them that say who may do what: what they changed about who may sign cannot be told.
+    pub administrative: u64,
 }
 
 impl Withheld {
@@ -180,9 +180,9 @@ impl Withheld {
     pub fn omission(&self) -> Option<String> {
         (!self.is_none()).then(|| {
             format!(
-                "what {} entries say, which are withheld: that they are there, when and by whom is proven; {} of them are by \
-                 the service itself, and might be about who may sign",
-                self.entries, self.by_service
+                "what {} entries say, which are withheld: that they are there, when, and which keys they name is proven, and \
+                 no signature of them was checked; {} of them say who may do what",
+                self.entries, self.administrative
             )
         })
     }

@@ -14,6 +14,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::client::{Client, block_on};
+use super::tiles::ServedLog;
 use super::trust::TrustArguments;
 use super::{Context, Failure, output};
 use crate::clock::Clock;
@@ -23,7 +24,7 @@ use follow::{Follower, Halt, Seen};
 /// Arguments of `monitor`.
 #[derive(Debug, clap::Args)]
 pub struct Monitor {
-    /// Address of the service
+    /// Where the log is: the address of a service, or what stands before /checkpoint and /tile
     #[arg(value_parser = clap::builder::NonEmptyStringValueParser::new())]
     url: String,
     #[command(flatten)]
@@ -61,7 +62,7 @@ impl Monitor {
     pub fn run(self, context: &Context) -> Result<(), Failure> {
         let trust = self.trust.read()?;
         let settings = ClientSettings {
-            url: Some(self.url.clone()),
+            url: Some(ServedLog::address(&self.url).to_owned()),
             token_file: self.token_file.clone(),
             key: None,
         };

@@ -34,6 +34,32 @@ pub struct Rebuilt {
 }
 
 impl ServedLog {
+    /// The address that is asked, for one that people give: with or without the `/log` of a service.
+    pub fn address(url: &str) -> &str {
+        let url = url.trim_end_matches('/');
+        url.strip_suffix("/log").unwrap_or(url)
+    }
+
+    /// The log at an address, with its checkpoint, not verified: under `/log` as a service has it, or right there.
+    pub async fn find(client: &Client) -> Result<Option<(Self, Vec<u8>)>, Failure> {
+        let at = |prefix| Self {
+            client: client.clone(),
+            prefix,
+        };
+        // Some file servers refuse what they do not have.
+        let (served, plain) = (at("/log"), at(""));
+        let refused = match served.checkpoint().await {
+            Ok(Some(bytes)) => return Ok(Some((served, bytes))),
+            Ok(None) => None,
+            Err(failure) => Some(failure),
+        };
+        match (plain.checkpoint().await, refused) {
+            (Ok(Some(bytes)), _) => Ok(Some((plain, bytes))),
+            (Ok(None), None) => Ok(None),
+            (Err(failure), None) | (_, Some(failure)) => Err(failure),
+        }
+    }
+
     /// The checkpoint, not verified.
     pub async fn checkpoint(&self) -> Result<Option<Vec<u8>>, Failure> {
         let path = format!("{}/checkpoint", self.prefix);

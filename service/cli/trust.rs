@@ -45,7 +45,7 @@ pub struct HistoryArguments {
 pub struct Trust {
     keys: Vec<LogKey>,
     policy: Option<Policy>,
-    held: Option<Checkpoint>,
+    held: Option<(Checkpoint, SignedNote)>,
 }
 
 /// A checkpoint that the log signed.
@@ -84,9 +84,11 @@ impl TrustArguments {
             held: None,
         };
         if let Some(path) = &self.held {
-            let held = trust.open(&keys::read(path)?);
-            let unclear = |error| Failure::unclear(format!("{}: {error}", path.display()));
-            trust.held = Some(held.map_err(unclear)?.checkpoint);
+            let text = keys::read(path)?;
+            let unclear = |error: String| Failure::unclear(format!("{}: {error}", path.display()));
+            let held = trust.open(&text).map_err(unclear)?.checkpoint;
+            let note = SignedNote::parse(&text).map_err(|error| unclear(error.to_string()))?;
+            trust.held = Some((held, note));
         }
         Ok(trust)
     }
@@ -118,7 +120,13 @@ impl Trust {
 
     /// The checkpoint that the caller remembers of the log of another one.
     pub fn held_of(&self, found: &Checkpoint) -> Option<&Checkpoint> {
-        self.held.as_ref().filter(|held| held.origin == found.origin)
+        self.held_note_of(found).map(|(held, _)| held)
+    }
+
+    /// The same with what the log signed, to show it.
+    pub fn held_note_of(&self, found: &Checkpoint) -> Option<(&Checkpoint, &SignedNote)> {
+        let held = self.held.as_ref().filter(|(held, _)| held.origin == found.origin);
+        held.map(|(held, note)| (held, note))
     }
 
     /// Whether the caller remembers a checkpoint.
@@ -193,7 +201,7 @@ impl Trust {
                 ));
             }
         }
-        if let Some(other) = self.held.as_ref().filter(|held| held.origin != checkpoint.origin) {
+        if let Some((other, _)) = self.held.as_ref().filter(|(held, _)| held.origin != checkpoint.origin) {
             let origin = clean(&other.origin);
             shortfall.get_or_insert(format!("the checkpoint that you kept is of another log, {origin}"));
         }

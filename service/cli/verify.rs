@@ -163,7 +163,7 @@ pub fn summary(verified: bool, origin: &str, report: &Report) -> String {
     }
     if !report.withheld.is_none() {
         lines.push(format!(
-            "  withheld    {} (proven to be there, and not shown)",
+            "  withheld    {} (proven to be there; what they say and who signed them is not)",
             report.withheld.entries
         ));
     }

@@ -29,6 +29,10 @@ pub const CDEVENT_JSON: &str = "application/vnd.cdevents+json";
 /// Payload type of a structured CloudEvent whose data is a CDEvent.
 pub const CLOUDEVENT_JSON: &str = "application/cloudevents+json";
 
+/// Payload type of a bare CDEvent that says who may do what: of the service alone, and of nothing else. The leaf of an entry names
+/// it, so that such an entry is known for what it is without its content, which is never destroyed.
+pub const ADMINISTRATION_JSON: &str = "application/vnd.shipslog.administration+json";
+
 /// Longest id, name, URI or other short text, in bytes. The database indexes these.
 pub const MAX_SHORT_BYTES: usize = 1024;
 /// Longest free text, in bytes.
@@ -61,8 +65,8 @@ pub enum EventErrorKind {
 
 /// Reads the payload of a verified envelope.
 pub fn parse(payload_type: &str, payload: &[u8]) -> Result<Event, EventError> {
-    match payload_type {
-        CDEVENT_JSON => cdevent(document(payload)?, &Path::Root),
+    let event = match payload_type {
+        CDEVENT_JSON | ADMINISTRATION_JSON => cdevent(document(payload)?, &Path::Root),
         CLOUDEVENT_JSON => cloudevent(document(payload)?),
         other => Err(EventError {
             pointer: String::new(),
@@ -72,7 +76,17 @@ pub fn parse(payload_type: &str, payload: &[u8]) -> Result<Event, EventError> {
             ),
             kind: EventErrorKind::UnknownPayloadType,
         }),
+    }?;
+    if event.extension.administration.is_some() == (payload_type == ADMINISTRATION_JSON) {
+        return Ok(event);
     }
+    let root = Path::Root;
+    let data = root.member("customData");
+    let ours = data.member("shipslog");
+    Err(EventError::invalid(
+        &ours.member("administration"),
+        format!("belongs to events of the service with the payload type {ADMINISTRATION_JSON}, and to no others"),
+    ))
 }
 
 impl EventError {

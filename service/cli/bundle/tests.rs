@@ -10,6 +10,7 @@ use crate::audit::Kind;
 use crate::audit::fixture::Log;
 
 mod dishonest;
+mod types;
 
 /// Stands for the envelope of an entry that is withheld.
 const WITHHELD: &str = "withheld";
@@ -265,7 +266,7 @@ fn a_withheld_line_counts_and_takes_nothing_else_along() {
     };
     let report = lines(&[3, 5], &withheld_line);
     assert!(report.findings.is_empty(), "{:?}", report.findings);
-    assert_eq!((report.withheld.entries, report.withheld.by_service), (2, 0));
+    assert_eq!((report.withheld.entries, report.withheld.administrative), (2, 0));
     assert!(report.withheld.omission().unwrap().contains("what 2 entries say"));
     // Not what says who may sign, nor a line in another form, nor of another entry.
     assert!(!lines(&[0], &withheld_line).findings.is_empty());

@@ -11,7 +11,6 @@ well-formed CDEvents, what erased or withheld records said, nor the cosignatures
 """
 import argparse, base64, datetime, hashlib, json, os, pathlib, re, sys, urllib.parse
 README = "e04d4a93c43433f28e3d0429a9af70494c833f2c7542f1355be2ce0554743c33"  # SHA-256 of the README.md in every bundle
-
 class Wrong(Exception): """Something is not as it was recorded."""
 def demand(condition, message):
     if not condition: raise Wrong(message)
@@ -22,14 +21,12 @@ def contents(path): return pathlib.Path(path).read_bytes()
 P = 2**255 - 19                                         # the field
 L = 2**252 + 27742317777372353535851937790883648493     # the order of the base point
 D = -121665 * pow(121666, P - 2, P) % P                 # the curve: -x^2 + y^2 = 1 + D x^2 y^2
-def add(p, q):
-    """The sum of two points (X, Y, Z, T): x = X/Z, y = Y/Z, xy = T/Z. Holds for every pair, equal ones too."""
+def add(p, q):  # The sum of two points (X, Y, Z, T): x = X/Z, y = Y/Z, xy = T/Z. Holds for every pair, equal ones too
     a, b = (p[1] - p[0]) * (q[1] - q[0]) % P, (p[1] + p[0]) * (q[1] + q[0]) % P
     c, d = 2 * D * p[3] * q[3] % P, 2 * p[2] * q[2] % P
     e, f, g, h = b - a, d - c, d + c, b + a
     return e * f % P, g * h % P, f * g % P, e * h % P
-def combine(m, p, n, q):
-    """m times p plus n times q, bit by bit."""
+def combine(m, p, n, q):  # m times p plus n times q, bit by bit
     total, both = (0, 1, 1, 0), add(p, q)
     for bit in range(255, -1, -1):
         total, in_m, in_n = add(total, total), m >> bit & 1, n >> bit & 1
@@ -38,8 +35,7 @@ def combine(m, p, n, q):
 def encode(p):
     inverse = pow(p[2], P - 2, P)
     return (p[1] * inverse % P | (p[0] * inverse % P & 1) << 255).to_bytes(32, "little")
-def decode(data):
-    """The point of 32 bytes, or None. Encoding it again must give the same bytes."""
+def decode(data):  # The point of 32 bytes, or None. Encoding it again must give the same bytes
     y = int.from_bytes(data, "little") & (1 << 255) - 1
     square = (y * y - 1) * pow(D * y * y + 1, P - 2, P) % P
     x = pow(square, (P + 3) // 8, P)
@@ -47,20 +43,17 @@ def decode(data):
     x = x if x & 1 == data[31] >> 7 else -x % P
     point = x, y % P, 1, x * y % P
     return point if x * x % P == square and encode(point) == data else None
-def is_small(p):
-    """Whether eight times the point is nothing: anybody can sign under such a point."""
+def is_small(p):  # Whether eight times the point is nothing: anybody can sign under such a point
     for _ in range(3): p = add(p, p)
     return p[0] == 0 and p[1] == p[2]
 BASE = decode((4 * pow(5, P - 2, P) % P).to_bytes(32, "little"))
 
 class Key:
-    def __init__(self, der):
-        """From a SubjectPublicKeyInfo (RFC 8410): a fixed prefix and the 32 bytes of the point."""
+    def __init__(self, der):  # From a SubjectPublicKeyInfo (RFC 8410): a fixed prefix and the 32 bytes of the point
         point = decode(der[12:]) if len(der) == 44 and der[:12].hex() == "302a300506032b6570032100" else None
         demand(point and not is_small(point), "not a usable Ed25519 public key")
         self.data, self.id, self.minus = der[12:], sha256(der).hex(), (-point[0] % P, point[1], 1, -point[3] % P)
-    def verifies(self, message, signature):
-        """Whether R is exactly S B - k A."""
+    def verifies(self, message, signature):  # Whether R is exactly S B - k A
         r, s = signature[:32], int.from_bytes(signature[32:], "little")
         k = int.from_bytes(hashlib.sha512(r + self.data + message).digest(), "little") % L
         point = combine(s, BASE, k, self.minus)
@@ -71,23 +64,20 @@ def unbase64(text):
     data = base64.b64decode(text, validate=True)
     demand(base64.b64encode(data).decode() == text, "base64 in another spelling")
     return data
-def unbase64_dsse(text):
-    """DSSE allows both alphabets, padded or not, in what is posted."""
+def unbase64_dsse(text):  # DSSE allows both alphabets, padded or not, in what is posted
     return unbase64(text.rstrip("=").replace("-", "+").replace("_", "/") + "=" * (-len(text.rstrip("=")) % 4))
 def number(text):
     demand(re.fullmatch("0|[1-9][0-9]{0,19}", text) and int(text) < 2**64, "not a number in its only spelling")
     return int(text)
 quoted = json.JSONEncoder(ensure_ascii=False).encode
-def unjson(data):
-    """Strict JSON: no member twice, nothing but text in UTF-8."""
+def unjson(data):  # Strict JSON: no member twice, nothing but text in UTF-8
     def unique(pairs):
         demand(len(dict(pairs)) == len(pairs), "a member of a JSON object occurs twice")
         return dict(pairs)
     value = json.loads(data.decode(), object_pairs_hook=unique, parse_constant=lambda text: demand(False, text))
     quoted(value).encode()  # fails on half a surrogate pair
     return value
-def log_key(line):
-    """VKEY [from=SIZE] [to=SIZE]: name, id and key (C2SP signed-note), and the tree sizes that it may have signed."""
+def log_key(line):  # VKEY [from=SIZE] [to=SIZE]: name, id and key (C2SP signed-note), and tree sizes that it may have signed
     vkey, *conditions = line.split()
     name, key_id, data = vkey.split("+", 2)
     data, sizes = unbase64(data), dict(condition.split("=") for condition in conditions)
@@ -95,8 +85,7 @@ def log_key(line):
     demand(right, "not a log key with its conditions")
     key = Key(bytes.fromhex("302a300506032b6570032100") + data[1:])
     return name, bytes.fromhex(key_id), key, int(sizes.get("from", 0)), int(sizes.get("to", 2**64))
-def checkpoint(note, keys):
-    """Origin, size and root of a checkpoint that one of the keys signed (C2SP signed-note, tlog-checkpoint)."""
+def checkpoint(note, keys):  # Origin, size and root of what one of the keys signed (C2SP signed-note, tlog-checkpoint)
     text, _, lines = note[:-1].rpartition("\n\n")
     origin, size, root = text.split("\n")
     demand(note[-1] == "\n" and origin and not re.search("[\0-\x09\x0b-\x1f\x7f-\x9f]", note), "not a signed note")
@@ -115,25 +104,30 @@ def checkpoint(note, keys):
     return origin, size, root
 ENTRY = re.compile("shipslog-entry/v1\ntime ([0-9]+)\ncommitment ([^\n]{44})\npayload-type "
                    "([!-~](?:[ -~]{0,253}[!-~])?)\n((?:signer [0-9a-f]{64} [^\n]{44}\n)+)")
-def entry(leaf):
-    """Time, commitment, payload type, and key id and SHA-256 of each signature, in order of key ids."""
+def entry(leaf):  # Time, commitment, payload type, and key id and SHA-256 of each signature, in order of key ids
     match = ENTRY.fullmatch(leaf.decode())
     demand(match and len(leaf) + 20 - len(match[1]) <= 1024, "a leaf is not an entry")
     signers = [(line[7:71], unbase64(line[72:])) for line in match[4].splitlines()]
     demand(all(a[0] < b[0] for a, b in zip(signers, signers[1:])), "the signers of an entry are not in order")
     return number(match[1]), unbase64(match[2]), match[3], signers
-def sealed(commitment, payload_type, payload, salt):
-    """What was signed (DSSE v1.0.2), if it is what the entry commits to."""
+def sealed(commitment, payload_type, payload, salt):  # What was signed (DSSE v1.0.2), if it is what the entry commits to
     pae = f"DSSEv1 {len(payload_type)} {payload_type} {len(payload)} ".encode() + payload
     demand(len(salt) == 32 and sha256(b"shipslog-commitment/v1\0", salt, pae) == commitment, "it is of another record")
     return pae
 
 # --- Who may sign what: it follows from the log itself, whose first entry introduces the key of the service
+EVENT, WRAPPED, ADMINISTRATION = (  # the last is of what says who may do what, and that is said by the service alone
+    f"application/{name}+json" for name in ("vnd.cdevents", "cloudevents", "vnd.shipslog.administration"))
+KNOWN = re.compile(  # the CDEvents whose content is read
+    "artifact[.](deleted|downloaded|packaged|published|signed)|(branch|environment|repository)[.](created|deleted)|"
+    "(environment|repository)[.]modified|(approval|ticket)[.](closed|created|updated)|testoutput[.]published|"
+    "change[.](abandoned|created|merged|reviewed|updated)|service[.](deployed|published|removed|rolledback|upgraded)|"
+    "incident[.](detected|reported|resolved)|(build|deployment|pipelinerun|testsuiterun|testcaserun)[.]queued|"
+    "(build|deployment|pipelinerun|taskrun|testsuiterun|testcaserun)[.](started|finished)|testcaserun[.]skipped")
 class Rights:
     def __init__(self, origin, listed):
         self.origin, self.listed, self.by_id, self.by_name, self.gone, self.held = origin, listed, {}, {}, set(), set()
-    def administer(self, index, what):
-        """Takes in what the service decided about keys. Tokens open doors of the service and prove nothing here."""
+    def administer(self, index, what):  # What the service decided about keys; tokens open its doors and prove nothing here
         name = "shipslog" if what["action"] == "log_created" else what.get("name")
         known = self.by_name.get(name, {"index": 0, "revoked": True})
         begins = (index, what.get("origin")) == (0, self.origin)
@@ -148,8 +142,7 @@ class Rights:
         if what["action"] == "event_erased":
             demand(what["index"] in self.gone, f"entry {what['index']} is said to be erased, but it is there")
             self.gone.remove(what["index"])
-    def valid(self, key_id, time):
-        """The producer with this key, which must be valid here and now. Texts compare as the times they say."""
+    def valid(self, key_id, time):  # The producer with this key, if valid here and now. Texts compare as the times they say
         demand(key_id in self.by_id, f"nobody has registered the key {key_id}")
         moment = datetime.datetime(1970, 1, 1) + datetime.timedelta(milliseconds=time)
         producer, moment = self.by_id[key_id], moment.isoformat(timespec="milliseconds") + "Z"
@@ -158,10 +151,10 @@ class Rights:
                f"the key of {name} was not valid here")
         demand(not self.listed or self.listed.get(key_id, (0,))[0] == name, f"{name} is not in your list with this key")
         return producer
-    def admit(self, index, time, signers, signatures, signed, event):
-        """Demands that all signatures are by keys that were valid here, and that one of them might say this."""
+    def admit(self, index, time, signers, signatures, signed, event, administrative):  # all valid, and one might say this
         ours, permitted = event.get("customData"), False
         ours = ours.get("shipslog", {}) if isinstance(ours, dict) else {}
+        demand(bool(ours.get("administration")) == administrative, "who may do what has a payload type of its own")
         if index == 0: self.administer(0, ours["administration"])
         for (key_id, _), signature in zip(signers, signatures):
             producer = self.valid(key_id, time)
@@ -170,28 +163,31 @@ class Rights:
             permitted = permitted or not reserved and in_scope(producer.get("scope") or {}, event, ours)
         demand(permitted, "its signers might not say this")
         if index and ours.get("administration"): self.administer(index, ours["administration"])
-def in_scope(scope, event, ours):
-    """Whether an event is of the types, services and environments of a scope; where none are given, of any."""
+def in_scope(scope, event, ours):  # Whether an event is of the types, services and environments of a scope, or it gives none
     kind, subject = event["context"]["type"], event["subject"]
     twins = "deployment.(queued|started|finished)|incident.(detected|reported|resolved)"  # read like those of CDEvents
     read = re.sub(rf"^dev\.cdeventsx\.shipslog-(?=({twins})\.[0-9])", "dev.cdevents.", kind)
     match = re.fullmatch(r"dev\.cdeventsx?\.(.+)\.([^.]+)(\.[0-9]{1,6}){3}(-[^.]*)?", read)
     about, verb = (match[1], match[2]) if match else (kind, "")
-    content = subject["content"] if match and read.startswith("dev.cdevents.") else {}
+    known = match and read.startswith("dev.cdevents.") and KNOWN.fullmatch(f"{about}.{verb}")
+    content = subject["content"] if known else {}
     types = {re.sub(r"^dev\.cdeventsx?\.|\.\*$", "", pattern) for pattern in scope.get("event_types", [])}
     typed = not types or kind in scope["event_types"] or types & {about, f"{about}.{verb}"}
-    named = lambda what: subject["id"] if about == what else (content.get(what) or {}).get("id") or ours.get(what)
-    service, environment = named("service"), named("environment")
-    if about == "deployment" and not service:  # then it is the name in the package URL of the artifact
-        path = re.split("[?#]", content["artifactId"])[0].rstrip("/")
+    part = lambda value, name: value.get(name) if isinstance(value, dict) and isinstance(value.get(name), str) else None
+    named = lambda what: (subject["id"] if known and about == what else part(content.get(what), "id")) or ours.get(what)
+    service, environment, artifact = named("service"), named("environment"), part(content, "artifactId")
+    ends = verb != "finished" or part(content, "outcome") in ("success", "pass", "failure", "fail", "cancel", "error")
+    deploys = known and about == "deployment" and artifact and ends
+    if deploys and not service:  # then it is the name in the package URL of the artifact
+        path = re.split("[?#]", artifact)[0].rstrip("/")
         service = urllib.parse.unquote(re.sub("@[^/]*$", "", path).rpartition("/")[2])
-    live = about in ("deployment", "service", "testsuiterun", "testcaserun", "approval", "incident", "environment",
-                     "shipslog-attestation")
+    live = deploys or about == "shipslog-attestation" or known and about in (
+        "service", "testsuiterun", "testcaserun", "approval", "incident", "environment")
     return (typed and (not scope.get("services") or service in scope["services"]) and
             (not scope.get("environments") or environment in scope["environments"] or not environment and not live))
 
 # --- The two things that can be verified
-def bundle(folder, keys, listed):
+def bundle(folder, keys, listed, allowed):
     seen = set()
     def read(name):
         path = os.path.join(folder, name)
@@ -228,12 +224,14 @@ def bundle(folder, keys, listed):
         for found in (os.path.join(path, name) for name in folders + files):
             fits = found in seen or os.path.isdir(found) and os.listdir(found) and not os.path.islink(found)
             demand(fits, f"{found} does not belong into the bundle")
+    if rights.held and not allowed:
+        raise OSError(f"{len(rights.held)} entries are withheld, their signatures unchecked: --allow-withheld lets them be")
     return f"{size} entries of {origin}, root {base64.b64encode(root).decode()}; {len(rights.held)} of them withheld"
-def record(index, leaf, line, last, rights):
-    """One entry with its line, which must be in its exact form. Gives its time."""
+def record(index, leaf, line, last, rights):  # One entry with its line, which must be in its exact form. Gives its time
     time, commitment, payload_type, signers = entry(leaf)
     demand(time >= last, "it is earlier than the one before it")
     if absent := re.fullmatch(rf'\{{"index":{index},"(erased|withheld)":true\}}', line.decode()):
+        demand(absent[1] == "withheld" or payload_type != ADMINISTRATION, "it says who may do what: that is never erased")
         (rights.gone if absent[1] == "erased" else rights.held).add(index)  # a later entry has to say: erased
         for key_id, _ in signers: rights.valid(key_id, time)
         return time
@@ -247,10 +245,11 @@ def record(index, leaf, line, last, rights):
     sigs = [unbase64(sig) for sig in sigs]
     demand([sha256(sig) for sig in sigs] == [digest for _, digest in signers], "it commits to other signatures")
     signed, event = sealed(commitment, payload_type, payload, unbase64(kept["salt"])), unjson(payload)
-    demand(re.fullmatch("application/(vnd.cdevents|cloudevents)[+]json", payload_type), "its payload is no event")
-    rights.admit(index, time, signers, sigs, signed, event["data"] if "cloudevents" in payload_type else event)
+    demand(payload_type in (EVENT, WRAPPED, ADMINISTRATION), "its payload is no event")
+    event = event["data"] if payload_type == WRAPPED else event
+    rights.admit(index, time, signers, sigs, signed, event, payload_type == ADMINISTRATION)
     return time
-def receipt(receipt_file, envelope_file, keys, listed):
+def receipt(receipt_file, envelope_file, keys, listed, _):
     text, posted = contents(receipt_file), contents(envelope_file)
     given = unjson(text)
     form = (f'{{"index":{given["index"]},"entry":"{given["entry"]}","salt":"{given["salt"]}",'
@@ -287,11 +286,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--log-key", action="append", required=True, help="VKEY [from=SIZE] [to=SIZE] a line")
     parser.add_argument("--producers", help="your own list of producers, NAME KEY a line, the key as in its PEM file")
+    parser.add_argument("--allow-withheld", action="store_true", help="let a history pass of which records are withheld")
     parser.add_argument("what", nargs="+", help="FOLDER, or RECEIPT and ENVELOPE")
     given, sure = parser.parse_args(), False
     try:
         (keys, listed), sure = trust(given), True
-        print("Verified:", (receipt if given.what[1:] else bundle)(*given.what, keys, listed))
+        print("Verified:", (receipt if given.what[1:] else bundle)(*given.what, keys, listed, given.allow_withheld))
     except Exception as error:
         wrong = sure and not isinstance(error, OSError)  # your own files, and what cannot be read, convict nobody
         print("NOT VERIFIED:" if wrong else "CANNOT TELL:", error, file=sys.stderr)

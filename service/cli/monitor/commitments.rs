@@ -7,6 +7,7 @@ use super::follow::Halt;
 use crate::cli::Failure;
 use crate::cli::bundle::{Kept, Line, Part};
 use crate::cli::client::Client;
+use crate::domain::parse::ADMINISTRATION_JSON;
 
 /// No line is longer: an envelope may hold 1 MiB, a third more in base64.
 const MAX_LINE: usize = 8 << 20;
@@ -68,6 +69,9 @@ impl Commitments {
         }
         let (salt, envelope) = match &line.kept {
             Kept::Sealed(salt, envelope) => (salt, envelope),
+            Kept::Erased if entry.payload_type() == ADMINISTRATION_JSON => {
+                return Err(wrong("is erased, and says who may do what, which never is"));
+            }
             Kept::Erased => {
                 self.erased += 1;
                 return Ok(());

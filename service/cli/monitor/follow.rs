@@ -13,7 +13,7 @@ use crate::cli::Failure;
 use crate::cli::bundle::Part;
 use crate::cli::client::Client;
 use crate::cli::tiles::{Rebuilt, ServedLog, full_path};
-use crate::cli::trust::{Opened, Trust, forked};
+use crate::cli::trust::{Opened, Trust, forked, shorter};
 use crate::fork;
 
 /// Who looks, and with what.
@@ -72,12 +72,8 @@ impl From<Failure> for Halt {
 impl Follower<'_> {
     /// Looks once. What is believed afterwards is remembered.
     pub async fn follow(&self) -> Result<Seen, Halt> {
-        let log = ServedLog {
-            client: self.client.clone(),
-            prefix: "/log",
-        };
-        let bytes = log.checkpoint().await?;
-        let bytes = bytes.ok_or_else(|| Halt::Unclear("nothing is published there".to_owned()))?;
+        let found = ServedLog::find(self.client).await?;
+        let (log, bytes) = found.ok_or_else(|| Halt::Unclear("nothing is published there".to_owned()))?;
         let text = String::from_utf8(bytes).map_err(|_| Halt::wrong("the checkpoint is not UTF-8"))?;
         let wrong = |error: String| Halt::wrong(format!("the checkpoint: {error}"));
         let opened = self.trust.open(&text).map_err(wrong)?;
@@ -87,6 +83,7 @@ impl Follower<'_> {
         if let Some(held) = &held
             && held.checkpoint.size >= opened.checkpoint.size
         {
+            self.continues_kept(&log, &place, &opened.checkpoint, &note).await?;
             return self.not_larger(&log, &place, held, note, opened).await;
         }
         let (edge, time) = match &held {
@@ -102,6 +99,7 @@ impl Follower<'_> {
             }
             Err(unclear) => return Err(unclear),
         };
+        self.continues_kept(&log, &place, &opened.checkpoint, &note).await?;
         let (edge, time) = tree.into_parts();
         let state = State {
             note,
@@ -126,20 +124,12 @@ impl Follower<'_> {
         checkpoint: &Checkpoint,
     ) -> Result<Option<Commitments>, Halt> {
         let before = tree.size();
-        let kept = self.trust.held_of(checkpoint).filter(|kept| kept.size > before);
-        if let Some(kept) = kept.filter(|kept| kept.size > checkpoint.size) {
-            return Err(Halt::wrong(crate::cli::trust::shorter(kept, checkpoint)));
-        }
         let mut commitments = self.client.has_token().then(Commitments::default);
         let parts = Part::all(checkpoint.size).skip_while(|part| part.first + u64::from(part.width) <= before);
         let mut bundles = pin!(log.bundles(parts));
         while let Some((part, bytes)) = bundles.next().await {
             let bytes = implied(part.path(), bytes?)?;
-            let check = |size: u64, root: &dyn Fn() -> Hash| match kept {
-                Some(kept) if kept.size == size && kept.root != root() => Err(forked(kept, &root())),
-                Some(_) | None => Ok(()),
-            };
-            for tile in tree.add(part, &bytes, check).map_err(Halt::wrong)? {
+            for tile in tree.add(part, &bytes, |_, _| Ok(())).map_err(Halt::wrong)? {
                 compare(log, full_path(&tile), tile.bytes()).await?;
             }
             if let Some(commitments) = &mut commitments {
@@ -158,6 +148,42 @@ impl Follower<'_> {
             compare(log, path, bytes).await?;
         }
         Ok(commitments)
+    }
+
+    /// The checkpoint that the caller kept must be on the way to the one that is shown, whatever was believed since.
+    async fn continues_kept(
+        &self,
+        log: &ServedLog,
+        place: &Place,
+        now: &Checkpoint,
+        note: &SignedNote,
+    ) -> Result<(), Halt> {
+        let Some((kept, kept_note)) = self.trust.held_note_of(now) else {
+            return Ok(());
+        };
+        if kept.size > now.size {
+            return Err(keep(place, kept_note, note, None, shorter(kept, now)));
+        }
+        if kept.size == now.size {
+            return match kept.root == now.root {
+                true => Ok(()),
+                false => Err(keep(place, kept_note, note, None, forked(kept, &now.root))),
+            };
+        }
+        match relation(log, kept, now, None).await? {
+            Relation::Continued => Ok(()),
+            Relation::Forked { proof, root } => {
+                let proof = shown(kept.size, proof, root, note);
+                Err(keep(place, kept_note, note, proof, forked(kept, &root)))
+            }
+            Relation::Unknown => {
+                let message = format!(
+                    "its tiles do not lead to its checkpoint from the one of {} entries that you kept",
+                    kept.size
+                );
+                Err(Halt::wrong(message))
+            }
+        }
     }
 
     /// The log shows no more than it did.

@@ -17,6 +17,9 @@ pub struct Arguments {
     folder: PathBuf,
     #[command(flatten)]
     trust: HistoryArguments,
+    /// Let a history pass of which records are withheld: nobody checked what those say and who signed them
+    #[arg(long)]
+    allow_withheld: bool,
     /// Form of the result
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -31,11 +34,20 @@ impl Arguments {
             bundle::verify(&self.folder, &trust, roll).map_err(|error| Failure::unclear(error.to_string()))?;
         let sound = report.findings.is_empty();
         let shortfall = opened.as_ref().and_then(|opened| opened.shortfall.clone());
-        let verified = sound && opened.is_some() && shortfall.is_none();
+        let withheld = report.withheld.entries;
+        let kept_back = withheld > 0 && !self.allow_withheld;
+        let verified = sound && opened.is_some() && shortfall.is_none() && !kept_back;
         let mut coverage = Coverage::default();
         if let Some(opened) = opened.as_ref().filter(|_| sound) {
             coverage = Coverage::of(opened, &trust);
-            coverage.checks("every entry: its signatures, commitment, time, and the right of its key at its place");
+            let every = if withheld > 0 {
+                "every entry that is not withheld"
+            } else {
+                "every entry"
+            };
+            coverage.checks(format!(
+                "{every}: its signatures, commitment, time, and the right of its key at its place"
+            ));
             coverage.checks("the tree of all entries has the root that the log signed; nothing else is in the folder");
             match listed {
                 true => coverage.checks("every signer is in your list of producers"),
@@ -78,6 +90,10 @@ impl Arguments {
         match shortfall {
             _ if verified => Ok(()),
             Some(shortfall) if sound => Err(Failure::unclear(format!("CANNOT TELL: {shortfall}"))),
+            None if sound && opened.is_some() => Err(Failure::unclear(format!(
+                "CANNOT TELL: {withheld} entries are withheld, so nobody checked what they say and who signed them; \
+                 --allow-withheld lets such a history pass"
+            ))),
             Some(_) | None => Err(Failure::refused(format!(
                 "NOT VERIFIED: {} is not the history that the log signed",
                 self.folder.display()

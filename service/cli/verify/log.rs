@@ -19,7 +19,7 @@ use super::{Coverage, headline};
 /// Arguments of `verify log`.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// Where the log is: what stands before /checkpoint and /tile, for a Shipslog service its address and /log
+    /// Where the log is: the address of a service, or what stands before /checkpoint and /tile
     #[arg(value_parser = clap::builder::NonEmptyStringValueParser::new())]
     url: String,
     #[command(flatten)]
@@ -47,11 +47,10 @@ impl Arguments {
     /// Verifies it.
     pub fn run(self) -> Result<(), Failure> {
         let trust = self.trust.read()?;
-        let client = Client::anonymous(self.url.trim_end_matches('/'))?;
-        let log = ServedLog { client, prefix: "" };
+        let client = Client::anonymous(ServedLog::address(&self.url))?;
         let mut outcome = None;
         block_on(async {
-            outcome = Some(verify(&log, &trust).await);
+            outcome = Some(verify(&client, &trust).await);
             Ok(())
         })?;
         let opened = match outcome {
@@ -103,13 +102,12 @@ impl Arguments {
     }
 }
 
-async fn verify(log: &ServedLog, trust: &Trust) -> Result<Opened, Halt> {
+async fn verify(client: &Client, trust: &Trust) -> Result<Opened, Halt> {
     let wrong = |message: String| Halt::Wrong(message);
-    let Some(note) = log.checkpoint().await? else {
-        return Err(
-            Failure::unclear("there is no log here: no checkpoint (a Shipslog service has it under /log)").into(),
-        );
+    let Some((log, note)) = ServedLog::find(client).await? else {
+        return Err(Failure::unclear("there is no log here: no checkpoint, nor one under /log").into());
     };
+    let log = &log;
     let note = String::from_utf8(note).map_err(|_| wrong("the checkpoint is not UTF-8".to_owned()))?;
     let opened = trust
         .open(&note)

@@ -4,7 +4,7 @@ use ledger::PrivateKey;
 
 use super::*;
 use crate::domain::fixture::at;
-use crate::domain::parse::{CDEVENT_JSON, parse};
+use crate::domain::parse::{ADMINISTRATION_JSON, CDEVENT_JSON, parse};
 use crate::domain::producer::Role;
 use crate::domain::reach::Reach;
 
@@ -261,7 +261,7 @@ fn what_only_the_service_may_say_nobody_else_may() {
     let keyring = keyring();
     let received = event(serde_json::json!({ "received": { "from": "github", "event": "push", "delivery": "1" } }));
     let payload = revoked("till").to_payload("1", "/s", at(0), None).unwrap();
-    let administration = parse(CDEVENT_JSON, &payload).unwrap();
+    let administration = parse(ADMINISTRATION_JSON, &payload).unwrap();
     for (event, member) in [(received, "received"), (administration, "administration")] {
         let error = keyring.permit(&key(1).public().id(), &event, at(5)).unwrap_err();
         assert_eq!(error, PermissionError::Reserved(member));

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::domain::fixture::{at, human};
-use crate::domain::parse::{CDEVENT_JSON, parse};
+use crate::domain::parse::{ADMINISTRATION_JSON, CDEVENT_JSON, parse};
 
 fn event(event_type: &str, content: Value, extension: Value) -> Event {
     let event = json!({
@@ -157,7 +157,7 @@ fn what_is_written_is_read_back() {
         let payload = decision
             .to_payload("id-1", "https://log.example", at(3), Some(&human("ann")))
             .unwrap();
-        let event = parse(CDEVENT_JSON, &payload).unwrap();
+        let event = parse(ADMINISTRATION_JSON, &payload).unwrap();
         assert_eq!(event.extension.administration.as_deref(), Some(decision));
         assert_eq!(event.event_type.text, decision.event_type());
         assert_eq!(
@@ -168,11 +168,11 @@ fn what_is_written_is_read_back() {
 
         let mut value: Value = serde_json::from_slice(&payload).unwrap();
         value["context"]["type"] = "dev.cdeventsx.shipslog-other.made.0.1.0".into();
-        let error = parse(CDEVENT_JSON, &serde_json::to_vec(&value).unwrap()).unwrap_err();
+        let error = parse(ADMINISTRATION_JSON, &serde_json::to_vec(&value).unwrap()).unwrap_err();
         assert_eq!(error.pointer, "/customData/shipslog/administration/action");
         let mut value: Value = serde_json::from_slice(&payload).unwrap();
         value["customData"]["shipslog"]["administration"]["more"] = true.into();
-        let error = parse(CDEVENT_JSON, &serde_json::to_vec(&value).unwrap()).unwrap_err();
+        let error = parse(ADMINISTRATION_JSON, &serde_json::to_vec(&value).unwrap()).unwrap_err();
         assert!(
             error.pointer.starts_with("/customData/shipslog/administration"),
             "{error}"

@@ -9,10 +9,11 @@ use super::{Bundle, WITHHELD};
 use crate::audit::fixture::{Kept, Log};
 use crate::domain::Instant;
 use crate::domain::erasure::ErasureReason;
+use crate::domain::parse::ADMINISTRATION_JSON;
 use crate::domain::producer::{Administration, Scope};
 
 /// Runs the verifier that the bundle carries; its exit code, or nothing where there is no Python.
-fn second_verifier(bundle: &Bundle) -> Option<i32> {
+pub(super) fn second_verifier(bundle: &Bundle) -> Option<i32> {
     let key = bundle.folder.path().with_extension("vkey");
     fs::write(&key, Log::signer().key().to_string()).unwrap();
     let output = std::process::Command::new("python3")
@@ -21,6 +22,7 @@ fn second_verifier(bundle: &Bundle) -> Option<i32> {
         .arg(bundle.folder.path())
         .arg("--log-key")
         .arg(&key)
+        .arg("--allow-withheld")
         .output();
     fs::remove_file(&key).unwrap();
     match output {
@@ -32,7 +34,13 @@ fn second_verifier(bundle: &Bundle) -> Option<i32> {
     }
 }
 
-fn register(log: &mut Log, name: &str, seed: u8, scope: Scope, until: Option<Instant>) -> ledger::PrivateKey {
+pub(super) fn register(
+    log: &mut Log,
+    name: &str,
+    seed: u8,
+    scope: Scope,
+    until: Option<Instant>,
+) -> ledger::PrivateKey {
     let key = ledger::PrivateKey::from_seed([seed; 32]);
     log.administer(&Administration::ProducerRegistered {
         name: name.parse().unwrap(),
@@ -59,7 +67,7 @@ fn incident_anywhere(event: &mut serde_json::Value) {
     event["subject"]["content"] = json!({"service": {"id": "shop"}});
     event["customData"] = json!({});
 }
-fn scope(json: serde_json::Value) -> Scope {
+pub(super) fn scope(json: serde_json::Value) -> Scope {
     serde_json::from_value(json).unwrap()
 }
 fn erase(log: &mut Log, index: u64) {
@@ -129,7 +137,41 @@ fn both_verifiers_agree_on_every_dishonest_log() {
                 reason: "x".into(),
             };
             let (payload, key) = (claim.to_payload("x", "/ci", log.now(), None).unwrap(), log.team.clone());
-            log.record(&payload, &key, log.now());
+            log.record_as(ADMINISTRATION_JSON, &payload, &key, log.now());
+        }),
+        (
+            "the service administers under the payload type of events",
+            false,
+            |log| {
+                let claim = Administration::ProducerRevoked {
+                    name: "team".parse().unwrap(),
+                    reason: "x".into(),
+                };
+                let (payload, key) = (
+                    claim.to_payload("x", "/ci", log.now(), None).unwrap(),
+                    log.service.clone(),
+                );
+                log.record(&payload, &key, log.now());
+            },
+        ),
+        (
+            "a producer says something else under that of administration",
+            false,
+            |log| {
+                let (payload, key) = (log.deployment("shop"), log.team.clone());
+                log.record_as(ADMINISTRATION_JSON, &payload, &key, log.now());
+            },
+        ),
+        ("a revocation is erased, so that the key signs on", false, |log| {
+            revoke(log, "team");
+            erase(log, 8);
+            log.kept[8].envelope.clear();
+            log.deploy("shop");
+        }),
+        ("a revocation is erased", false, |log| {
+            revoke(log, "team");
+            erase(log, 8);
+            log.kept[8].envelope.clear();
         }),
         ("a second creation", false, |log| {
             let public_key = log.service.public().to_pem();
@@ -277,7 +319,7 @@ fn both_verifiers_agree_on_every_dishonest_log() {
                 identity: ledger::sha256(b"it").to_string(),
             };
             let (payload, key) = (claim.to_payload("x", "/ci", log.now(), None).unwrap(), log.team.clone());
-            log.record(&payload, &key, log.now());
+            log.record_as(ADMINISTRATION_JSON, &payload, &key, log.now());
             log.kept[5].envelope.clear();
         }),
         ("something erased that was signed with a revoked key", false, |log| {
