@@ -271,6 +271,7 @@ impl Audit {
         let (salt, bytes) = match content {
             Content::Sealed { salt, envelope } => (salt, envelope),
             Content::Erased if entry.payload_type() == ADMINISTRATION_JSON => {
+                self.gone.insert(index);
                 let message = "it says who may do what, which is never erased, and its content is missing";
                 return Err(Fault(Kind::Administration, message.to_owned()));
             }

@@ -20,7 +20,8 @@ pub(super) const ENVELOPE_TYPE: &str = "application/vnd.dsse.envelope.v1+json";
 #[derive(ToSchema)]
 #[allow(dead_code)] // read by hand, for speed and strictness; this is its description
 pub struct EnvelopeBody {
-    /// `application/vnd.cdevents+json`, or `application/cloudevents+json` for a structured CloudEvent around a CDEvent.
+    /// `application/vnd.cdevents+json`, or `application/cloudevents+json` for a structured CloudEvent around a CDEvent;
+    /// `application/vnd.shipslog.administration+json` for what the service itself decided, which nobody else may sign.
     #[schema(rename = "payloadType", example = "application/vnd.cdevents+json")]
     payload_type: String,
     /// The event, in base64.
