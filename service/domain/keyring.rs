@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use ledger::{Hash, KeyError, KeyId, PublicKey, Signer};
+use ledger::{Hash, KeyError, KeyId, MAX_KEY_TRIES, PublicKey, Signer};
 
 use super::erasure::{Erasure, ErasureError, Erasures};
 use super::event::Event;
@@ -14,9 +14,6 @@ use super::instant::Instant;
 use super::predecessor::Predecessor;
 use super::producer::{Administration, Producer, SERVICE_PRODUCER, Scope, ScopeError, Token};
 use super::reach::ReachError;
-
-/// Most keys that are tried for a signature that does not say which key made it.
-const MAX_CANDIDATES: usize = 64;
 
 /// The producers as of some tree size.
 #[derive(Debug, Clone, Default)]
@@ -260,17 +257,13 @@ impl Keyring {
         if let Some(producer) = hinted {
             return producer.map(|producer| producer.key).into_iter().collect();
         }
-        let mut keys = self
-            .producers
+        self.producers
             .iter()
-            .filter(|producer| producer.revoked_at_index.is_none());
-        let first: Vec<_> = keys
-            .by_ref()
-            .take(MAX_CANDIDATES)
+            .filter(|producer| producer.revoked_at_index.is_none())
             .map(|producer| producer.key)
-            .collect();
-        // Trying more would let anyone buy a lot of work with one request.
-        if keys.next().is_some() { Vec::new() } else { first }
+            // One more than can be tried, which says that there are more.
+            .take(MAX_KEY_TRIES + 1)
+            .collect()
     }
 
     /// The producer with this key, revoked or not.

@@ -211,9 +211,10 @@ impl From<EnvelopeError> for Problem {
     fn from(error: EnvelopeError) -> Self {
         let (kind, pointer) = match &error {
             EnvelopeError::Json(_) => (Kind::Malformed, error.pointer()),
-            EnvelopeError::UnknownKey | EnvelopeError::Signature(_) | EnvelopeError::NoSignature => {
-                (Kind::Unauthenticated, error.pointer())
-            }
+            EnvelopeError::UnknownKey
+            | EnvelopeError::Signature(_)
+            | EnvelopeError::NoSignature
+            | EnvelopeError::Tries(_) => (Kind::Unauthenticated, error.pointer()),
             EnvelopeError::Entry(_) => (Kind::InvalidEvent, error.pointer()),
         };
         Self::new(kind, error.to_string()).at(pointer)

@@ -13,6 +13,10 @@ use crate::key::{PrivateKey, PublicKey};
 
 /// Signatures that one envelope may carry.
 pub const MAX_ENVELOPE_SIGNATURES: usize = 16;
+/// Keys that are tried for all signatures of one envelope together.
+pub const MAX_KEY_TRIES: usize = 64;
+/// Bytes that are hashed for that: every try hashes all that was signed.
+const MAX_TRIED_BYTES: usize = 8 << 20;
 
 /// Why an envelope is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -29,6 +33,11 @@ pub enum EnvelopeError {
     /// There were keys to try, and none of them made any of the signatures.
     #[error("no signature of the envelope verifies")]
     NoSignature,
+    /// Nobody said which keys signed it, and there are more than can be tried.
+    #[error(
+        "no signature of the envelope is by one of the {0} keys that were tried, and there are more: name the key in keyid"
+    )]
+    Tries(usize),
     /// An entry of the log cannot hold the type and all signers.
     #[error(transparent)]
     Entry(#[from] EntryError),
@@ -39,7 +48,7 @@ impl EnvelopeError {
     pub fn pointer(&self) -> String {
         match self {
             Self::Json(error) => error.pointer.clone(),
-            Self::UnknownKey | Self::NoSignature => "/signatures".to_owned(),
+            Self::UnknownKey | Self::NoSignature | Self::Tries(_) => "/signatures".to_owned(),
             Self::Signature(index) => format!("/signatures/{index}/sig"),
             Self::Entry(EntryError::PayloadType) => "/payloadType".to_owned(),
             Self::Entry(EntryError::TooLong | EntryError::Form(_) | EntryError::Signers) => "/signatures".to_owned(),
@@ -118,23 +127,33 @@ impl Envelope {
         json
     }
 
-    /// Checks the signatures. `keys` gives the keys to try for a key id; each is tried against each signature that it
-    /// is given for, so it should give few.
+    /// Checks the signatures. `keys` gives the keys to try for a key id.
     ///
     /// At least one signature must verify. One that names a key among its candidates and is not by it is an error;
     /// signatures of unknown keys are dropped. A key counts once, however often and under whatever id it signed.
+    ///
+    /// No more than [`MAX_KEY_TRIES`] keys are tried for all signatures together, and fewer for a large payload, but always
+    /// one for each signature. Signatures with a single candidate come first; what is left over is as if its keys were unknown.
     pub fn verify(self, keys: impl Fn(Option<&str>) -> Vec<PublicKey>) -> Result<Verified, EnvelopeError> {
         let pae = self.pae();
+        let most = most_tries(pae.len());
+        let mut tries = most;
         let mut accepted: Vec<(Signer, EnvelopeSignature)> = Vec::with_capacity(1);
-        let mut tried = false;
-        for (index, signature) in self.signatures.into_iter().enumerate() {
-            let candidates = keys(signature.keyid.as_deref());
+        let (mut tried, mut cut) = (false, false);
+        let signatures = self.signatures.into_iter().enumerate();
+        let (named, guessed): (Vec<_>, Vec<_>) = signatures
+            .map(|(index, signature)| (index, keys(signature.keyid.as_deref()), signature))
+            .partition(|(_, candidates, _)| candidates.len() <= 1);
+        for (index, mut candidates, signature) in named.into_iter().chain(guessed) {
+            let surplus = candidates.len() > tries;
+            candidates.truncate(tries);
             tried |= !candidates.is_empty();
-            match candidates
+            let found = candidates
                 .iter()
-                .find(|key| key.verify(&pae, &signature.sig).is_ok())
-                .map(PublicKey::id)
-            {
+                .position(|key| key.verify(&pae, &signature.sig).is_ok());
+            tries -= found.map_or(candidates.len(), |at| at + 1);
+            cut |= surplus && found.is_none();
+            match found.and_then(|at| candidates.get(at)).map(PublicKey::id) {
                 Some(key) if accepted.iter().any(|(signer, _)| signer.key == key) => {}
                 Some(key) => {
                     let signer = Signer {
@@ -159,10 +178,10 @@ impl Envelope {
             }
         }
         if accepted.is_empty() {
-            return Err(if tried {
-                EnvelopeError::NoSignature
-            } else {
-                EnvelopeError::UnknownKey
+            return Err(match (cut, tried) {
+                (true, _) => EnvelopeError::Tries(most),
+                (false, true) => EnvelopeError::NoSignature,
+                (false, false) => EnvelopeError::UnknownKey,
             });
         }
         // Parsing has checked the type; an envelope put together by hand has not been.
@@ -222,6 +241,11 @@ impl Verified {
             &self.signers,
         )
     }
+}
+
+/// Keys that may be tried on an envelope of which this many bytes were signed: some milliseconds of work.
+fn most_tries(signed: usize) -> usize {
+    (MAX_TRIED_BYTES / signed.max(1)).clamp(MAX_ENVELOPE_SIGNATURES, MAX_KEY_TRIES)
 }
 
 /// `DSSEv1 SP len(type) SP type SP len(body) SP body`.

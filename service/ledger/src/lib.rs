@@ -60,7 +60,7 @@ pub mod witness;
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use cosignature::{CosignatureError, Cosigner, CosignerKey};
 pub use entry::{Entry, EntryError, Signer, commitment};
-pub use envelope::{Envelope, EnvelopeError, EnvelopeSignature, Verified};
+pub use envelope::{Envelope, EnvelopeError, EnvelopeSignature, MAX_KEY_TRIES, Verified};
 pub use hash::{Hash, leaf_hash, node_hash, sha256};
 pub use json::JsonError;
 pub use key::{KeyError, KeyId, PrivateKey, PublicKey};
