@@ -89,7 +89,8 @@ impl Alertmanager<'_> {
             signing.await.map_err(|_| RecordError::from(SubmitError::Stopped))??;
         let (envelopes, truncated, group) = signed;
         let fit: Vec<&[u8]> = envelopes.iter().flatten().map(Vec::as_slice).collect();
-        let mut recorded = self.0.record_all(&fit).await.into_iter();
+        let recorded = self.0.record_all(&fit).await.map_err(RecordError::from)?;
+        let mut recorded = recorded.into_iter();
         let mut alerts = Vec::with_capacity(envelopes.len());
         for envelope in envelopes {
             alerts.push(match envelope {

@@ -16,8 +16,8 @@ use crate::sequencer::batch::{event_row, reference_rows};
 use crate::sequencer::{Record, Sequenced, SubmitError};
 use crate::store::{EnvelopeRow, ReadTx, ReferenceRow, StoreError};
 
-/// Records of a batch that are queued together: fewer than the queue takes, so that a batch alone never fills it.
-const GROUP: usize = 512;
+/// Records of a batch that are under way together: enough to share a commit, and so few that one batch leaves room for others.
+const GROUP: usize = 128;
 
 /// A record that is durable.
 #[derive(Debug)]
@@ -77,7 +77,7 @@ pub enum RecordError {
 impl App {
     /// Takes in one DSSE envelope, as received.
     pub async fn record(&self, envelope: Vec<u8>) -> Result<Accepted, RecordError> {
-        let _under_way = self.sequencer.begin()?;
+        let _under_way = self.sequencer.begin(1)?;
         self.admitted(self.prepare(envelope)?).await
     }
 
@@ -86,7 +86,7 @@ impl App {
         &self,
         envelope: Vec<u8>,
     ) -> Result<(Accepted, EnvironmentName), RecordError> {
-        let _under_way = self.sequencer.begin()?;
+        let _under_way = self.sequencer.begin(1)?;
         let prepared = self.prepare(envelope)?;
         let event = match &prepared {
             Prepared::Fit(record) => &record.event,
@@ -106,7 +106,7 @@ impl App {
 
     /// Takes in one envelope that must hold an event of this type, and that its key may sign now.
     pub(super) async fn record_of(&self, event_type: &str, envelope: Vec<u8>) -> Result<Accepted, RecordError> {
-        let _under_way = self.sequencer.begin()?;
+        let _under_way = self.sequencer.begin(1)?;
         match self.prepare(envelope)? {
             Prepared::Fit(record) if record.event.event_type.text == event_type => self.submit(record).await,
             Prepared::Fit(_) => Err(RecordError::Event(EventError {
@@ -124,8 +124,9 @@ impl App {
     }
 
     /// Takes in several, each for itself; one may need what one before it says. They are queued together, so that they share
-    /// commits.
-    pub async fn record_all(&self, envelopes: &[&[u8]]) -> Vec<Result<Accepted, RecordError>> {
+    /// commits. Nothing is begun where too much is under way already.
+    pub async fn record_all(&self, envelopes: &[&[u8]]) -> Result<Vec<Result<Accepted, RecordError>>, SubmitError> {
+        let _under_way = self.sequencer.begin(envelopes.len().min(GROUP))?;
         let mut results = Vec::with_capacity(envelopes.len());
         for group in envelopes.chunks(GROUP) {
             let mut waiting = Vec::with_capacity(group.len());
@@ -149,7 +150,7 @@ impl App {
             }
             self.answer(&mut waiting, &mut results).await;
         }
-        results
+        Ok(results)
     }
 
     /// Waits for the answers to all that wait for one.

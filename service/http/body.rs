@@ -13,6 +13,8 @@ use super::problem::{Kind, Problem};
 pub const MAX_ENVELOPE: usize = 1 << 20;
 /// Most bytes of a batch.
 pub const MAX_BATCH: usize = 16 << 20;
+/// Most lines of a batch.
+pub const MAX_BATCH_LINES: usize = 10_000;
 /// Most bytes of a notification of alerts.
 pub const MAX_NOTIFICATION: usize = 4 << 20;
 /// A body must have arrived within this time.

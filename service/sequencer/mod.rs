@@ -218,9 +218,9 @@ impl Sequencer {
         Ok((sequencer, thread))
     }
 
-    /// Begins with a record, if no more are begun than can be ended soon.
-    pub fn begin(&self) -> Result<UnderWay, SubmitError> {
-        self.gate.enter().ok_or(SubmitError::Busy)
+    /// Begins with so many records, if no more are begun than can be ended soon.
+    pub fn begin(&self, records: usize) -> Result<UnderWay, SubmitError> {
+        self.gate.enter(records).ok_or(SubmitError::Busy)
     }
 
     /// Hands a record to the writer and waits until it is durable.

@@ -109,7 +109,7 @@ impl History {
                 let envelopes: Vec<String> = envelopes;
                 hand.set(at);
                 let envelopes: Vec<&[u8]> = envelopes.iter().map(String::as_bytes).collect();
-                for accepted in app.record_all(&envelopes).await {
+                for accepted in app.record_all(&envelopes).await.unwrap() {
                     accepted.unwrap();
                 }
                 if (recorded + envelopes.len()) / 500_000 > recorded / 500_000 {

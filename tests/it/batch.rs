@@ -117,3 +117,13 @@ fn an_empty_batch_and_one_that_is_too_large(#[values(Backend::Sqlite)] backend: 
     assert_eq!(answers(answer.text())[0]["status"], 413);
     assert_eq!(app.tree_size(), before);
 }
+
+#[rstest]
+fn a_batch_has_a_limited_number_of_lines(#[values(Backend::Sqlite)] backend: Backend) {
+    let Some(app) = TestApp::start(backend) else { return };
+    let most = app.client.post("/v1/events/batch", NDJSON, &b"x\n".repeat(10_000));
+    assert_eq!(most.expect(200).text().lines().count(), 10_000);
+    let refused = app.client.post("/v1/events/batch", NDJSON, &b"x\n".repeat(8 << 20));
+    let problem = refused.problem(413);
+    assert_eq!(problem["detail"], "a batch must not have more than 10000 lines");
+}

@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, get, post};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::super::problem::Problem;
+use super::super::problem::{Kind, Problem};
 use super::super::{blocking, body};
 use super::query::{Query, invalid, paging};
 use crate::app::{Accepted, App, At, EventSummary, EventView, Page, ProofsError};
@@ -86,12 +86,16 @@ pub async fn create_event(app: Data<App>, request: HttpRequest, payload: Payload
 }
 
 /// Records many signed events: one envelope a line, one answer a line, in the same order. Each line stands for itself.
+///
+/// At most 10,000 lines and 16 MiB. More are refused with 413, and none of them is recorded.
 #[utoipa::path(
     tag = "events",
     request_body(content = String, content_type = "application/x-ndjson", description = "One envelope a line"),
     responses(
         (status = 200, description = "One answer a line: `{\"status\":201,\"receipt\":{…}}` or `{\"status\":422,\"problem\":{…}}`", body = String, content_type = "application/x-ndjson"),
+        (status = 413, description = "Too many lines or bytes; nothing was recorded", body = Problem, content_type = "application/problem+json"),
         (status = "4XX", description = "Nothing was read", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Busy, nothing was recorded: send it again. What befalls a line later is in its own answer", body = Problem, content_type = "application/problem+json"),
     ),
     security(())
 )]
@@ -102,14 +106,19 @@ pub async fn create_events(app: Data<App>, request: HttpRequest, payload: Payloa
     let lines: Vec<&[u8]> = batch
         .split(|byte| *byte == b'\n')
         .filter(|line| !line.trim_ascii().is_empty())
+        .take(body::MAX_BATCH_LINES + 1)
         .collect();
+    if lines.len() > body::MAX_BATCH_LINES {
+        let detail = format!("a batch must not have more than {} lines", body::MAX_BATCH_LINES);
+        return Err(Problem::new(Kind::TooLarge, detail));
+    }
     let small: Vec<&[u8]> = lines
         .iter()
         .copied()
         .filter(|line| line.len() <= body::MAX_ENVELOPE)
         .collect();
-    let mut recorded = app.record_all(&small).await.into_iter();
-    let mut answers = String::with_capacity(lines.len() * 1024);
+    let mut recorded = app.record_all(&small).await?.into_iter();
+    let mut answers = String::new();
     for line in lines {
         let result = if line.len() > body::MAX_ENVELOPE {
             None
