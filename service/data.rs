@@ -65,11 +65,6 @@ impl DataDirectory {
         })
     }
 
-    /// Where the embedded database is kept when no other is named.
-    pub fn database_path(&self) -> PathBuf {
-        self.path.join("shipslog.db")
-    }
-
     /// The origin that was chosen when the log was created.
     pub fn origin(&self) -> Option<&str> {
         self.origin.as_deref()
@@ -80,7 +75,7 @@ impl DataDirectory {
         self.path.join(VKEY).exists()
     }
 
-    /// Signs checkpoints of the log of this origin, and nothing else. The first origin that is asked for is kept for ever.
+    /// Signs checkpoints of the log of this origin, and nothing else. Once there is a log, its origin never changes.
     pub fn log_signer(&mut self, origin: &str) -> Result<NoteSigner, DataError> {
         let path = self.path.join(ORIGIN);
         let content = |what: String| DataError::Content {
@@ -91,9 +86,11 @@ impl DataDirectory {
             NoteSigner::new(origin, self.log_key.clone()).map_err(|error| content(format!("{origin}: {error}")))?;
         match &self.origin {
             Some(kept) if kept == origin => {}
-            Some(kept) => return Err(content(format!("the origin of this log is {kept} and never changes"))),
-            None => {
-                write_new(&path, format!("{origin}\n").as_bytes(), 0o644)?;
+            Some(kept) if self.has_log() => {
+                return Err(content(format!("the origin of this log is {kept} and never changes")));
+            }
+            Some(_) | None => {
+                replace(&path, format!("{origin}\n").as_bytes())?;
                 self.origin = Some(origin.to_owned());
             }
         }
@@ -187,6 +184,11 @@ impl WitnessDirectory {
     pub fn evidence_path(&self) -> PathBuf {
         self.path.join("evidence")
     }
+}
+
+/// Where the embedded database is kept when no other is named.
+pub fn database_path(directory: &Path) -> PathBuf {
+    directory.join("shipslog.db")
 }
 
 /// Where the newest published checkpoint is kept unless another place is named.

@@ -57,6 +57,9 @@ pub enum AdministrationError {
         /// Which one.
         name: String,
     },
+    /// Nobody could administer the service any more once the other tokens have run out.
+    #[error("this is the last admin token without an end; issue another one first")]
+    LastAdmin,
     /// A member must say something.
     #[error("must not be empty")]
     Empty {

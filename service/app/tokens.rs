@@ -143,11 +143,18 @@ impl App {
         reason: String,
         by: &Token,
     ) -> Result<(Token, Accepted), AdministrationError> {
-        if self.keyring().token(id).is_none() {
+        let keyring = self.keyring();
+        let Some(token) = keyring.token(id) else {
             return Err(AdministrationError::NotFound {
                 what: "token",
                 name: id.to_owned(),
             });
+        };
+        let lasts = |token: &Token| {
+            token.role == Role::Admin && token.revoked_at_index.is_none() && token.valid_until.is_none()
+        };
+        if lasts(token) && !keyring.tokens().iter().any(|other| other.id != id && lasts(other)) {
+            return Err(AdministrationError::LastAdmin);
         }
         let accepted = self
             .administer(

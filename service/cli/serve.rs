@@ -14,10 +14,10 @@ use crate::app::{App, Grant, NewToken, Options, Secrets, WitnessPolicy};
 use crate::catalogue::Catalogue;
 use crate::clock::Clock;
 use crate::config::{Serve, ServeSettings};
-use crate::data::{DataDirectory, guard_path};
+use crate::data::{DataDirectory, database_path, guard_path};
 use crate::disk::Disk;
-use crate::domain::Predecessor;
 use crate::domain::producer::Role;
+use crate::domain::{Instant, Predecessor};
 use crate::entropy::Entropy;
 use crate::guard::Guard;
 use crate::http;
@@ -109,6 +109,14 @@ pub async fn open_with(
         .as_ref()
         .map(|(checkpoint, key)| predecessor(checkpoint, key));
     let predecessor = predecessor.transpose()?;
+    let url = log_url(settings).map_err(|error| refused(&error))?;
+    let secrets = Secrets {
+        github: settings.github_secret_file.as_deref().map(secret).transpose()?,
+        alertmanager: settings.alertmanager_secret_file.as_deref().map(secret).transpose()?,
+    };
+    let templates = templates(settings.templates.as_deref())?;
+    let catalogue = catalogue(settings.catalogue.as_deref())?;
+    let policy = settings.policy.as_deref().map(policy).transpose()?;
     let mut data = DataDirectory::open(&settings.data, &entropy).map_err(|error| refused(&error))?;
     let origin = match settings.origin.as_deref().or(data.origin()) {
         Some(origin) => origin.to_owned(),
@@ -124,13 +132,7 @@ pub async fn open_with(
     }
     let signer = data.log_signer(&origin).map_err(|error| refused(&error))?;
     let log_key = signer.key().clone();
-    let url = match &settings.database {
-        Some(url) => DatabaseUrl::parse(url),
-        None => Ok(DatabaseUrl::Sqlite(data.database_path())),
-    };
-    let connect = url
-        .and_then(|url| Connect::new(url, settings.database_ca.clone()))
-        .map_err(|error| refused(&error))?;
+    let connect = Connect::new(url, settings.database_ca.clone()).map_err(|error| refused(&error))?;
     let disk = disk(settings, &connect.url);
     let guard = guard(settings, log_key.clone())?;
     let opening = tokio::task::spawn_blocking(move || Database::serve(connect)).await;
@@ -147,13 +149,10 @@ pub async fn open_with(
         guard,
         accept_missing_guard,
         disk,
-        secrets: Secrets {
-            github: settings.github_secret_file.as_deref().map(secret).transpose()?,
-            alertmanager: settings.alertmanager_secret_file.as_deref().map(secret).transpose()?,
-        },
-        templates: templates(settings.templates.as_deref())?,
-        catalogue: catalogue(settings.catalogue.as_deref())?,
-        policy: settings.policy.as_deref().map(policy).transpose()?,
+        secrets,
+        templates,
+        catalogue,
+        policy,
     };
     let clock = options.clock.clone();
     let (app, writer) = App::open(database, options).await.map_err(|error| refused(&error))?;
@@ -162,18 +161,23 @@ pub async fn open_with(
         let named = app.name_predecessor(&predecessor).await;
         named.map_err(|error| refused(&error))?;
     }
-    first_token(&app, &data).await?;
+    first_token(&app, &data, clock.now()).await?;
     let app = Data::new(app);
     let witnesses = Witnesses::start(&app.clone().into_inner(), log_key, clock).map_err(|error| refused(&error))?;
     Ok(Service { app, writer, witnesses })
 }
 
+/// Where the log's database is, or will be.
+fn log_url(settings: &Serve) -> Result<DatabaseUrl, StoreError> {
+    match &settings.database {
+        Some(url) => DatabaseUrl::parse(url),
+        None => Ok(DatabaseUrl::Sqlite(database_path(&settings.data))),
+    }
+}
+
 /// The database of a log that exists already.
 pub fn database_url(settings: &Serve) -> Result<DatabaseUrl, StoreError> {
-    let url = match &settings.database {
-        Some(url) => DatabaseUrl::parse(url)?,
-        None => DatabaseUrl::Sqlite(settings.data.join("shipslog.db")),
-    };
+    let url = log_url(settings)?;
     match &url {
         DatabaseUrl::Sqlite(path) if !path.exists() => {
             Err(StoreError::Open(format!("there is no database {}", path.display())))
@@ -210,35 +214,35 @@ pub fn guard(settings: &Serve, log_key: NoteKey) -> Result<Guard, Failure> {
         return Ok(Guard::file(guard_path(&settings.data), log_key));
     };
     let refused = |error: &dyn std::fmt::Display| Failure::refused(format!("--guard: {error}"));
-    if settings.database.as_ref() == Some(url) {
+    let url = DatabaseUrl::parse(url).map_err(|error| refused(&error))?;
+    if log_url(settings).map_err(|error| refused(&error))?.is_same(&url) {
         return Err(refused(
             &"the guard must not be in the database that it guards: both would be restored together",
         ));
     }
-    let connect = DatabaseUrl::parse(url).and_then(|url| Connect::new(url, settings.database_ca.clone()));
+    let connect = Connect::new(url, settings.database_ca.clone());
     Ok(Guard::database(connect.map_err(|error| refused(&error))?, log_key))
 }
 
-/// Makes sure that somebody can get in: a log without any admin token gets one, kept in the data directory.
+/// Makes sure that somebody can get in: a log without any valid admin token gets one, kept in the data directory.
 ///
 /// The file is written before the entry: a crash between the two leaves a file whose token the next start issues.
-async fn first_token(app: &App, data: &DataDirectory) -> Result<(), Failure> {
+async fn first_token(app: &App, data: &DataDirectory, now: Instant) -> Result<(), Failure> {
     let refused = |error: &dyn std::fmt::Display| Failure::refused(error.to_string());
-    let issued = app
-        .keyring()
-        .tokens()
-        .iter()
-        .any(|token| token.role == Role::Admin && token.revoked_at_index.is_none());
-    if issued {
+    let keyring = app.keyring();
+    let mut tokens = keyring.tokens().iter();
+    if tokens.any(|token| token.role == Role::Admin && token.is_valid(now)) {
         return Ok(());
     }
     let kept = data.admin_token().map_err(|error| refused(&error))?;
     let token = match kept.as_deref().map(NewToken::parse) {
         Some(Some(token)) if app.keyring().token(token.id()).is_none() => token,
         Some(_) => {
-            return Err(Failure::refused(
-                "every admin token was revoked; move admin.token out of the data directory to get a new one",
-            ));
+            // Pipelines and readers need none.
+            tracing::error!(
+                "every admin token was revoked or has run out; move admin.token out of the data directory and start again to get a new one"
+            );
+            return Ok(());
         }
         None => {
             let token = app.new_token().map_err(|error| refused(&error))?;

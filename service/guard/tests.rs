@@ -3,7 +3,7 @@ use std::path::Path;
 use ledger::{Checkpoint, Hash, NoteSigner, PrivateKey, SignedNote, leaf_hash};
 
 use super::*;
-use crate::store::DatabaseUrl;
+use crate::store::{Database, DatabaseUrl};
 
 fn signer(name: &str) -> NoteSigner {
     NoteSigner::new(name, PrivateKey::from_seed([5; 32])).unwrap()
@@ -59,6 +59,16 @@ fn what_this_log_did_not_sign_is_no_guard() {
         let [mut guard, _] = guards(folder.path());
         assert!(matches!(guard.read(), Err(GuardError::Foreign { .. })), "{damaged:?}");
     }
+}
+
+#[test]
+fn it_is_not_kept_where_a_log_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = DatabaseUrl::Sqlite(folder.path().join("guard.db"));
+    drop(Database::serve(Connect::new(url, None).unwrap()).unwrap());
+    let [_, mut guard] = guards(folder.path());
+    assert!(matches!(guard.read(), Err(GuardError::Store(StoreError::HoldsLog(_)))));
+    assert!(guard.create(&note(&signer("log"), 0, Hash::EMPTY_ROOT)).is_err());
 }
 
 #[test]

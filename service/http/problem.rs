@@ -134,6 +134,7 @@ impl From<StoreError> for Problem {
             StoreError::Url(_)
             | StoreError::InUse(_)
             | StoreError::Unsafe { .. }
+            | StoreError::HoldsLog(_)
             | StoreError::Migrate(_)
             | StoreError::Query(_)
             | StoreError::Damaged(_) => Self::internal(&error),
@@ -322,6 +323,7 @@ impl From<AdministrationError> for Problem {
             AdministrationError::Empty { pointer }
             | AdministrationError::Past { pointer }
             | AdministrationError::TooLong { pointer, .. } => Self::new(Kind::InvalidEvent, detail).at(pointer),
+            AdministrationError::LastAdmin => Self::new(Kind::Conflict, detail),
             AdministrationError::TooMany => Self::new(Kind::TooMany, detail),
             AdministrationError::Store(error) => error.into(),
             AdministrationError::Key(_) => Self::new(Kind::InvalidEvent, detail).at("/public_key"),

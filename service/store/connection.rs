@@ -1,6 +1,6 @@
 //! One connection to either database, and what makes it safe to rely on.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake};
@@ -63,6 +63,18 @@ impl DatabaseUrl {
         }
     }
 
+    /// Whether both lead to the same database, as far as that can be told without asking it.
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Sqlite(one), Self::Sqlite(other)) => resolved(one) == resolved(other),
+            (Self::Postgres(one), Self::Postgres(other)) => match (one.parse(), other.parse()) {
+                (Ok(one), Ok(other)) => target(&one) == target(&other),
+                (Err(_), _) | (_, Err(_)) => one == other,
+            },
+            (Self::Sqlite(_), Self::Postgres(_)) | (Self::Postgres(_), Self::Sqlite(_)) => false,
+        }
+    }
+
     /// For messages, without credentials.
     pub fn describe(&self) -> String {
         match self {
@@ -73,6 +85,28 @@ impl DatabaseUrl {
             },
         }
     }
+}
+
+/// The file that a path leads to, whether or not it is there yet.
+fn resolved(path: &Path) -> PathBuf {
+    if let Ok(path) = path.canonicalize() {
+        return path;
+    }
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    match (parent.unwrap_or(Path::new(".")).canonicalize(), path.file_name()) {
+        (Ok(parent), Some(name)) => parent.join(name),
+        (Ok(_) | Err(_), _) => path.to_owned(),
+    }
+}
+
+/// Hosts, ports and database of a connection, with what holds where nothing is said.
+fn target(config: &tokio_postgres::Config) -> (&[Host], Vec<u16>, Option<&str>) {
+    let ports = match config.get_ports() {
+        [] => vec![5432],
+        ports => ports.to_vec(),
+    };
+    let database = config.get_dbname().or(config.get_user());
+    (config.get_hosts(), ports, database)
 }
 
 /// All that is needed to open a connection.
@@ -375,6 +409,42 @@ impl Connection {
                 found: setting.value,
                 needed,
             })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_same(one: &str, other: &str) -> bool {
+        let [one, other] = [one, other].map(|url| DatabaseUrl::parse(url).unwrap());
+        one.is_same(&other)
+    }
+
+    #[test]
+    fn the_same_database_is_known_under_other_spellings() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| format!("sqlite:{}/{name}", folder.path().display());
+        assert!(is_same(&path("a.db"), &path("./a.db")), "though there is none yet");
+        std::fs::write(folder.path().join("a.db"), b"").unwrap();
+        std::os::unix::fs::symlink(folder.path().join("a.db"), folder.path().join("b.db")).unwrap();
+        assert!(is_same(&path("a.db"), &path("b.db")));
+        assert!(!is_same(&path("a.db"), &path("c.db")));
+        assert!(is_same("sqlite:a.db", "sqlite:./a.db"));
+
+        assert!(is_same(
+            "postgres://u:p@host/log",
+            "postgresql://v@host:5432/log?sslmode=require"
+        ));
+        assert!(is_same("postgres://u@host", "postgres://other@host/u"));
+        for other in [
+            "postgres://u@host/guard",
+            "postgres://u@other/log",
+            "postgres://u@host:5433/log",
+            "sqlite:log",
+        ] {
+            assert!(!is_same("postgres://u@host/log", other), "{other}");
         }
     }
 }

@@ -78,6 +78,9 @@ impl GuardTable {
             Some(connection) => connection,
             None => {
                 let mut connection = self.connect.establish_writer()?;
+                if holds_a_log(&mut connection)? {
+                    return Err(StoreError::HoldsLog(self.describe()));
+                }
                 each!(&mut connection, c => c.batch_execute(CREATE))?;
                 connection
             }
@@ -86,4 +89,21 @@ impl GuardTable {
         self.connection = Some(connection);
         Ok(result)
     }
+}
+
+#[derive(QueryableByName)]
+struct Found {
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    tables: i64,
+}
+
+/// Whether a database is that of a log, this one's or another's, by the table of its head.
+fn holds_a_log(connection: &mut Connection) -> Result<bool, StoreError> {
+    const SQLITE: &str = "SELECT count(*) AS tables FROM sqlite_master WHERE type = 'table' AND name = 'head'";
+    const POSTGRES: &str = "SELECT count(to_regclass('head')) AS tables";
+    let found: Found = match connection {
+        Connection::Sqlite(sqlite) => diesel::sql_query(SQLITE).get_result(sqlite)?,
+        Connection::Postgres(postgres) => diesel::sql_query(POSTGRES).get_result(postgres)?,
+    };
+    Ok(found.tables > 0)
 }

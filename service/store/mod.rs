@@ -71,6 +71,11 @@ pub enum StoreError {
         /// What it must be.
         needed: &'static str,
     },
+    /// A guard is to be kept where a log is.
+    #[error(
+        "{0} holds a log: a guard must be in a database of its own, since what is restored together guards nothing"
+    )]
+    HoldsLog(String),
     /// A migration failed.
     #[error("migration failed: {0}")]
     Migrate(String),

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use ledger::{Envelope, Hash, commitment, sha256};
 use shipslog::clock::Clock;
-use shipslog::data::{DataDirectory, guard_path};
+use shipslog::data::{DataDirectory, database_path, guard_path};
 use shipslog::disk::Disk;
 use shipslog::domain::parse;
 use shipslog::entropy::Entropy;
@@ -82,7 +82,7 @@ fn fill(directory: &Path, producers: &[Producer], size: usize, options: &Options
     let mut data = DataDirectory::open(directory, &Entropy::system()).unwrap();
     let origin = data.origin().unwrap().to_owned();
     let signer = data.log_signer(&origin).unwrap();
-    let database = Database::serve(Connect::new(DatabaseUrl::Sqlite(data.database_path()), None).unwrap()).unwrap();
+    let database = Database::serve(Connect::new(DatabaseUrl::Sqlite(database_path(directory)), None).unwrap()).unwrap();
     let settings = Settings {
         queue: size,
         guard: Guard::file(guard_path(directory), signer.key().clone()),

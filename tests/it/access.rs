@@ -11,6 +11,25 @@ use shipslog::http::access::{Access, ROUTES};
 use crate::support::http::Client;
 use crate::support::{Backend, TestApp};
 
+#[rstest]
+fn the_last_admin_token_without_an_end_stays(#[values(Backend::Sqlite)] backend: Backend) {
+    let Some(app) = TestApp::start(backend) else { return };
+    let first = app.client.get("/v1/tokens").expect(200).json()[0]["id"].clone();
+    let revoke = || {
+        let path = format!("/v1/tokens/{}/revocation", first.as_str().unwrap());
+        app.client.post_json(&path, &json!({ "reason": "rotation" }))
+    };
+    let issue = |valid_until: Option<&str>| {
+        let grant = json!({ "name": "boss", "role": "admin", "valid_until": valid_until });
+        app.client.post_json("/v1/tokens", &grant).expect(201)
+    };
+    revoke().problem(409);
+    issue(Some("2027-01-01T00:00:00Z"));
+    revoke().problem(409);
+    issue(None);
+    revoke().expect(200);
+}
+
 /// A path that the pattern matches.
 pub(crate) fn example(pattern: &str) -> String {
     let mut path = String::new();

@@ -244,6 +244,17 @@ fn the_guard_is_not_kept_in_what_it_guards() {
     let output = refused(&folder.path().join("data"), &database.url, &["--guard", &database.url]);
     assert_eq!(code(&output), 1);
     assert!(said(&output).contains("--guard"), "{}", said(&output));
+
+    // Nor under another spelling.
+    let folder = folder.path().to_str().unwrap();
+    let database = format!("sqlite:{folder}/log.db");
+    let output = refused(
+        &Path::new(folder).join("data"),
+        &database,
+        &["--guard", &format!("sqlite:{folder}/./log.db")],
+    );
+    assert_eq!(code(&output), 1);
+    assert!(said(&output).contains("--guard"), "{}", said(&output));
 }
 
 /// The guard is made before the log: a crash in between leaves what the next start takes up.
