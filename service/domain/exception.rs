@@ -140,7 +140,7 @@ impl ExceptionGrant {
         if self.approved_by.chars().any(is_hidden) {
             return Some((
                 "approved_by",
-                "must not contain control or text-direction characters".to_owned(),
+                "must not contain control, invisible or text-direction characters".to_owned(),
             ));
         }
         if self.approved_by.trim().eq_ignore_ascii_case(self.requested_by.trim()) {

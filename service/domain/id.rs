@@ -1,7 +1,7 @@
 //! The names people and pipelines give to things, parsed once at the border.
 //!
-//! A name is what the outside calls a thing, so its alphabet is wide; what it may never hold is a control character,
-//! surrounding space, or more than 256 bytes.
+//! A name is what the outside calls a thing, so its alphabet is wide; what it may never hold is a character that
+//! is not seen, surrounding space, or more than 256 bytes.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -24,8 +24,8 @@ pub enum NameError {
     /// Leading or trailing white space.
     #[error("must not begin or end with white space")]
     Padded,
-    /// A control character or a bidirectional override, which could make two names look alike.
-    #[error("must not contain control or text-direction characters")]
+    /// A character that is not seen, or changes the direction of the text, which could make two names look alike.
+    #[error("must not contain control, invisible or text-direction characters")]
     Control,
 }
 
@@ -43,10 +43,15 @@ fn check(text: &str) -> Result<(), NameError> {
     }
 }
 
-/// Whether a character is invisible or changes the direction of the text around it.
+/// Whether a character is invisible or changes the direction of the text around it: control characters, line and paragraph
+/// separators, annotations, and all of Unicode's `Default_Ignorable_Code_Point` and `Bidi_Control`.
 pub fn is_hidden(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+        || matches!(c,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 macro_rules! name {
@@ -118,4 +123,21 @@ name! {
 name! {
     /// Something that hurt a live environment.
     IncidentId
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_shows_every_character_it_has() {
+        for name in ["payments", "Zahlungen für Köln", "支払い", "a b"] {
+            assert_eq!(name.parse::<ServiceName>().unwrap().as_str(), name);
+        }
+        for hidden in "\u{ad}\u{34f}\u{61c}\u{115f}\u{180e}\u{200d}\u{202e}\u{2066}\u{206f}\u{3164}\u{fe0f}\u{feff}\u{ffa0}\u{e0041}\u{e0100}".chars()
+        {
+            let name = format!("pa{hidden}yments");
+            assert_eq!(name.parse::<ServiceName>(), Err(NameError::Control), "U+{:04X}", u32::from(hidden));
+        }
+    }
 }

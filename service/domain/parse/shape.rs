@@ -174,7 +174,7 @@ pub(super) fn plain(text: &str, at: &Path<'_>) -> Result<(), EventError> {
     if !text.bytes().all(|b| matches!(b, b' '..=b'~')) && text.chars().any(is_hidden) {
         return Err(EventError::invalid(
             at,
-            "must not contain control or text-direction characters",
+            "must not contain control, invisible or text-direction characters",
         ));
     }
     Ok(())

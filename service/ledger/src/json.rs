@@ -15,7 +15,7 @@ pub const MAX_DEPTH: usize = 64;
 
 /// Why bytes are not acceptable JSON, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{message} ({pointer:?}, line {line} column {column})")]
+#[error("{message} ({place}line {line} column {column})", place = if .pointer.is_empty() { String::new() } else { format!("{:?}, ", .pointer) })]
 pub struct JsonError {
     /// JSON pointer of the value in which the fault was found; empty for the whole document.
     pub pointer: String,
@@ -46,7 +46,10 @@ pub(crate) struct Trail(RefCell<Vec<String>>);
 impl Trail {
     /// Reads bytes that hold nothing but the value of the seed.
     pub(crate) fn read<'de, S: DeserializeSeed<'de>>(&self, bytes: &'de [u8], seed: S) -> Result<S::Value, JsonError> {
-        let text = std::str::from_utf8(bytes).map_err(|error| not_utf8(bytes, error.valid_up_to()))?;
+        let text = std::str::from_utf8(bytes).map_err(|error| refused("not UTF-8", bytes, error.valid_up_to()))?;
+        if text.starts_with('\u{feff}') {
+            return Err(refused("begins with a byte order mark", bytes, 0));
+        }
         let mut json = serde_json::Deserializer::from_str(text);
         let value = seed.deserialize(&mut json).and_then(|value| json.end().map(|()| value));
         value.map_err(|error| self.place(&error))
@@ -87,15 +90,15 @@ pub(crate) fn quoted(text: &str) -> String {
     serde_json::to_string(text).expect("every text is a JSON string")
 }
 
-fn not_utf8(bytes: &[u8], valid: usize) -> JsonError {
-    let before = &bytes[..valid];
+fn refused(message: &str, bytes: &[u8], at: usize) -> JsonError {
+    let before = &bytes[..at];
     let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
     let column = 1 + before.iter().rev().take_while(|byte| **byte != b'\n').count();
     JsonError {
         pointer: String::new(),
         line,
         column,
-        message: "not UTF-8".to_owned(),
+        message: message.to_owned(),
     }
 }
 

@@ -497,3 +497,11 @@ fn a_receipt_is_for_one_envelope_and_one_log() {
         Err(ReceiptError::Proof(TlogProofError::Proof(_)))
     ));
 }
+
+#[test]
+fn what_is_no_json_is_told_in_plain_words() {
+    let said = |text: &str| ledger::json::parse(text.as_bytes()).unwrap_err().to_string();
+    assert_eq!(said("x"), "expected value (line 1 column 1)");
+    assert_eq!(said("\u{feff}{}"), "begins with a byte order mark (line 1 column 1)");
+    assert_eq!(said("{\"a\":x}"), "expected value (\"/a\", line 1 column 6)");
+}
