@@ -9,7 +9,7 @@ use rstest::rstest;
 use serde_json::Value;
 
 use crate::support::Backend;
-use crate::support::binary::{Service, code, command, run, stdout};
+use crate::support::binary::{Service, code, command, refused, run, said, stdout};
 use crate::support::database::TestDatabase;
 
 /// A service on a fresh database with a producer `ci` whose private key is in `ci.pem`.
@@ -67,6 +67,74 @@ impl Site {
 
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[rstest]
+fn a_receipt_that_cannot_be_kept_is_told_before_anything_is_recorded(#[values(Backend::Sqlite)] backend: Backend) {
+    let Some(site) = Site::start(backend) else { return };
+    let size = || site.service.client.get("/v1/log").json()["tree_size"].as_u64().unwrap();
+    let before = size();
+    let record = |receipt: &str| {
+        let (key, receipt) = (site.path("ci.pem"), site.path(receipt));
+        let arguments = [
+            "record",
+            "test",
+            "--service",
+            "shop",
+            "--environment",
+            "staging",
+            "--suite",
+            "e2e",
+        ];
+        let more = ["--outcome", "success", "--key", &key, "--receipt", &receipt];
+        site.service.shipslog(&[&arguments[..], &more].concat())
+    };
+    for unfit in ["", "missing/receipt.json"] {
+        let output = record(unfit);
+        assert!(said(&output).contains("nothing is recorded"), "{}", said(&output));
+        assert_eq!(code(&output), 1);
+    }
+    assert_eq!(size(), before);
+    let printed = stdout(&record("receipt.json"));
+    assert_eq!(
+        fs::read_to_string(site.path("receipt.json")).unwrap(),
+        printed.trim_end()
+    );
+    // Where there is no room for it in the end, it is printed all the same.
+    let full = Path::new("/dev/full");
+    if full.exists() {
+        std::os::unix::fs::symlink(full, site.path("full")).unwrap();
+        let output = record("full");
+        assert!(said(&output).contains("do not record it again"), "{}", said(&output));
+        let receipt: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(receipt["index"], before + 1);
+        assert_eq!(code(&output), 1);
+    }
+}
+
+#[test]
+fn a_start_that_fails_decides_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let missing = folder.path().join("policy.txt");
+    let database = format!("sqlite:{}/log.db", folder.path().display());
+    for (url, flags) in [
+        ("mysql://x", vec![]),
+        (&database, vec!["--policy", missing.to_str().unwrap()]),
+    ] {
+        assert_ne!(code(&refused(&data, url, &flags)), 0);
+        assert!(!data.exists() && !folder.path().join("log.db").exists());
+    }
+    // Nobody answers there.
+    assert_ne!(code(&refused(&data, "postgres://u@127.0.0.1:1/log", &[])), 0);
+    let service = Service::start(&data, Some(&database), &["--origin", "log.example"]);
+    assert_eq!(
+        service.client.get("/v1/log").expect(200).json()["origin"],
+        "log.example"
+    );
+    assert!(service.terminate());
+    let other = refused(&data, &database, &["--origin", "other.example"]);
+    assert!(said(&other).contains("never changes"), "{}", said(&other));
 }
 
 #[rstest]

@@ -210,6 +210,9 @@ impl Common {
         if self.dry_run {
             return output::print(&envelope).map(|()| None);
         }
+        if let Some(path) = &self.receipt {
+            check_room(path)?;
+        }
         let client = self.client(context)?;
         block_on(client.post_again(path, ENVELOPE, envelope.into_bytes())).map(Some)
     }
@@ -264,12 +267,31 @@ impl Common {
     }
 }
 
-/// Prints a receipt, and keeps it in a file if there is to be one.
+/// Prints a receipt, and keeps it in a file if there is to be one. It is printed in any case: the event is recorded.
 pub(super) fn keep_and_print(file: Option<&Path>, receipt: &str) -> Result<(), Failure> {
-    if let Some(path) = file {
-        keep(path, receipt)?;
-    }
-    output::print(receipt)
+    output::print(receipt)?;
+    let Some(path) = file else { return Ok(()) };
+    std::fs::write(path, receipt).map_err(|error| {
+        Failure::refused(format!(
+            "the event is recorded, do not record it again; its receipt is on standard output, since {} cannot be written: {error}",
+            path.display()
+        ))
+    })
+}
+
+/// Whether a file can be written, before what it is to hold is made; leaves everything as it is.
+fn check_room(path: &Path) -> Result<(), Failure> {
+    let exists = match path.metadata() {
+        // A pipe or a terminal would notice.
+        Ok(found) if !found.is_file() && !found.is_dir() => return Ok(()),
+        found => found.is_ok(),
+    };
+    let opened = std::fs::OpenOptions::new().append(true).create(true).open(path);
+    let checked = opened.and_then(|_| if exists { Ok(()) } else { std::fs::remove_file(path) });
+    checked.map_err(|error| {
+        let path = path.display();
+        Failure::refused(format!("nothing is recorded, since {path} cannot be written: {error}"))
+    })
 }
 
 fn number(value: &str) -> Result<Number, String> {
