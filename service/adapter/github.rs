@@ -62,6 +62,14 @@ fn made(common: &Common, records: Vec<Record>) -> Made {
     (common.repository.html_url.clone(), records)
 }
 
+/// Refuses the body of another kind of event: the header that names the kind is not authenticated, the body is.
+fn absent<T>(pointer: &str, member: Option<&T>) -> Result<(), AdapterError> {
+    match member {
+        None => Ok(()),
+        Some(_) => Err(refused(pointer, "is of another event than X-GitHub-Event names")),
+    }
+}
+
 /// What every record of a repository has.
 fn extension(common: &Common) -> Result<Extension, AdapterError> {
     let service = ServiceName::try_from(common.repository.name.clone());

@@ -1,6 +1,7 @@
 //! The CDEvent that an adapter makes: specification 0.5.1, with the delivery it came from.
 
 use base64ct::{Base64, Encoding as _};
+use ledger::sha256;
 use serde_json::{Value, json};
 
 use super::AdapterError;
@@ -32,6 +33,7 @@ pub(super) struct Record {
 
 impl Delivery<'_> {
     /// Writes the events of this delivery. The same delivery gives the same bytes, so that a repeated one is the same record.
+    /// Their ids follow from the body, which alone is authenticated: under whatever name it comes, it is recorded once.
     pub(super) fn write(&self, records: Vec<Record>) -> Result<Vec<Vec<u8>>, AdapterError> {
         records
             .into_iter()
@@ -41,9 +43,10 @@ impl Delivery<'_> {
     }
 
     fn payload(&self, ordinal: usize, record: Record) -> Result<Vec<u8>, AdapterError> {
+        let digest = sha256(self.body).to_hex();
         let id = match ordinal {
-            0 => self.id.to_owned(),
-            ordinal => format!("{}.{ordinal}", self.id),
+            0 => digest,
+            ordinal => format!("{digest}.{ordinal}"),
         };
         let received = Received {
             from: self.from.to_owned(),

@@ -192,8 +192,27 @@ fn a_deployment_keeps_its_id_through_its_life() {
     assert_eq!((*step, of.id.as_str()), (ServiceStep::Deployed, artifact));
     assert_eq!(made[1].extension.deployment_id.as_ref().unwrap().as_str(), "145988746");
     assert_eq!(made[1].subject_id, "Hello-World");
-    assert_eq!(made[0].id, DELIVERY);
-    assert_eq!(made[1].id, format!("{DELIVERY}.1"));
+    // Whatever the delivery is called, which nothing authenticates, its events keep their ids.
+    let id = ledger::sha256(&serde_json::to_vec(&body).unwrap()).to_hex();
+    assert_eq!(made[0].id, id);
+    assert_eq!(made[1].id, format!("{id}.1"));
+}
+
+#[test]
+fn a_body_is_of_the_event_that_the_header_names() {
+    for (event, member, other) in [
+        ("deployment_status", "/deployment_status", "deployment"),
+        ("pull_request_review", "/review", "pull_request"),
+    ] {
+        let bodies = payloads().into_iter().filter(|(of, _, _)| of == event);
+        for (_, file, body) in bodies {
+            let refused = events(other, DELIVERY, &body);
+            assert!(
+                matches!(&refused, Err(AdapterError::Body { pointer, .. }) if pointer == member),
+                "{file}: {refused:?}"
+            );
+        }
+    }
 }
 
 #[test]

@@ -3,13 +3,14 @@
 use serde_json::{Value, json};
 
 use super::body::{DeploymentDelivery, DeploymentStatus, filled};
-use super::{AdapterError, Made, Record, made, missing, refused};
+use super::{AdapterError, Made, Record, absent, made, missing, refused};
 use crate::domain::event::Outcome;
 use crate::domain::extension::Extension;
 use crate::domain::id::DeploymentId;
 
 /// `deployment`: somebody asked for it.
 pub(super) fn created(delivery: &DeploymentDelivery) -> Result<Made, AdapterError> {
+    absent("/deployment_status", delivery.deployment_status.as_ref())?;
     let mut records = Vec::new();
     if delivery.action.as_deref().unwrap_or("created") == "created" {
         records.push(Record {

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::body::{
     Common, PullRequestDelivery, Push, PushedCommit, ReleaseDelivery, User, WorkflowRun, WorkflowRunDelivery, filled,
 };
-use super::{AdapterError, Made, Record, extension, made, missing, refused};
+use super::{AdapterError, Made, Record, absent, extension, made, missing, refused};
 use crate::domain::artifact::is_whole_commit;
 use crate::domain::event::Outcome;
 use crate::domain::extension::{Commit, Extension, PullRequest, ReviewVerdict};
@@ -38,6 +38,7 @@ pub(super) fn release(delivery: &ReleaseDelivery) -> Result<Made, AdapterError> 
 
 /// `pull_request`: a change, under the number that people call it by.
 pub(super) fn pull_request(delivery: &PullRequestDelivery) -> Result<Made, AdapterError> {
+    absent("/review", delivery.review.as_ref())?;
     let request = &delivery.pull_request;
     let merged = request.merged.unwrap_or(request.merged_at.is_some());
     let (event_type, at) = match delivery.action.as_str() {
