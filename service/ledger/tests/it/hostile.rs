@@ -1,8 +1,8 @@
 //! Bytes of anybody's choosing: parsers answer and never panic, and what they accept they write again identically.
 
 use ledger::{
-    AddCheckpoint, Checkpoint, CosignerKey, Edge, Entry, Envelope, FullTile, Hash, KeyId, NoteKey, Policy, PrivateKey,
-    PublicKey, Receipt, SignedNote, TileId, TilePath, TlogProof, entry_bundle, json,
+    AddCheckpoint, Checkpoint, CosignerKey, Edge, Entry, Envelope, EnvelopeError, FullTile, Hash, KeyId, NoteKey,
+    Policy, PrivateKey, PublicKey, Receipt, SignedNote, TileId, TilePath, TlogProof, entry_bundle, json,
 };
 use proptest::prelude::*;
 
@@ -240,4 +240,37 @@ fn large_inputs() {
     let start = std::time::Instant::now();
     inputs.iter().for_each(|input| every_parser(input.as_bytes()));
     assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
+}
+
+#[test]
+fn all_signatures_of_an_envelope_share_the_keys_that_are_tried() {
+    let signer = private_key(99);
+    let strangers: Vec<PublicKey> = (0..70).map(|seed| private_key(seed).public()).collect();
+    let unnamed = |payload: &[u8], signatures: usize| {
+        let mut envelope = Envelope::sign("a/b", payload, &vec![&signer; signatures]);
+        envelope
+            .signatures
+            .iter_mut()
+            .for_each(|signature| signature.keyid = None);
+        envelope
+    };
+    // The signer among strangers, with so many of them before it.
+    let verify = |envelope: Envelope, before: usize| {
+        let keys = [&strangers[..before], &[signer.public()], &strangers[before..]].concat();
+        envelope
+            .verify(|_| keys.clone())
+            .map(|verified| verified.signers().len())
+    };
+    assert_eq!(verify(unnamed(b"payload", 1), 63), Ok(1));
+    assert_eq!(verify(unnamed(b"payload", 1), 64), Err(EnvelopeError::Tries(64)));
+    assert_eq!(verify(unnamed(b"payload", 16), 64), Err(EnvelopeError::Tries(64)));
+    let large = vec![b'x'; 700_000];
+    assert_eq!(verify(unnamed(&large, 16), 15), Ok(1));
+    assert_eq!(verify(unnamed(&large, 16), 16), Err(EnvelopeError::Tries(16)));
+
+    // Those that are named are verified, whatever stands before them.
+    let mut named = unnamed(&large, 16);
+    named.signatures[15].keyid = Some("the signer".to_owned());
+    let keys = |keyid: Option<&str>| keyid.map_or(strangers.clone(), |_| vec![signer.public()]);
+    assert_eq!(named.verify(keys).unwrap().signers().len(), 1);
 }
