@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use rstest::rstest;
-use serde_json::json;
+use serde_json::{Value, json};
 use shipslog::domain::Instant;
 use shipslog::domain::producer::Role;
 use shipslog::http::access::{Access, ROUTES};
@@ -14,20 +14,21 @@ use crate::support::{Backend, TestApp};
 #[rstest]
 fn the_last_admin_token_without_an_end_stays(#[values(Backend::Sqlite)] backend: Backend) {
     let Some(app) = TestApp::start(backend) else { return };
-    let first = app.client.get("/v1/tokens").expect(200).json()[0]["id"].clone();
-    let revoke = || {
-        let path = format!("/v1/tokens/{}/revocation", first.as_str().unwrap());
+    let first = app.client.get("/v1/tokens").expect(200).json()[0].clone();
+    let revoke = |token: &Value| {
+        let path = format!("/v1/tokens/{}/revocation", token["id"].as_str().unwrap());
         app.client.post_json(&path, &json!({ "reason": "rotation" }))
     };
     let issue = |valid_until: Option<&str>| {
         let grant = json!({ "name": "boss", "role": "admin", "valid_until": valid_until });
-        app.client.post_json("/v1/tokens", &grant).expect(201)
+        app.client.post_json("/v1/tokens", &grant).expect(201).json()
     };
-    revoke().problem(409);
+    revoke(&first).problem(409);
     issue(Some("2027-01-01T00:00:00Z"));
-    revoke().problem(409);
-    issue(None);
-    revoke().expect(200);
+    revoke(&first).problem(409);
+    let other = issue(None);
+    revoke(&other).expect(200);
+    revoke(&first).problem(409);
 }
 
 /// A path that the pattern matches.

@@ -86,7 +86,17 @@ fn a_receipt_that_cannot_be_kept_is_told_before_anything_is_recorded(#[values(Ba
             "--suite",
             "e2e",
         ];
-        let more = ["--outcome", "success", "--key", &key, "--receipt", &receipt];
+        let commit = "f95f852bd8fca8fcc58a9a2d6c842781e32a215e";
+        let more = [
+            "--outcome",
+            "success",
+            "--commit",
+            commit,
+            "--key",
+            &key,
+            "--receipt",
+            &receipt,
+        ];
         site.service.shipslog(&[&arguments[..], &more].concat())
     };
     for unfit in ["", "missing/receipt.json"] {
