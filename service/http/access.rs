@@ -5,7 +5,7 @@
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
-use actix_web::http::header::AUTHORIZATION;
+use actix_web::http::header::{ALLOW, AUTHORIZATION, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{HttpMessage as _, ResponseError};
@@ -137,12 +137,22 @@ pub const ROUTES: &[(Method, &str, Access)] = &[
 
 /// Lets a request through only where the table does.
 pub async fn guard(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    if request.method() == Method::HEAD {
+        // HEAD is GET whose body the server does not send (RFC 9110 section 9.3.2).
+        request.head_mut().method = Method::GET;
+    }
     match check(&request).await {
         Ok(()) => Ok(next.call(request).await?.map_into_left_body()),
         Err(Refusal::Problem(problem)) => Ok(request.into_response(problem.error_response()).map_into_right_body()),
+        Err(Refusal::Method(allowed)) => {
+            let problem = Problem::new(Kind::MethodNotAllowed, "this path does not take that method");
+            let mut answer = problem.error_response();
+            answer.headers_mut().insert(ALLOW, allowed);
+            Ok(request.into_response(answer).map_into_right_body())
+        }
         Err(Refusal::SignIn) => {
             let wanted = request.uri().path_and_query().map_or("/", |path| path.as_str());
             let wanted = if request.method() == Method::GET { wanted } else { "/" };
@@ -155,6 +165,8 @@ pub async fn guard(
 /// Why a request does not get through.
 enum Refusal {
     Problem(Problem),
+    /// The path takes these methods only.
+    Method(HeaderValue),
     /// A page, and nobody is signed in.
     SignIn,
 }
@@ -169,18 +181,12 @@ async fn check(request: &ServiceRequest) -> Result<(), Refusal> {
     let Some(pattern) = request.match_pattern() else {
         return Err(Problem::new(Kind::NotFound, "there is nothing at this path").into());
     };
-    // HEAD is GET without a body.
-    let method = if request.method() == Method::HEAD {
-        &Method::GET
-    } else {
-        request.method()
-    };
-    let mut known = ROUTES.iter().filter(|(_, path, _)| *path == pattern).peekable();
-    if known.peek().is_none() {
+    let known = ROUTES.iter().filter(|(_, path, _)| *path == pattern);
+    if known.clone().next().is_none() {
         return Err(Problem::new(Kind::Forbidden, "this path is open to nobody").into());
     }
-    match known.find(|(allowed, _, _)| allowed == method) {
-        None => Err(Problem::new(Kind::MethodNotAllowed, "this path does not take that method").into()),
+    match known.clone().find(|(allowed, _, _)| allowed == request.method()) {
+        None => Err(Refusal::Method(allow(known.map(|(method, _, _)| method)))),
         Some((_, _, Log)) if !is_log_public(request) => Ok(authorise(request, Role::Auditor).map(drop)?),
         Some((_, _, Log | Public | Signature | SharedSecret)) => Ok(()),
         Some((_, _, Token(role))) => Ok(authorise(request, *role).map(drop)?),
@@ -194,6 +200,20 @@ async fn check(request: &ServiceRequest) -> Result<(), Refusal> {
         }
         Some((_, _, Page(role))) => enter(request, *role),
     }
+}
+
+/// The methods of a path, for `Allow`.
+fn allow<'a>(methods: impl Iterator<Item = &'a Method>) -> HeaderValue {
+    let (mut get, mut post) = (false, false);
+    methods.for_each(|method| {
+        get |= *method == Method::GET;
+        post |= *method == Method::POST;
+    });
+    HeaderValue::from_static(match (get, post) {
+        (true, true) => "GET, HEAD, POST",
+        (true, false) => "GET, HEAD",
+        (false, _) => "POST",
+    })
 }
 
 fn is_log_public(request: &ServiceRequest) -> bool {

@@ -107,8 +107,27 @@ fn what_is_not_there_and_what_cannot_be_read(#[values(Backend::Sqlite, Backend::
             assert_eq!(problem["pointer"], pointer, "{path}");
         }
     }
-    app.client.send("DELETE", "/v1/events/0", &[], None).problem(405);
-    app.client.send("PUT", "/v1/events", &[], Some(b"{}")).problem(405);
+    for (method, path, allowed) in [
+        ("DELETE", "/v1/events/0", "GET, HEAD"),
+        ("PUT", "/v1/events", "GET, HEAD, POST"),
+        ("GET", "/v1/gate", "POST"),
+        ("HEAD", "/v1/gate", "POST"),
+    ] {
+        let answer = app.client.send(method, path, &[], None);
+        assert_eq!(
+            (answer.status, answer.header("allow")),
+            (405, Some(allowed)),
+            "{method} {path}"
+        );
+    }
+    for path in ["/healthz", "/v1/log", "/v1/events/0", "/openapi.json"] {
+        let (get, head) = (app.client.get(path), app.client.send("HEAD", path, &[], None));
+        assert_eq!((head.status, &head.body[..]), (200, &b""[..]), "{path}");
+        for header in ["content-type", "content-length"] {
+            assert_eq!(head.header(header), get.header(header), "{path}");
+        }
+    }
+    assert_eq!(app.client.anonymous().send("HEAD", "/v1/log", &[], None).status, 401);
     assert_eq!(app.tree_size(), size);
 }
 
