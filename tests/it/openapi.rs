@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::support::app::{ALERTMANAGER_SECRET, GITHUB_SECRET};
 use crate::support::events::{deployed, incident, sign};
-use crate::support::http::{Answer, ENVELOPE};
+use crate::support::http::{Answer, Client, ENVELOPE};
 use crate::support::{Backend, TestApp, binary, key};
 
 #[test]
@@ -230,6 +230,13 @@ fn every_operation_is_exercised_and_answers_as_described(
             };
             known += 1;
             missing.extend(deviations(&document, operation, answer).map(|what| format!("{method} {path}: {what}")));
+            for status in refusals(&app, method, path) {
+                let described = &operation["responses"];
+                let class = format!("{}XX", status / 100);
+                if described[status.to_string()].is_null() && described[class].is_null() {
+                    missing.push(format!("{method} {path}: {status} is not described"));
+                }
+            }
         }
     }
     assert!(missing.is_empty(), "\n{}", missing.join("\n"));
@@ -238,6 +245,26 @@ fn every_operation_is_exercised_and_answers_as_described(
         called.len(),
         "an operation is called that the document does not have"
     );
+}
+
+/// What is answered to those who may not ask, or ask for what nobody can answer.
+fn refusals(app: &TestApp, method: &str, path: &str) -> Vec<u16> {
+    let method = method.to_uppercase();
+    let path = super::access::example(path);
+    let send = |client: &Client, path: &str| {
+        let body = (method == "POST").then_some(&b"{}"[..]);
+        let json = [("Content-Type", "application/json")];
+        client.send(&method, path, &json, body).status
+    };
+    let limited = json!({ "name": "limited", "role": "auditor", "environments": ["nowhere"] });
+    let limited = app.client.post_json("/v1/tokens", &limited).expect(201).json();
+    let limited = app.client.with_token(limited["token"].as_str().unwrap());
+    vec![
+        send(&app.client.anonymous(), &path),
+        send(&limited, &path),
+        send(&app.client, &path),
+        send(&app.client, &format!("{path}?limit=none&tree_size=none&at=none")),
+    ]
 }
 
 /// What of a successful answer is not as the operation says.

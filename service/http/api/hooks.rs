@@ -23,6 +23,9 @@ pub struct HookBody {
 }
 
 /// Takes a delivery of GitHub: `deployment`, `deployment_status`, `release`, `pull_request`, `push`, `workflow_run`.
+///
+/// The ids of its events follow from the body, which alone is authenticated. The same delivery again is answered with the same
+/// receipts; its body under another id or event is refused.
 #[utoipa::path(
     tag = "hooks",
     params(
