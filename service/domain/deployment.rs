@@ -169,9 +169,26 @@ pub struct Kind {
     pub said_at: Option<u64>,
 }
 
+/// What a deployment was to what ran in its place before, whatever it is called: a kind may only tell how it was approved.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// The first that is known of its place.
+    First,
+    /// It brought something else than what ran.
+    #[default]
+    Forward,
+    /// It went back to what ran earlier.
+    Back,
+    /// It put in place what ran already.
+    Again,
+}
+
 /// What a deployment did to what ran there before, by ledger order. Deployments are named by [`Deployment::index`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Lineage {
+    /// What it was to that.
+    pub role: Role,
     /// The deployment that ran there when this one ended (or was last heard of).
     pub replaces: Option<u64>,
     /// On going back: the earlier deployment that ran the same content, where the ledger has it.

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::deployment::{Deployment, Effect, Lineage};
+use super::deployment::{Deployment, Effect, Kind, Lineage, Role};
 use super::extension::DeploymentKind;
 use super::id::{EnvironmentName, ServiceName};
 
@@ -28,11 +28,17 @@ pub fn derive(deployments: &mut [Deployment]) {
         let mut successes: Vec<usize> = Vec::new();
         for at in order {
             let before = &successes[successes.len().saturating_sub(LOOK_BACK)..];
-            let (lineage, kind) = step(deployments, before, at);
+            let lineage = step(deployments, before, at);
             let deployment = &mut deployments[at];
-            deployment.lineage = lineage;
-            if deployment.kind.said_at.is_none() {
-                deployment.kind.kind = kind;
+            match deployment.kind.said_at {
+                Some(_) => {
+                    let role = said_role(deployment.kind).unwrap_or(lineage.role);
+                    deployment.lineage = Lineage { role, ..lineage };
+                }
+                None => {
+                    deployment.kind.kind = kind_of(lineage.role);
+                    deployment.lineage = lineage;
+                }
             }
             if deployment.succeeded() {
                 successes.push(at);
@@ -41,14 +47,37 @@ pub fn derive(deployments: &mut [Deployment]) {
     }
 }
 
+/// The role that the producer's word for the kind tells, if it tells one: the others say how the change was approved or why it was made.
+fn said_role(kind: Kind) -> Option<Role> {
+    kind.said_at?;
+    match kind.kind {
+        DeploymentKind::Baseline => Some(Role::First),
+        DeploymentKind::Rollback => Some(Role::Back),
+        DeploymentKind::Redeploy => Some(Role::Again),
+        DeploymentKind::Standard | DeploymentKind::Normal | DeploymentKind::Emergency | DeploymentKind::Hotfix => None,
+    }
+}
+
+/// The kind of a deployment whose producer says none.
+const fn kind_of(role: Role) -> DeploymentKind {
+    match role {
+        Role::First => DeploymentKind::Baseline,
+        Role::Forward => DeploymentKind::Normal,
+        Role::Back => DeploymentKind::Rollback,
+        Role::Again => DeploymentKind::Redeploy,
+    }
+}
+
 /// What a deployment did after these successes. Where none of them had its content, the newest alone decides.
-fn step(deployments: &[Deployment], before: &[usize], at: usize) -> (Lineage, DeploymentKind) {
+fn step(deployments: &[Deployment], before: &[usize], at: usize) -> Lineage {
     let deployment = &deployments[at];
     let runs = |position: &usize| deployments[*position].effect == Effect::Runs;
-    let goes_back = deployment.kind.said_at.is_some() && deployment.kind.kind == DeploymentKind::Rollback;
+    let goes_back = said_role(deployment.kind) == Some(Role::Back);
     let seen = || before.iter().any(|&other| deployment.same_content(&deployments[other]));
     if !goes_back && !seen() {
-        let lineage = Lineage {
+        let first = deployment.effect == Effect::Runs && !before.iter().any(runs);
+        return Lineage {
+            role: if first { Role::First } else { Role::Forward },
             replaces: before
                 .last()
                 .copied()
@@ -56,13 +85,6 @@ fn step(deployments: &[Deployment], before: &[usize], at: usize) -> (Lineage, De
                 .map(|newest| deployments[newest].index),
             ..Lineage::default()
         };
-        let first = deployment.effect == Effect::Runs && !before.iter().any(runs);
-        let kind = if first {
-            DeploymentKind::Baseline
-        } else {
-            DeploymentKind::Normal
-        };
-        return (lineage, kind);
     }
     let mut place = Place::default();
     for &earlier in before {
@@ -87,7 +109,7 @@ struct Layer {
 }
 
 impl Place {
-    fn step(&mut self, deployments: &[Deployment], at: usize) -> (Lineage, DeploymentKind) {
+    fn step(&mut self, deployments: &[Deployment], at: usize) -> Lineage {
         let deployment = &deployments[at];
         let index = |position: usize| deployments[position].index;
         let mut lineage = Lineage {
@@ -99,23 +121,24 @@ impl Place {
                 self.running = None;
                 self.layers.clear();
             }
-            return (lineage, DeploymentKind::Normal);
+            return lineage;
         }
 
         let same = |layer: &Layer| deployment.same_content(&deployments[layer.newest()]);
         let found = self.layers.iter().rposition(same);
         let top = self.layers.len().checked_sub(1);
-        let said_rollback = deployment.kind.said_at.is_some() && deployment.kind.kind == DeploymentKind::Rollback;
+        let said_back = said_role(deployment.kind) == Some(Role::Back);
         // Layers from here on are taken out; and the one that this deployment belongs to, where it is known.
-        let (keep, joins, kind) = match (found, top) {
-            (Some(layer), Some(top)) if layer == top => (layer + 1, true, DeploymentKind::Redeploy),
-            (Some(layer), _) => (layer + 1, true, DeploymentKind::Rollback),
-            (None, Some(top)) if said_rollback => (top, false, DeploymentKind::Rollback),
-            (None, Some(top)) => (top + 1, false, DeploymentKind::Normal),
-            (None, None) if self.ran_before => (0, false, DeploymentKind::Normal),
-            (None, None) => (0, false, DeploymentKind::Baseline),
+        let (keep, joins, role) = match (found, top) {
+            (Some(layer), Some(top)) if layer == top => (layer + 1, true, Role::Again),
+            (Some(layer), _) => (layer + 1, true, Role::Back),
+            (None, Some(top)) if said_back => (top, false, Role::Back),
+            (None, Some(top)) => (top + 1, false, Role::Forward),
+            (None, None) if self.ran_before => (0, false, Role::Forward),
+            (None, None) => (0, false, Role::First),
         };
-        if let Some(layer) = found.filter(|_| kind == DeploymentKind::Rollback) {
+        lineage.role = role;
+        if let Some(layer) = found.filter(|_| role == Role::Back) {
             lineage.returns_to = Some(index(self.layers[layer].newest()));
         }
         lineage.withdraws = self.layers[keep..]
@@ -136,7 +159,7 @@ impl Place {
                 self.withdrawn.splice(..0, taken_out);
             } else if let Some(last) = again {
                 self.withdrawn.drain(..=last);
-            } else if kind == DeploymentKind::Normal {
+            } else if role == Role::Forward {
                 // What is deployed forward from here on no longer contains what was withdrawn, as far as the ledger knows.
                 self.withdrawn.clear();
             }
@@ -147,7 +170,7 @@ impl Place {
             self.running = Some(at);
             self.ran_before = true;
         }
-        (lineage, kind)
+        lineage
     }
 }
 

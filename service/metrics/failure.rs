@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::Input;
 use super::link::{self, Linked};
-use crate::domain::deployment::Deployment;
-use crate::domain::extension::DeploymentKind;
+use crate::domain::deployment::{Deployment, Role};
 use crate::domain::incident::Incident;
 use crate::domain::reference::entry_named;
 use crate::domain::{EnvironmentName, Instant};
@@ -61,7 +60,7 @@ impl<'a> Failures<'a> {
         {
             let named = names.repaired_by(repair);
             // Of what a rollback takes out, the first that came in is the one that it goes back from, unless it says which.
-            let back = repair.kind.kind == DeploymentKind::Rollback && repair.succeeded();
+            let back = repair.lineage.role == Role::Back && repair.succeeded();
             let first_out = repair.lineage.withdraws.first().filter(|_| back && named.is_none());
             failures.repaired.extend(named.iter().chain(first_out));
             if let Some(at) = repair.finished_at().filter(|_| repair.succeeded()) {

@@ -10,7 +10,7 @@ use super::bucket::Span;
 use super::population::{Population, indexes};
 use super::quantile::quantile;
 use crate::domain::Instant;
-use crate::domain::extension::DeploymentKind;
+use crate::domain::deployment::Role;
 
 /// How often something was deployed with success. Going back is a deployment too; doing the same again is none.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -75,26 +75,28 @@ impl Frequency {
     pub(super) fn of(population: &Population<'_>) -> Self {
         let scope = &population.scope;
         let period = &scope.query.period;
-        let of_kind = |kind| indexes(population.succeeded().filter(move |e| e.deployment.kind.kind == kind));
+        let of_role = |role| {
+            indexes(
+                population
+                    .succeeded()
+                    .filter(move |e| e.deployment.lineage.role == role),
+            )
+        };
         let counted = || {
             let all = population.succeeded();
-            all.filter(|e| e.deployment.kind.kind != DeploymentKind::Redeploy)
+            all.filter(|e| e.deployment.lineage.role != Role::Again)
         };
         let mut series: Vec<FrequencyBucket> = scope.spans.iter().map(|span| empty(span, scope.as_of)).collect();
         for ended in population.succeeded() {
             let at = scope.spans.partition_point(|span| span.to <= ended.at);
             if let Some(bucket) = series.get_mut(at) {
-                match ended.deployment.kind.kind {
-                    DeploymentKind::Redeploy => {
+                match ended.deployment.lineage.role {
+                    Role::Again => {
                         bucket.redeploys += 1;
                         continue;
                     }
-                    DeploymentKind::Rollback => bucket.rollbacks += 1,
-                    DeploymentKind::Standard
-                    | DeploymentKind::Normal
-                    | DeploymentKind::Emergency
-                    | DeploymentKind::Hotfix
-                    | DeploymentKind::Baseline => {}
+                    Role::Back => bucket.rollbacks += 1,
+                    Role::First | Role::Forward => {}
                 }
                 bucket.count += 1;
                 bucket.deployments.insert(ended.deployment.index);
@@ -107,9 +109,9 @@ impl Frequency {
         let (first, last) = (period.day(period.from), period.day(period.to.plus_millis(-1)));
         Self {
             count: ends.len(),
-            rollbacks: of_kind(DeploymentKind::Rollback),
-            baselines: of_kind(DeploymentKind::Baseline),
-            redeploys: of_kind(DeploymentKind::Redeploy),
+            rollbacks: of_role(Role::Back),
+            baselines: of_role(Role::First),
+            redeploys: of_role(Role::Again),
             active_days: days.len(),
             days: usize::try_from((last - first).num_days() + 1).unwrap_or_default(),
             median_gap_ms: quantile(&gaps, 0.5),

@@ -8,8 +8,8 @@ use utoipa::ToSchema;
 
 use super::population::Population;
 use super::quantile::Distribution;
-use crate::domain::deployment::{Deployment, Said};
-use crate::domain::extension::{Commit, DeploymentKind};
+use crate::domain::deployment::{Deployment, Role, Said};
+use crate::domain::extension::Commit;
 use crate::domain::{Instant, ServiceName};
 
 /// How long commits took to production, each counted where it got there first. Merges are left out.
@@ -123,20 +123,16 @@ impl LeadTime {
             self.merges += 1;
             return None;
         }
-        match deployment.kind.kind {
-            DeploymentKind::Baseline => {
+        match deployment.lineage.role {
+            Role::First => {
                 self.baseline += 1;
                 return None;
             }
-            DeploymentKind::Rollback => {
+            Role::Back => {
                 self.rollback += 1;
                 return None;
             }
-            DeploymentKind::Standard
-            | DeploymentKind::Normal
-            | DeploymentKind::Emergency
-            | DeploymentKind::Hotfix
-            | DeploymentKind::Redeploy => {}
+            Role::Forward | Role::Again => {}
         }
         let Some(committed_at) = commit.committed_at else {
             self.without_time += 1;

@@ -13,7 +13,7 @@ use super::lead_time::LeadTime;
 use super::population::{Population, indexes};
 use super::ratio::Ratio;
 use super::recovery::RecoveryTime;
-use crate::domain::deployment::Deployment;
+use crate::domain::deployment::{Deployment, Role};
 use crate::domain::extension::DeploymentKind;
 use crate::domain::{Outcome, ServiceName};
 
@@ -110,13 +110,6 @@ fn is_rework(deployment: &Deployment) -> bool {
         let reason = reason.value.trim();
         reason.eq_ignore_ascii_case("bug") || reason.eq_ignore_ascii_case("incident")
     });
-    let by_kind = match deployment.kind.kind {
-        DeploymentKind::Hotfix | DeploymentKind::Rollback => true,
-        DeploymentKind::Standard
-        | DeploymentKind::Normal
-        | DeploymentKind::Emergency
-        | DeploymentKind::Redeploy
-        | DeploymentKind::Baseline => false,
-    };
+    let by_kind = deployment.kind.kind == DeploymentKind::Hotfix || deployment.lineage.role == Role::Back;
     (unplanned && by_reason) || by_kind || deployment.remediates.is_some()
 }

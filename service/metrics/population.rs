@@ -7,8 +7,7 @@ use std::collections::BTreeSet;
 use super::bucket::Span;
 use super::failure::Failures;
 use super::{Input, Query};
-use crate::domain::deployment::{Deployment, Effect};
-use crate::domain::extension::DeploymentKind;
+use crate::domain::deployment::{Deployment, Effect, Role};
 use crate::domain::incident::Incident;
 use crate::domain::{EnvironmentName, Instant, ServiceName};
 
@@ -112,19 +111,15 @@ impl<'a> Population<'a> {
     /// The successes that could have broken something new: going back and doing the same again bring no change.
     pub(super) fn changes(&self) -> impl Iterator<Item = Ended<'a>> {
         self.succeeded()
-            .filter(|ended| brings_change(ended.deployment.kind.kind))
+            .filter(|ended| brings_change(ended.deployment.lineage.role))
     }
 }
 
-/// Whether a deployment of this kind can fail as a change.
-pub(super) const fn brings_change(kind: DeploymentKind) -> bool {
-    match kind {
-        DeploymentKind::Standard
-        | DeploymentKind::Normal
-        | DeploymentKind::Emergency
-        | DeploymentKind::Hotfix
-        | DeploymentKind::Baseline => true,
-        DeploymentKind::Rollback | DeploymentKind::Redeploy => false,
+/// Whether a deployment of this role can fail as a change.
+const fn brings_change(role: Role) -> bool {
+    match role {
+        Role::First | Role::Forward => true,
+        Role::Back | Role::Again => false,
     }
 }
 

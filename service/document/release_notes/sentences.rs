@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{IncidentRow, Previous, ReleaseNotes};
 use crate::domain::Outcome;
-use crate::domain::deployment::{Deployment, Effect, Status};
+use crate::domain::deployment::{Deployment, Effect, Role, Status};
 use crate::domain::exposure::Downtime;
 use crate::domain::extension::DeploymentKind;
 use crate::domain::words::{count, list, span};
@@ -142,23 +142,26 @@ fn first_sentence(notes: &ReleaseNotes, target: &Deployment) -> String {
         let before = previous.map(|p| format!(" It was {p}.")).unwrap_or_default();
         return format!("{service} was removed from {environment} on {at}.{before}");
     }
-    match (target.kind.kind, previous) {
-        (DeploymentKind::Rollback, Some(previous)) => {
-            format!("On {at} {environment} went back to {service} {label} from {previous}.")
+    let as_what = match target.kind.kind {
+        DeploymentKind::Emergency => " as an emergency change",
+        DeploymentKind::Hotfix => " as a hotfix",
+        DeploymentKind::Standard
+        | DeploymentKind::Normal
+        | DeploymentKind::Rollback
+        | DeploymentKind::Redeploy
+        | DeploymentKind::Baseline => "",
+    };
+    match (target.lineage.role, previous) {
+        (Role::Back, Some(previous)) => {
+            format!("On {at} {environment} went back to {service} {label} from {previous}{as_what}.")
         }
-        (DeploymentKind::Redeploy, _) => {
-            format!("{service} {label} was deployed to {environment} again on {at}. The content is the same as before.")
+        (Role::Again, _) => format!(
+            "{service} {label} was deployed to {environment} again on {at}{as_what}. The content is the same as before."
+        ),
+        (Role::First | Role::Forward, Some(previous)) => {
+            format!("{service} {label} went live in {environment} on {at}{as_what}. It replaced {previous}.")
         }
-        (DeploymentKind::Emergency, Some(previous)) => {
-            format!(
-                "{service} {label} went live in {environment} on {at} as an emergency change. It replaced {previous}."
-            )
-        }
-        (DeploymentKind::Hotfix, Some(previous)) => {
-            format!("{service} {label} went live in {environment} on {at} as a hotfix. It replaced {previous}.")
-        }
-        (_, Some(previous)) => format!("{service} {label} went live in {environment} on {at}. It replaced {previous}."),
-        (_, None) => {
+        (Role::First | Role::Forward | Role::Back, None) => {
             format!("{service} {label} went live in {environment} on {at}. Nothing is known to have run there before.")
         }
     }
@@ -244,9 +247,9 @@ fn changes_sentence(notes: &ReleaseNotes, target: &Deployment) -> Option<String>
     } else {
         "It would have brought"
     };
-    Some(match (changes.shown, target.kind.kind) {
-        (0, DeploymentKind::Rollback) if !notes.range => return None,
-        (0, DeploymentKind::Redeploy) => "No functional changes (the same content was deployed again).".to_owned(),
+    Some(match (changes.shown, target.lineage.role) {
+        (0, Role::Back) if !notes.range => return None,
+        (0, Role::Again) => "No functional changes (the same content was deployed again).".to_owned(),
         (0, _) if again.is_empty() => format!("No functional changes are recorded for it.{maintenance}"),
         (0, _) => format!("{}{maintenance}", again.trim_start()),
         // Of changes that say nothing of their kind, there is no more to tell.
@@ -279,7 +282,7 @@ pub(super) fn data_notes(deployments: &[&Deployment]) -> Vec<String> {
         }
         if deployment.commits.is_empty()
             && deployment.pull_requests.is_empty()
-            && deployment.kind.kind == DeploymentKind::Normal
+            && deployment.lineage.role == Role::Forward
         {
             notes.push(format!("No commits or pull requests were recorded with {label}."));
         }

@@ -255,3 +255,39 @@ fn bands_are_shown_when_asked_for_and_only_where_they_can_be_told() {
     assert_eq!(bands.metrics[3].band, None);
     assert_eq!(Edition::parse("2025"), Err(MetricsError::Edition("2025".to_owned())));
 }
+
+/// How a change was approved says nothing of what it did.
+#[test]
+fn a_kind_that_tells_of_an_approval_hides_no_role() {
+    let mut ledger = Ledger::default();
+    let old = committed("feat: old", -900 * DAY);
+    let first = Extension {
+        commits: vec![old],
+        ..of(DeploymentKind::Standard)
+    };
+    ledger.deploy(0, "first", "1", first);
+    ledger.deploy(DAY, "second", "2", of(DeploymentKind::Standard));
+    ledger.deploy(DAY + HOUR, "again", "2", of(DeploymentKind::Standard));
+    ledger.deploy(2 * DAY, "third", "3", of(DeploymentKind::Normal));
+    ledger.deploy(2 * DAY + HOUR, "back", "1", of(DeploymentKind::Emergency));
+    let deployments = ledger.deployments();
+    let found = measure_at(10 * DAY, &ledger, &[], &march()).whole;
+    let frequency = &found.deployment_frequency;
+    assert_eq!(frequency.baselines, indexes(&deployments, &["first"]));
+    assert_eq!(frequency.redeploys, indexes(&deployments, &["again"]));
+    assert_eq!(frequency.rollbacks, indexes(&deployments, &["back"]));
+    assert_eq!(
+        (found.change_lead_time.baseline, found.change_lead_time.commits.n),
+        (1, 0)
+    );
+    assert_eq!(
+        found.change_fail_rate.lower.deployments,
+        indexes(&deployments, &["second"])
+    );
+    assert_eq!(found.change_fail_rate.n, 3);
+    assert_eq!(found.emergency_ratio.deployments, indexes(&deployments, &["back"]));
+    assert_eq!(
+        found.deployment_rework_rate.deployments,
+        indexes(&deployments, &["back"])
+    );
+}
