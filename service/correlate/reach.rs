@@ -115,17 +115,24 @@ impl<'a> Reach<'a> {
             let entry = entry_named(cause).and_then(|index| self.entries.get(&index));
             add(&mut entry.into_iter().copied());
         }
-        let digest = incident.artifact.iter().filter_map(|said| said.value.digest.as_deref());
-        let commit = incident.commit.iter().map(|said| said.value.as_str());
-        let same = digest
-            .chain(commit)
-            .filter_map(|content| self.contents.get(content))
-            .flatten();
-        add(&mut same.copied());
+        add(&mut self.with_content_of(incident).into_iter());
         let taken_out = case.fixes.iter().flat_map(|fix| fix.lineage.withdraws.iter().copied());
         let spoken = taken_out.chain(verdicts.deployments());
         add(&mut spoken.filter_map(|index| self.with_index(index)));
         found.into_values().collect()
+    }
+
+    /// The deployments of what an incident names by digest or commit.
+    pub(super) fn with_content_of(&self, incident: &Incident) -> Vec<&'a Deployment> {
+        let digest = incident.artifact.iter().filter_map(|said| said.value.digest.as_deref());
+        let commit = incident.commit.iter().map(|said| said.value.as_str());
+        let contents = digest.chain(commit).filter_map(|content| self.contents.get(content));
+        contents.flatten().copied().collect()
+    }
+
+    /// The deployments that brought the ticket, pull request or commit of this name.
+    pub(super) fn with_change(&self, name: &str) -> &[&'a Deployment] {
+        self.changes.get(name).map_or(&[], Vec::as_slice)
     }
 
     /// The deployments with this id.

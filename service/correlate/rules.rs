@@ -42,6 +42,8 @@ pub(super) struct Case<'c, 'a> {
     pub(super) needed: BTreeMap<ServiceName, u32>,
     /// Whether another incident was open on its service already.
     other_open: bool,
+    /// The deployment that had brought the change that it names as its cause.
+    brought_cause: Option<u64>,
 }
 
 /// What speaks for one deployment.
@@ -71,15 +73,28 @@ impl<'c, 'a> Case<'c, 'a> {
             let over = other.resolved().map(|end| end.occurred_at);
             other.id != incident.id && other.began().0 < began_at && over.is_none_or(|end| end > began_at)
         };
-        Self {
+        let mut case = Self {
             all,
             incident,
             began_at,
+            brought_cause: None,
             fixes: fixes.filter(|d| repairs(d, incident)).collect(),
             previous: timeline.and_then(|timeline| previous(timeline, began_at)),
             needed: needed.unwrap_or_default(),
             other_open: all.reach.beside(incident).iter().any(|other| open_before(other)),
-        }
+        };
+        case.brought_cause = case.brought_cause();
+        case
+    }
+
+    /// Of the deployments that brought the change which the incident names, the newest on its place from before it. A later one, which may carry the repair too, and one to another environment did not cause it.
+    fn brought_cause(&self) -> Option<u64> {
+        let cause = &self.incident.caused_by.as_ref()?.value;
+        let brought = self.all.reach.with_change(cause).iter().filter(|deployment| {
+            self.could_be_ours(deployment) && deployment.start_at() <= self.began_at.plus_millis(SKEW_MS)
+        });
+        let newest = brought.max_by_key(|deployment| (deployment.start_at(), deployment.index));
+        newest.map(|deployment| deployment.index)
     }
 
     /// What speaks for a deployment, if anything does or somebody has decided about it.
@@ -106,11 +121,10 @@ impl<'c, 'a> Case<'c, 'a> {
             .deployment_id
             .as_ref()
             .is_some_and(|id| id.value == deployment.id);
-        let by_cause = incident
-            .caused_by
-            .as_ref()
-            .is_some_and(|cause| names_deployment(&cause.value, deployment));
-        if (by_id || by_cause) && (self.could_be_ours(deployment) || !self.shares_its_id(deployment)) {
+        let cause = incident.caused_by.as_ref().map(|said| said.value.as_str());
+        let by_cause = cause.is_some_and(|cause| is_called(cause, deployment));
+        let named = (by_id || by_cause) && (self.could_be_ours(deployment) || !self.shares_its_id(deployment));
+        if named || self.brought_cause == Some(deployment.index) {
             return Some(Reason::ExplicitIncidentRef);
         }
         // Of what a repairing rollback took out, the first that came in is the one that broke it.
@@ -139,7 +153,9 @@ impl<'c, 'a> Case<'c, 'a> {
         if !self.in_window(deployment) || deployment.effect == Effect::Removes {
             return None;
         }
-        let (here, content) = (self.on_place(deployment), names_content(self.incident, deployment));
+        let here = self.on_place(deployment);
+        let content =
+            names_content(self.incident, deployment) && (self.in_environment(deployment) || !self.content_here());
         let steps = self.steps_to(deployment);
         if !here && !content && steps.is_none() {
             return None;
@@ -237,6 +253,17 @@ impl<'c, 'a> Case<'c, 'a> {
             && self.incident.environment.as_ref() == Some(&deployment.environment)
     }
 
+    fn in_environment(&self, deployment: &Deployment) -> bool {
+        self.incident.environment.as_ref() == Some(&deployment.environment)
+    }
+
+    /// Whether what the incident names was live where it happened: the same content elsewhere did no harm there.
+    fn content_here(&self) -> bool {
+        let here = |d: &&Deployment| self.in_environment(d) && names_content(self.incident, d);
+        let mut same = self.all.reach.with_content_of(self.incident).into_iter();
+        same.any(|d| here(&d) && self.in_window(d) && d.effect == Effect::Runs && self.live(d))
+    }
+
     /// Steps to what was deployed, if it is something that the hurt service needed, and recent enough for that.
     fn steps_to(&self, deployment: &Deployment) -> Option<u32> {
         let recent = self.began_at.millis_since(deployment.start_at()) <= DEPENDENCY_WINDOW_MS;
@@ -315,9 +342,13 @@ fn names_incident(name: &str, incident: &Incident) -> bool {
         || entry_named(name).is_some_and(|index| incident.indexes().contains(&index))
 }
 
+/// Whether a name is that of the deployment itself, or of one of its entries.
+fn is_called(name: &str, deployment: &Deployment) -> bool {
+    name == deployment.id.as_str() || entry_named(name).is_some_and(|index| deployment.indexes().contains(&index))
+}
+
 fn names_deployment(name: &str, deployment: &Deployment) -> bool {
-    name == deployment.id.as_str()
-        || entry_named(name).is_some_and(|index| deployment.indexes().contains(&index))
+    is_called(name, deployment)
         || deployment.tickets.iter().any(|t| t.value.id == name)
         || deployment
             .pull_requests

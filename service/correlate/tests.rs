@@ -1,6 +1,7 @@
 //! The rules of correlation, one story each.
 
 mod circumstances;
+mod named;
 
 use super::*;
 use crate::domain::event::Body;
