@@ -371,7 +371,7 @@ fn team(target: &Deployment, facts: &Facts) -> Option<Team> {
 fn ran_for(previous: &Deployment, input: &ReleaseNotesInput<'_>) -> Option<i64> {
     let timeline = Timeline::of(&input.facts.deployments, input.service, input.environment);
     let run = timeline.run(previous.index)?;
-    Some(run.until?.millis_since(previous.finished_at()?))
+    Some(run.until?.millis_since(previous.finished_at()?)).filter(|millis| *millis >= 0)
 }
 
 fn incidents(deployments: &[&Deployment], links: &Links<'_>) -> Incidents {

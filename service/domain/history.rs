@@ -27,7 +27,8 @@ pub struct Run<'a> {
     pub order: u64,
     /// Claimed start: harm may begin while it rolls out.
     pub from: Instant,
-    /// Claimed end of the deployment that took its place; none while it is live.
+    /// Claimed end of the deployment that took its place, by ledger order the first that claims to have been after its start; none
+    /// while it is live.
     pub until: Option<Instant>,
     /// Index of the deployment that it replaced, if anything ran.
     pub replaced: Option<u64>,
@@ -62,7 +63,7 @@ impl<'a> Timeline<'a> {
             deployment,
             order: deployment.order(),
             from: deployment.start_at(),
-            until: here.get(at + 1).and_then(|next| next.finished_at()),
+            until: here[at + 1..].iter().find_map(|next| ends(next, deployment)),
             replaced: deployment.lineage.replaces,
         });
         Self { runs: runs.collect() }
@@ -94,13 +95,20 @@ impl<'a> Timeline<'a> {
     /// succeed may do harm too: until the next success takes its place.
     pub fn live_at(&self, deployment: &Deployment, at: Instant, slack_ms: i64) -> bool {
         let order = deployment.order();
-        let until = self.runs.get(self.runs.partition_point(|run| run.order <= order));
+        let later = &self.runs[self.runs.partition_point(|run| run.order <= order)..];
         deployment.effect == Effect::Runs
             && deployment.start_at() <= at.plus_millis(slack_ms)
-            && until
-                .and_then(|next| next.deployment.finished_at())
+            && later
+                .iter()
+                .find_map(|next| ends(next.deployment, deployment))
                 .is_none_or(|end| at < end)
     }
+}
+
+/// When a later record ended the time of a deployment, as claimed. One that claims to be older than the deployment, and came late,
+/// ended nothing.
+fn ends(next: &Deployment, deployment: &Deployment) -> Option<Instant> {
+    next.finished_at().filter(|end| *end > deployment.start_at())
 }
 
 /// One line of the state of an environment: what runs there of one service.

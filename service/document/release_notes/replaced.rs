@@ -39,7 +39,10 @@ impl ReplacedBy {
             index: next.index,
             label: next.label(),
             finished_at: next.finished_at(),
-            ran_for_ms: times.map(|(end, start)| end.millis_since(start)),
+            // What came late may claim to be older than what it follows.
+            ran_for_ms: times
+                .map(|(end, start)| end.millis_since(start))
+                .filter(|millis| *millis >= 0),
             went_back: next.lineage.withdraws.contains(&target.index),
             removes: next.effect == Effect::Removes,
         })

@@ -33,6 +33,9 @@ fn what_runs_is_the_latest_by_ledger_order_of_what_claims_to_have_ended() {
         (at(0), Some(at(103)))
     );
     assert_eq!(timeline.runs()[2].until, None);
+    // It ended nothing that began after it.
+    assert_eq!(timeline.runs()[1].until, None);
+    assert!(timeline.live_at(timeline.runs()[1].deployment, at(120), 0));
 }
 
 #[test]
