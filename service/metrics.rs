@@ -50,8 +50,9 @@ pub use quantile::Distribution;
 pub use ratio::{MIN_PERCENTAGE, Ratio};
 pub use recovery::{OpenFailure, RecoveredFailure, RecoveryTime};
 
-/// Names the definitions below; any change to what a number means changes it.
-pub const ALGORITHM: &str = "delivery-2";
+/// Names the definitions below; any change to what a number means changes it. Since `delivery-3` rollbacks, redeploys and baselines are
+/// told by what a deployment did, and bands of the frequency by all days.
+pub const ALGORITHM: &str = "delivery-3";
 /// A deployment younger than this may only look healthy because nobody has found out yet.
 pub const MATURITY_HOURS: u32 = 72;
 /// The longest maturity window that can be asked for: a year.
@@ -220,7 +221,10 @@ pub fn measure(query: &Query, input: &Input<'_>) -> Result<Report, MetricsError>
         maturity_hours: query.maturity_hours,
         services: query.services.clone(),
         team: query.team.clone(),
-        bands: query.bands.map(|edition| Bands::beside(edition, &whole)),
+        bands: query.bands.map(|edition| {
+            let elapsed = as_of.map_or(0, |as_of| as_of.millis_since(period.from));
+            Bands::beside(edition, &whole, elapsed.max(0))
+        }),
         whole,
         by_service,
         environments: environments.into_iter().cloned().collect(),

@@ -8,6 +8,8 @@ use utoipa::ToSchema;
 use super::MetricsError;
 use super::performance::Performance;
 
+/// Fewer deployments than this show no rate.
+const MIN_DEPLOYMENTS: usize = 5;
 const HOUR: f64 = 3_600_000.0;
 const DAY: f64 = 24.0 * HOUR;
 const WEEK: f64 = 7.0 * DAY;
@@ -160,8 +162,8 @@ impl Edition {
 }
 
 impl Bands {
-    /// The bands beside the numbers.
-    pub(super) fn beside(edition: Edition, performance: &Performance) -> Self {
+    /// The bands beside the numbers of so much time.
+    pub(super) fn beside(edition: Edition, performance: &Performance, elapsed_ms: i64) -> Self {
         let (year, source, note) = match edition {
             Edition::Of2021 => (
                 2021,
@@ -190,7 +192,9 @@ impl Bands {
             band: band(rungs, values),
             rungs: rungs.to_vec(),
         };
-        let gap = millis(performance.deployment_frequency.median_gap_ms);
+        // A few in one afternoon are no habit: all days count, those without a deployment too.
+        let count = performance.deployment_frequency.count;
+        let gap = (count >= MIN_DEPLOYMENTS).then(|| elapsed_ms as f64 / count as f64);
         let lead = millis(performance.change_lead_time.commits.median_ms);
         let recovered = millis(performance.failed_deployment_recovery_time.recovered.median_ms);
         let rate = &performance.change_fail_rate;
@@ -209,11 +213,12 @@ impl Bands {
 }
 
 const NOTE: &str = "Groups of survey respondents, not targets. A month is taken as 30 days; the frequency is judged by \
-    the median gap.";
+    all days of the period, for five deployments or more.";
 const NOTE_2021: &str = "Groups of survey respondents, not targets. A month is taken as 30 days; the frequency is judged \
-    by the median gap. That year recovery was asked about incidents of any cause.";
+    by all days of the period, for five deployments or more. That year recovery was asked about incidents of any cause.";
 const NOTE_2024: &str = "Groups of survey respondents, not targets, and no ladder: the group called high reported more \
-    failed changes than the one called medium. A month is taken as 30 days; the frequency is judged by the median gap.";
+    failed changes than the one called medium. A month is taken as 30 days; the frequency is judged by all days of the \
+    period, for five deployments or more.";
 
 /// The band that both ends of a range fall into, if it is the same.
 fn band(rungs: &[Rung], values: [Option<f64>; 2]) -> Option<&'static str> {
