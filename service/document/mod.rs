@@ -232,6 +232,23 @@ impl<'a> Links<'a> {
         links.map(|(incident, candidate)| (*incident, candidate))
     }
 
+    /// The strongest link of an incident that is not dismissed.
+    fn best_of_incident(&self, incident: u64) -> Option<&Candidate> {
+        let links = self
+            .links
+            .values()
+            .flatten()
+            .filter(|(found, _)| found.index == incident);
+        let candidates = links
+            .map(|(_, candidate)| candidate)
+            .filter(|c| !c.state.is_dismissed());
+        candidates.max_by(|a, b| {
+            let established = |c: &Candidate| c.state.is_established();
+            let order = established(a).cmp(&established(b)).then(a.score.total_cmp(&b.score));
+            order.then(a.index.cmp(&b.index))
+        })
+    }
+
     /// Incidents that somebody says it caused.
     fn established(&self, index: u64) -> Vec<&'a Incident> {
         self.of_deployment(index)

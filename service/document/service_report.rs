@@ -209,7 +209,7 @@ pub fn compose(input: &ServiceReportInput<'_>) -> Result<ServiceReport, MetricsE
     let ended: Vec<&Deployment> = input.facts.deployments.iter().filter(here).filter(ended).collect();
     let control = control(&attempts, input, &links);
     let shipped = Shipped::of(&ended, input.facts);
-    let stability = Stability::of(&ended, input, &links, &performance);
+    let stability = Stability::of(&ended, input, &links, &performance, as_of);
     let next = input.facts.deployments.iter().filter(here);
     let next: Vec<DeploymentRow> = next
         .filter(|d| d.status() != Status::Finished && d.start_at() >= period.from)

@@ -36,7 +36,6 @@ pub fn at_a_glance(now: &Performance, before: &Performance) -> Vec<Glance> {
     let (lead, fail) = (&now.change_lead_time, &now.change_fail_rate);
     let recovery = &now.failed_deployment_recovery_time;
     let approval = &now.approval_lead_time;
-    let left_out = |n: usize, what: &str| (n > 0).then(|| format!("{n} {what}"));
     vec![
         Glance {
             metric: "Deployment frequency",
@@ -44,7 +43,11 @@ pub fn at_a_glance(now: &Performance, before: &Performance) -> Vec<Glance> {
             n: format!("{} of {} with one", frequency.active_days, count(frequency.days, "day")),
             previous: count(before.deployment_frequency.count, "deployment"),
             change: direction(Some(frequency.count), Some(before.deployment_frequency.count)),
-            quality: left_out(frequency.redeploys.len(), "redeploys are not counted"),
+            quality: of_number(
+                frequency.redeploys.len(),
+                "redeploy is not counted",
+                "redeploys are not counted",
+            ),
             indexes: frequency.deployments.iter().copied().collect(),
         },
         Glance {
@@ -52,9 +55,11 @@ pub fn at_a_glance(now: &Performance, before: &Performance) -> Vec<Glance> {
             value: times(&lead.commits),
             n: count(lead.commits.n, "commit"),
             previous: times(&before.change_lead_time.commits),
-            change: direction(lead.commits.median_ms, before.change_lead_time.commits.median_ms),
-            quality: left_out(lead.without_time, "commits have no time")
-                .or_else(|| left_out(lead.negative, "commits claim to be younger than their deployment")),
+            change: direction_of(&lead.commits, &before.change_lead_time.commits),
+            quality: of_number(lead.without_time, "commit has no time", "commits have no time").or_else(|| {
+                let one = "commit claims to be younger than its deployment";
+                of_number(lead.negative, one, "commits claim to be younger than their deployment")
+            }),
             indexes: lead.commits.deployments.iter().copied().collect(),
         },
         Glance {
@@ -63,7 +68,7 @@ pub fn at_a_glance(now: &Performance, before: &Performance) -> Vec<Glance> {
             n: count(fail.n, "deployment"),
             previous: range(&before.change_fail_rate),
             change: direction(part(&fail.lower), part(&before.change_fail_rate.lower)),
-            quality: left_out(fail.immature.n, "are too young to tell"),
+            quality: of_number(fail.immature.n, "is too young to tell", "are too young to tell"),
             indexes: fail.upper.deployments.iter().copied().collect(),
         },
         Glance {
@@ -71,11 +76,12 @@ pub fn at_a_glance(now: &Performance, before: &Performance) -> Vec<Glance> {
             value: times(&recovery.recovered),
             n: count(recovery.recovered.n, "failure"),
             previous: times(&before.failed_deployment_recovery_time.recovered),
-            change: direction(
-                recovery.recovered.median_ms,
-                before.failed_deployment_recovery_time.recovered.median_ms,
+            change: direction_of(&recovery.recovered, &before.failed_deployment_recovery_time.recovered),
+            quality: of_number(
+                recovery.open.len(),
+                "failure is open and not in it",
+                "failures are open and not in it",
             ),
-            quality: left_out(recovery.open.len(), "failures are open and not in it"),
             indexes: recovery.recovered.deployments.iter().copied().collect(),
         },
         ratio(
@@ -94,12 +100,16 @@ pub fn at_a_glance(now: &Performance, before: &Performance) -> Vec<Glance> {
             value: times(&approval.approvals),
             n: count(approval.approvals.n, "approval"),
             previous: times(&before.approval_lead_time.approvals),
-            change: direction(
-                approval.approvals.median_ms,
-                before.approval_lead_time.approvals.median_ms,
-            ),
-            quality: left_out(approval.without_request.len(), "without a recorded request")
-                .or_else(|| left_out(approval.negative.len(), "claim to be older than their request")),
+            change: direction_of(&approval.approvals, &before.approval_lead_time.approvals),
+            quality: of_number(
+                approval.without_request.len(),
+                "without a recorded request",
+                "without a recorded request",
+            )
+            .or_else(|| {
+                let one = "claims to be older than its request";
+                of_number(approval.negative.len(), one, "claim to be older than their request")
+            }),
             indexes: approval.approvals.deployments.iter().copied().collect(),
         },
     ]
@@ -131,8 +141,26 @@ fn direction<T: PartialOrd>(now: Option<T>, before: Option<T>) -> &'static str {
     }
 }
 
+/// The same of medians, as they are printed: what reads the same is the same.
+fn direction_of(now: &Distribution, before: &Distribution) -> &'static str {
+    match (now.median_ms, before.median_ms) {
+        (Some(now), Some(before)) if span(now) == span(before) => "the same",
+        (now, before) => direction(now, before),
+    }
+}
+
+/// In thousandths, as a percentage is printed.
 fn part(ratio: &Ratio) -> Option<f64> {
-    (ratio.n > 0).then(|| ratio.count as f64 / ratio.n as f64)
+    (ratio.n > 0).then(|| (ratio.count as f64 / ratio.n as f64 * 1000.0).round())
+}
+
+/// A number with the words for one or for several; none for 0.
+pub(super) fn of_number(n: usize, one: &str, many: &str) -> Option<String> {
+    match n {
+        0 => None,
+        1 => Some(format!("1 {one}")),
+        n => Some(format!("{n} {many}")),
+    }
 }
 
 pub(super) fn share(ratio: &Ratio) -> String {

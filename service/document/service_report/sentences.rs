@@ -1,9 +1,9 @@
 //! The sentences of a service report.
 
-use super::glance::{range, times};
+use super::glance::{of_number, range, times};
 use super::stability::without_incidents;
-use super::{Control, Decision, ServiceReportInput, Stability};
-use crate::document::rows::DeploymentRow;
+use super::{Control, Decision, ServiceReportInput, Stability, is_here};
+use crate::document::rows::{DeploymentRow, IncidentRow};
 use crate::domain::Instant;
 use crate::domain::deployment::Deployment;
 use crate::domain::words::{count, list, span};
@@ -42,15 +42,19 @@ pub(super) fn summary(
             0 => "no incident began".to_owned(),
             n => format!("{} began", count(n, "incident")),
         };
-        return vec![format!("Nothing was deployed in this period, and {incidents}.")];
+        let mut sentences = vec![format!("Nothing was deployed in this period, and {incidents}.")];
+        sentences.extend(open_incidents(stability));
+        return sentences;
     }
     let against = match before.deployment_frequency.count {
         0 => "were none".to_owned(),
         1 => "was 1".to_owned(),
         n => format!("were {n}"),
     };
-    // Fewer before may mean that nobody kept a record yet.
-    let begins = input.recorded_from.filter(|at| *at > input.period.previous().from);
+    // Fewer before may mean that nobody kept a record yet; what was recorded later counts by its claim.
+    let claimed = input.facts.deployments.iter().filter(|d| is_here(input, d));
+    let begins = claimed.map(Deployment::start_at).chain(input.recorded_from).min();
+    let begins = begins.filter(|at| *at > input.period.previous().from);
     let begins = begins.map(|at| {
         format!(
             ", of which the ledger holds only what came since {},",
@@ -76,10 +80,15 @@ pub(super) fn summary(
             0 => String::new(),
             n => format!("; {n} of them only suspected"),
         };
+        // A fraction tells of how many itself.
+        let of = match (fail.lower.rate, fail.n) {
+            (Some(_), n) => format!("of {} that are", count(n, "deployment")),
+            (None, 1) => "deployment that is".to_owned(),
+            (None, _) => "deployments that are".to_owned(),
+        };
         sentences.push(format!(
-            "Change fail rate: {} of {} that are old enough to tell{suspected}.",
-            range(fail),
-            count(fail.n, "deployment")
+            "Change fail rate: {} {of} old enough to tell{suspected}.",
+            range(fail)
         ));
     }
     let open = stability
@@ -90,6 +99,7 @@ pub(super) fn summary(
     if open > 0 {
         sentences.push(format!("{} not known to be over.", are(open, "failure")));
     }
+    sentences.extend(open_incidents(stability));
     if !stability.unattributed.is_empty() {
         sentences.push(format!(
             "{} without an explanation.",
@@ -97,6 +107,22 @@ pub(super) fn summary(
         ));
     }
     sentences
+}
+
+/// A sentence on what goes on of the incidents that no deployment of the period is blamed for.
+fn open_incidents(stability: &Stability) -> Option<String> {
+    let open = open_elsewhere(stability).count();
+    (open > 0).then(|| {
+        format!(
+            "{} open that no deployment of the period is linked to.",
+            are(open, "incident")
+        )
+    })
+}
+
+fn open_elsewhere(stability: &Stability) -> impl Iterator<Item = &IncidentRow> {
+    let others = stability.other_incidents.iter().chain(&stability.unattributed);
+    others.filter(|row| row.resolved_at.is_none())
 }
 
 fn are(n: usize, what: &str) -> String {
@@ -123,6 +149,10 @@ pub(super) fn decisions(
             });
         }
     }
+    decisions.extend(open_elsewhere(stability).map(|row| Decision {
+        text: format!("Incident {} began in the period and is not known to be over.", row.id),
+        indexes: row.indexes.clone(),
+    }));
     let backlog = &performance.incidents.review_backlog;
     if backlog.suggestions > 0 {
         decisions.push(Decision {
@@ -184,30 +214,35 @@ pub(super) fn data_notes(
     }
     let (frequency, lead) = (&performance.deployment_frequency, &performance.change_lead_time);
     let fail = &performance.change_fail_rate;
-    let mut note = |n: usize, words: &str| {
-        if n > 0 {
-            notes.push(format!("{n} {words}"));
-        }
-    };
+    let mut note = |n: usize, one: &str, many: &str| notes.extend(of_number(n, one, many));
     note(
         frequency.series.iter().filter(|bucket| bucket.partial).count(),
+        "of the days, weeks or months shown is cut by the period, or not over; it is marked with *.",
         "of the days, weeks or months shown are cut by the period, or not over; they are marked with *.",
     );
     note(
         frequency.baselines.len(),
+        "deployment is the first known of its service; what it brought has no lead time.",
         "deployments are the first known of their service; what they brought has no lead time.",
     );
-    note(lead.without_time, "commits have no time, and are in no lead time.");
+    note(
+        lead.without_time,
+        "commit has no time, and is in no lead time.",
+        "commits have no time, and are in no lead time.",
+    );
     note(
         lead.negative,
+        "commit claims to be younger than the deployment that brought it, and is in no lead time.",
         "commits claim to be younger than the deployment that brought them, and are in no lead time.",
     );
     note(
         fail.immature.n,
+        "deployment is younger than three days: a failure of it may not have been found yet, and it is not in the change fail rate.",
         "deployments are younger than three days: failures of theirs may not have been found yet, and they are not in the change fail rate.",
     );
     note(
         fail.disputed.len(),
+        "deployment has a disputed link, and counts neither as failed nor as suspected.",
         "deployments have a disputed link, and count neither as failed nor as suspected.",
     );
     let silent = without_incidents(input);

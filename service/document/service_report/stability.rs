@@ -8,9 +8,10 @@ use serde::Serialize;
 use super::super::Links;
 use super::super::rows::{DeploymentRow, IncidentRow};
 use super::{ServiceReportInput, is_here};
-use crate::domain::ServiceName;
-use crate::domain::deployment::Deployment;
+use crate::domain::deployment::{Deployment, Role};
 use crate::domain::extension::DeploymentKind;
+use crate::domain::incident::Incident;
+use crate::domain::{Instant, ServiceName};
 use crate::metrics::Performance;
 
 /// What went wrong.
@@ -26,6 +27,9 @@ pub struct Stability {
     pub hotfixes: Vec<DeploymentRow>,
     /// Incidents that began in the period and that no deployment is linked to, and nobody has explained.
     pub unattributed: Vec<IncidentRow>,
+    /// The other incidents that began in the period and are named with none of the deployments above: those that an earlier deployment
+    /// is linked to, and those that somebody explained otherwise.
+    pub other_incidents: Vec<IncidentRow>,
 }
 
 /// A deployment that failed.
@@ -33,6 +37,8 @@ pub struct Stability {
 pub struct Failed {
     /// The deployment.
     pub deployment: DeploymentRow,
+    /// Whether it counts in the change fail rate once it is old enough: attempts without success, rollbacks and redeploys do not.
+    pub in_rate: bool,
     /// Whether it failed for certain; else it is only suspected, and nobody has looked yet.
     pub certain: bool,
     /// The incidents that are linked to it, with how.
@@ -49,6 +55,7 @@ impl Stability {
         input: &ServiceReportInput<'_>,
         links: &Links<'_>,
         performance: &Performance,
+        as_of: Option<Instant>,
     ) -> Self {
         let (fail, recovery) = (
             &performance.change_fail_rate,
@@ -68,10 +75,24 @@ impl Stability {
                 .find(|open| open.deployment == index)
                 .map(|open| open.age_ms)
         };
+        // What the rate leaves out goes on as long as an incident that it caused.
+        let harms = |deployment: &Deployment| {
+            let mut linked = links.of_deployment(deployment.index);
+            linked.any(|(incident, candidate)| candidate.state.is_established() && incident.open())
+        };
+        let age = |deployment: &Deployment| {
+            let age = as_of?.millis_since(deployment.finished_at()?);
+            harms(deployment).then_some(age.max(0))
+        };
         let failed = ended.iter().filter_map(|deployment| {
             let index = deployment.index;
-            let (recovery_ms, open_for_ms) = (recovered(index), open(index));
-            let certain = recovery_ms.is_some()
+            let outside = fail.outside.contains(&index);
+            let (recovery_ms, open_for_ms) = (
+                recovered(index),
+                open(index).or_else(|| age(deployment).filter(|_| outside)),
+            );
+            let certain = outside
+                || recovery_ms.is_some()
                 || open_for_ms.is_some()
                 || fail.lower.deployments.contains(&index)
                 || recovery.over_before_end.contains(&index);
@@ -80,6 +101,7 @@ impl Stability {
                 .filter(|(_, candidate)| !candidate.state.is_dismissed());
             (certain || fail.upper.deployments.contains(&index)).then(|| Failed {
                 deployment: DeploymentRow::of(deployment),
+                in_rate: !outside,
                 certain,
                 incidents: incidents
                     .map(|(incident, candidate)| IncidentRow::of(incident, Some((deployment, candidate))))
@@ -88,20 +110,45 @@ impl Stability {
                 open_for_ms,
             })
         });
-        let of_kind = |kind| ended.iter().filter(move |d| d.succeeded() && d.kind.kind == kind);
+        let succeeded = || ended.iter().filter(|d| d.succeeded());
         let counts = &performance.incidents;
         let unattributed = input.facts.incidents.iter();
+        let failed: Vec<Failed> = failed.collect();
+        let named: BTreeSet<u64> = failed
+            .iter()
+            .flat_map(|row| {
+                row.incidents
+                    .iter()
+                    .flat_map(|incident| incident.indexes.iter().copied())
+            })
+            .collect();
+        let others = input.facts.incidents.iter().filter(|incident| {
+            let index = incident.index;
+            counts.incidents.contains(&index) && !counts.unattributed.contains(&index) && !named.contains(&index)
+        });
+        let linked = |incident: &Incident| {
+            let candidate = links.best_of_incident(incident.index)?;
+            Some((input.facts.deployment(candidate.index)?, candidate))
+        };
+        let other_incidents = others
+            .map(|incident| IncidentRow::of(incident, linked(incident)))
+            .collect();
         Self {
-            failed: failed.collect(),
+            other_incidents,
+            failed,
             attempts: ended
                 .iter()
                 .filter(|d| !d.succeeded())
                 .map(|d| DeploymentRow::of(d))
                 .collect(),
-            rollbacks: of_kind(DeploymentKind::Rollback)
+            rollbacks: succeeded()
+                .filter(|d| d.lineage.role == Role::Back)
                 .map(|d| DeploymentRow::of(d))
                 .collect(),
-            hotfixes: of_kind(DeploymentKind::Hotfix).map(|d| DeploymentRow::of(d)).collect(),
+            hotfixes: succeeded()
+                .filter(|d| d.kind.kind == DeploymentKind::Hotfix)
+                .map(|d| DeploymentRow::of(d))
+                .collect(),
             unattributed: unattributed
                 .filter(|incident| counts.unattributed.contains(&incident.index))
                 .map(|incident| IncidentRow::of(incident, None))
