@@ -48,8 +48,7 @@ fn content_that_is_named_counts_where_it_did_harm() {
     // Where it ran nowhere else, that is all there is to go by.
     let mut incident = ledger.records.pop().unwrap();
     incident.index = staged.len() as u64;
-    let mut elsewhere = Ledger::default();
-    elsewhere.records = staged;
+    let mut elsewhere = Ledger { records: staged };
     elsewhere.records.push(incident);
     assert_eq!(best(&elsewhere).reasons, [Reason::ArtifactMatch]);
 }

@@ -64,3 +64,53 @@ fn its_chart_is_drawn_and_says_the_same_in_words() {
     );
     assert!(!html.contains("chart: frequency"), "{html}");
 }
+
+/// Deployed in one week, and broken in the next.
+#[test]
+fn an_incident_of_the_period_is_named_with_the_earlier_deployment_it_came_from() {
+    let week = 7 * 24 * 60;
+    let mut ledger = Ledger::default();
+    ledger.deploy(0, "d1", "1.0.0", Extension::default());
+    let told = ledger.incident(week + 60, "K-1", IncidentStep::Detected);
+    told.event.extension.caused_by = Some("d1".to_owned());
+    let report = compose(&ledger, "2026-03-09", "2026-03-16", "UTC").unwrap();
+    let text = markdown(service_report::TEMPLATE, &report);
+    for part in [
+        "1 incident is open",
+        "1.0.0 ([#0](/entries/0)) is linked to it (explicit, score 99 %)",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(report.decisions[0].text.contains("K-1"), "{:?}", report.decisions);
+}
+
+#[test]
+fn an_attempt_that_did_harm_is_named_although_it_is_in_no_rate() {
+    let mut ledger = Ledger::default();
+    ledger.deploy(0, "d1", "1.0.0", Extension::default());
+    ledger.start(60, "d2", "2.0.0", Extension::default());
+    ledger.finish(62, "d2", "2.0.0", Outcome::Failure);
+    let told = ledger.incident(65, "K-1", IncidentStep::Detected);
+    told.event.extension.caused_by = Some("d2".to_owned());
+    let report = compose(&ledger, "2026-03-01", "2026-03-08", "UTC").unwrap();
+    let failed = &report.stability.failed;
+    let [failed] = failed.as_slice() else {
+        panic!("{failed:?}")
+    };
+    assert_eq!((failed.deployment.label.as_str(), failed.in_rate), ("2.0.0", false));
+    assert_eq!((failed.incidents[0].id.as_str(), failed.certain), ("K-1", true));
+    assert!(failed.open_for_ms.is_some());
+}
+
+/// What was recorded today may have been long ago.
+#[test]
+fn an_imported_history_is_not_told_to_begin_when_it_was_recorded() {
+    let mut ledger = Ledger::default();
+    ledger.deploy(-20 * 24 * 60, "d1", "1.0.0", Extension::default());
+    ledger.deploy(0, "d2", "2.0.0", Extension::default());
+    for record in &mut ledger.records {
+        record.recorded_at = at(24 * 60);
+    }
+    let report = compose(&ledger, "2026-03-02", "2026-03-09", "UTC").unwrap();
+    assert!(!report.summary.join(" ").contains("holds only"), "{:?}", report.summary);
+}
