@@ -2,9 +2,10 @@
 //! checked with hostile text.
 
 mod assessed;
+mod filled;
 mod sample;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
@@ -68,11 +69,13 @@ impl Command {
             Self::Render(render) => render.run(),
             Self::Sample(sample) => {
                 let samples = sample::contexts()?;
-                let context = samples.get(sample.template.as_str());
-                print_json(context.ok_or_else(|| {
-                    let names: Vec<&str> = samples.keys().copied().collect();
+                let context = samples.iter().find(|(name, _)| *name == sample.template);
+                let (_, context) = context.ok_or_else(|| {
+                    let names: BTreeSet<&str> = samples.iter().map(|(name, _)| *name).collect();
+                    let names: Vec<&str> = names.into_iter().collect();
                     Failure::unclear(format!("there is a sample for {}", names.join(", ")))
-                })?)
+                })?;
+                print_json(context)
             }
         }
     }
@@ -82,15 +85,17 @@ impl Check {
     fn run(self) -> Result<(), Failure> {
         let templates = templates(Some(&self.directory))?;
         let mut rows = table(["template", "member", "becomes"]);
-        let mut found = Vec::new();
+        let mut leaks = BTreeSet::new();
         for (name, context) in sample::contexts()? {
             // Samples are of the built-in templates' data, and render with whatever takes their place.
-            let leaks =
+            let found =
                 render::leaks(&templates, name, &context).map_err(|error| Failure::refused(error.to_string()))?;
-            for leak in leaks {
-                rows.add_row([name, &leak.pointer, leak.became]);
-                found.push(json!({ "template": name, "member": leak.pointer, "becomes": leak.became }));
-            }
+            leaks.extend(found.into_iter().map(|leak| (name, leak)));
+        }
+        let mut found = Vec::with_capacity(leaks.len());
+        for (name, leak) in leaks {
+            rows.add_row([name, &leak.pointer, leak.became]);
+            found.push(json!({ "template": name, "member": leak.pointer, "becomes": leak.became }));
         }
         match self.format {
             Format::Json => print_json(&Value::Array(found.clone()))?,

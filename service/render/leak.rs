@@ -34,7 +34,9 @@ const HOSTILE: [&str; 6] = [
 /// A link that must not come out as one.
 const HOSTILE_URL: &str = "javascript:alert(1)";
 /// Members that templates decide by, or that this program alone writes.
-const WORDS: [&str; 17] = [
+const WORDS: [&str; 20] = [
+    "answer",
+    "audience",
     "bucket",
     "checkpoint",
     "correlation",
@@ -50,6 +52,7 @@ const WORDS: [&str; 17] = [
     "sha256",
     "state",
     "status",
+    "stratum",
     "time_zone",
     "verdict",
 ];
@@ -77,7 +80,7 @@ fn poison(value: &mut Value, pointer: String, hostile: &str, members: &mut Vec<S
                 .unwrap_or_default();
             if name.ends_with("url") || name == "reference" {
                 HOSTILE_URL.clone_into(text);
-            } else if !WORDS.contains(&name)
+            } else if !decides(&pointer, name)
                 && !pointer.starts_with("/charts")
                 && DateTime::parse_from_rfc3339(text).is_err()
             {
@@ -98,6 +101,11 @@ fn poison(value: &mut Value, pointer: String, hostile: &str, members: &mut Vec<S
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
+}
+
+/// Whether a text is one of a closed list. What kind of test ran is the producer's own word.
+fn decides(pointer: &str, name: &str) -> bool {
+    WORDS.contains(&name) && !(name == "kind" && pointer.contains("/tests/"))
 }
 
 fn open(member: usize) -> String {

@@ -108,6 +108,25 @@ fn a_check_finds_what_leaks_and_nothing_in_the_built_in_ones() {
         "{table}"
     );
     assert!(!table.contains("release-notes.md"), "{table}");
+    // What few deployments have is tried as well.
+    for (document, loop_over, member) in [
+        ("release-notes.md", "g in changes.groups %}{% for x in g.entries", "title"),
+        ("release-notes-manager.md", "g in changes.groups %}{% for x in g.entries", "breaking_note"),
+        ("release-notes-customer.md", "g in changes.groups %}{% for x in g.entries", "title"),
+        ("release.md", "s in services %}{% for x in s.notes.known_issues", "text"),
+        ("release-notes.md", "g in [0] %}{% for x in highlights", "text"),
+        ("release-notes.md", "g in [0] %}{% for x in incidents.linked", "description"),
+        ("release-notes.md", "g in assurance %}{% for x in g.tests", "kind"),
+        ("service-report.md", "g in [0] %}{% for x in shipped.breaking", "label"),
+    ] {
+        let source = format!(
+            "{{% autoescape false %}}{{% for {loop_over} %}}{{{{ x.{member} }}}} {{% endfor %}}{{% endfor %}}{{% endautoescape %}}\n"
+        );
+        let leaking = check(&folder(&[(document, &source)]));
+        let table = String::from_utf8(leaking.stdout.clone()).unwrap();
+        assert_eq!(code(&leaking), 1, "{source}: {table}");
+        assert!(table.contains(&format!("/{member}")), "{source}: {table}");
+    }
     // A template that fails says where.
     for (source, words) in [
         ("{{ nothing.here }}", "line 1"),

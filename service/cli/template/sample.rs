@@ -1,6 +1,6 @@
 //! Sample contexts: what the demonstration's story makes of every document, without a service.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use ledger::{Edge, sha256};
 use serde::Serialize;
@@ -8,14 +8,14 @@ use serde_json::Value;
 
 use super::super::Failure;
 use super::super::demo::story;
-use super::assessed;
+use super::{assessed, filled};
 use crate::catalogue::Catalogue;
 use crate::document::audience::Audience;
 use crate::document::compliance::{ComplianceInput, LogPeriod};
-use crate::document::release_notes::{RELEASE_TEMPLATE, ReleaseInput, ReleaseNotesInput, Scope};
+use crate::document::release_notes::{Point, RELEASE_TEMPLATE, ReleaseInput, ReleaseNotesInput, Scope};
 use crate::document::sample::SampleInput;
 use crate::document::service_report::ServiceReportInput;
-use crate::document::{LedgerView, Request, compliance, release_notes, sample, service_report};
+use crate::document::{ErasedEntry, LedgerView, Request, compliance, release_notes, sample, service_report};
 use crate::domain::deployment::Deployment;
 use crate::domain::extension::DeploymentKind;
 use crate::domain::facts::Facts;
@@ -26,8 +26,20 @@ use crate::reconcile::{Input, Query, reconcile};
 /// The day on which the story ends.
 const END: &str = "2026-06-30T12:00:00Z";
 
-/// The context of each document, by the name of its template.
-pub fn contexts() -> Result<BTreeMap<&'static str, Value>, Failure> {
+/// A context, by the name of the template that renders it.
+pub type Sample = (&'static str, Value);
+
+/// Contexts of every document: first the one to show for each template, then those that stand for its other forms; each with every
+/// list and text filled, and again as it is.
+pub fn contexts() -> Result<Vec<Sample>, Failure> {
+    let plain = plain()?;
+    let mut samples = filled::filled(&plain);
+    samples.extend(plain);
+    Ok(samples)
+}
+
+/// What the story makes of every document, with what it leaves open.
+fn plain() -> Result<Vec<Sample>, Failure> {
     let failed = |error: &dyn std::fmt::Display| Failure::refused(format!("the sample cannot be made: {error}"));
     let end = Instant::parse(END).map_err(|error| failed(&error))?;
     let mut records = Vec::new();
@@ -44,8 +56,12 @@ pub fn contexts() -> Result<BTreeMap<&'static str, Value>, Failure> {
         origin: "sample.shipslog.example".to_owned(),
         tree_size: records.len() as u64 + 1,
         root: "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=".to_owned(),
-        checkpoint: String::new(),
-        erased: Vec::new(),
+        checkpoint: "sample.shipslog.example\n".to_owned(),
+        erased: vec![ErasedEntry {
+            index: 1,
+            erased_by: 2,
+            reason: "data-subject-request".to_owned(),
+        }],
     };
     let environment: EnvironmentName = "production".parse().map_err(|error| failed(&error))?;
     let catalogue = Catalogue::built_in().map_err(|error| failed(&error))?;
@@ -74,21 +90,27 @@ pub fn contexts() -> Result<BTreeMap<&'static str, Value>, Failure> {
         .or_else(|| here().next_back());
     let shown = shown.ok_or_else(|| failed(&"the story has no deployment"))?;
     let parameters = &catalogue.parameters;
-    let mut contexts = BTreeMap::new();
-    for audience in Audience::ALL {
-        let template = release_notes::template(audience);
-        let notes = release_notes::compose_for(
-            &ReleaseNotesInput {
-                request: request(template),
-                service: &shown.service,
-                environment: &environment,
-                scope: &Scope::Deployment(shown.id.clone()),
-                facts: &facts,
-                parameters,
-            },
-            audience,
-        );
-        contexts.insert(template, value(&notes.map_err(|error| failed(&error))?)?);
+    let mut contexts = Vec::new();
+    let all = Scope::Range {
+        from: Point::At(period.from),
+        to: Point::At(period.to),
+    };
+    for scope in [Scope::Deployment(shown.id.clone()), all] {
+        for audience in Audience::ALL {
+            let template = release_notes::template(audience);
+            let notes = release_notes::compose_for(
+                &ReleaseNotesInput {
+                    request: request(template),
+                    service: &shown.service,
+                    environment: &environment,
+                    scope: &scope,
+                    facts: &facts,
+                    parameters,
+                },
+                audience,
+            );
+            contexts.push((template, value(&notes.map_err(|error| failed(&error))?)?));
+        }
     }
     let report = service_report::compose(&ServiceReportInput {
         request: request(service_report::TEMPLATE),
@@ -164,30 +186,68 @@ pub fn contexts() -> Result<BTreeMap<&'static str, Value>, Failure> {
         proofs: &proofs,
         parameters,
     });
-    contexts.insert(sample::TEMPLATE, value(&papers.map_err(|error| failed(&error))?)?);
+    contexts.push((sample::TEMPLATE, value(&papers.map_err(|error| failed(&error))?)?));
     let services: BTreeSet<ServiceName> = here().map(|d| d.service.clone()).collect();
     let services: Vec<(ServiceName, Facts)> = services.into_iter().map(|name| (name, facts.clone())).collect();
-    let release = release_notes::compose_release(&ReleaseInput {
-        request: request(RELEASE_TEMPLATE),
-        environment: &environment,
-        from: period.from,
-        to: period.to,
-        audience: Audience::Auditor,
-        services: &services,
-        parameters,
-    });
-    contexts.insert(RELEASE_TEMPLATE, value(&release.map_err(|error| failed(&error))?)?);
-    contexts.insert(
+    for audience in [Audience::Auditor, Audience::Manager, Audience::Customer] {
+        let release = release_notes::compose_release(&ReleaseInput {
+            request: request(RELEASE_TEMPLATE),
+            environment: &environment,
+            from: period.from,
+            to: period.to,
+            audience,
+            services: &services,
+            parameters,
+        });
+        contexts.push((RELEASE_TEMPLATE, value(&release.map_err(|error| failed(&error))?)?));
+    }
+    contexts.push((
         service_report::TEMPLATE,
         value(&report.map_err(|error| failed(&error))?)?,
-    );
-    contexts.insert(
+    ));
+    contexts.push((
         compliance::TEMPLATE,
         value(&compliance.map_err(|error| failed(&error))?)?,
-    );
+    ));
     Ok(contexts)
 }
 
 fn value(context: &impl Serialize) -> Result<Value, Failure> {
     serde_json::to_value(context).map_err(|error| Failure::refused(format!("the sample cannot be written: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gaps(value: &Value, place: &str, found: &mut BTreeSet<String>) {
+        match value {
+            Value::Array(items) if !items.is_empty() => {
+                items.iter().for_each(|item| gaps(item, &format!("{place}/*"), found));
+            }
+            Value::Object(members) if !members.is_empty() => {
+                for (name, member) in members {
+                    gaps(member, &format!("{place}/{name}"), found);
+                }
+            }
+            Value::String(text) if !text.is_empty() => {}
+            Value::Bool(_) | Value::Number(_) => {}
+            _ => {
+                found.insert(place.to_owned());
+            }
+        }
+    }
+
+    /// What is not there cannot be tried with hostile text: a template that lets it become markup would pass.
+    #[test]
+    fn every_list_and_text_of_every_context_is_filled() {
+        let plain = plain().unwrap();
+        let filled = filled::filled(&plain);
+        assert_eq!(plain.len(), filled.len());
+        let mut found = BTreeSet::new();
+        for (template, context) in &filled {
+            gaps(context, template, &mut found);
+        }
+        assert_eq!(found, BTreeSet::new());
+    }
 }
