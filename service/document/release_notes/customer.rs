@@ -8,7 +8,7 @@ use super::select::Selection;
 use super::{Highlight, ReleaseNotes};
 use crate::document::Generated;
 use crate::document::audience::{Audience, Withheld};
-use crate::document::changes::{Change, Changes};
+use crate::document::changes::{Change, Changes, Identity};
 use crate::document::rows::{DeploymentRow, IncidentRow};
 use crate::domain::exposure::Downtime;
 use crate::domain::facts::Facts;
@@ -36,6 +36,8 @@ pub struct CustomerNotes {
     withdrawn: Vec<CustomerWithdrawn>,
     incidents: CustomerIncidents,
     withheld: Vec<Withheld>,
+    #[serde(skip)]
+    identities: Vec<Identity>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -109,7 +111,7 @@ impl CustomerNotes {
                 fixed: incidents(&notes.incidents.fixed),
                 linked: incidents(&notes.incidents.linked),
             },
-            generated: notes.generated,
+            generated: generated(notes.generated, selection),
             title: notes.title,
             service: notes.service,
             environment: notes.environment,
@@ -119,6 +121,7 @@ impl CustomerNotes {
             actions_required: notes.actions_required,
             known_issues: notes.known_issues,
             withheld,
+            identities: notes.changes.identities(),
         }
     }
 
@@ -131,14 +134,28 @@ impl CustomerNotes {
         &self.withheld
     }
 
-    pub(super) fn changes_shown(&self) -> usize {
-        self.changes.shown
+    /// What the changes that it lists are known by; no part of the context.
+    pub(super) fn identities(&self) -> &[Identity] {
+        &self.identities
     }
+}
 
-    pub(super) fn breaking_changes(&self) -> usize {
-        let breaking = self.changes.groups.iter().filter(|group| group.key == "breaking");
-        breaking.map(|group| group.entries.len()).sum()
+/// What it was made from, without reasons of erasure, and with entries in place of ids, which name pipelines and their hosts.
+fn generated(mut generated: Generated, selection: &Selection<'_>) -> Generated {
+    generated.ledger.erased.clear();
+    let named = [
+        ("--deployment", Some(selection.target)),
+        ("--from", selection.previous),
+        ("--to", Some(selection.target)),
+    ];
+    for (option, deployment) in named {
+        let deployment = deployment.map(|d| (shlex::try_quote(d.id.as_str()), d.index));
+        if let Some((Ok(id), index)) = deployment {
+            let entry = format!("{option} '#{index}' ");
+            generated.query = generated.query.replace(&format!("{option} {id} "), &entry);
+        }
     }
+    generated
 }
 
 impl CustomerDeployment {

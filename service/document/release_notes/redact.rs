@@ -67,6 +67,7 @@ impl Redacted {
 
         // The sentences are made again, of what is left.
         notes.assurance.clear();
+        notes.came_and_went.clear();
         notes.title = sentences::title(&notes);
         notes.summary = sentences::summary(&notes, selection.target);
 

@@ -134,9 +134,17 @@ impl Scrubber {
 
     /// A text without what is not to be read, on one line.
     pub(super) fn text(&mut self, text: &str) -> String {
-        let text = self.without_needles(text);
-        let words: Vec<String> = text.split_whitespace().filter_map(|word| self.word(word)).collect();
+        let text = self.without_needles(&as_read(text));
+        let words: Vec<String> = text.split_whitespace().filter_map(|word| self.words(word)).collect();
         words.join(" ")
+    }
+
+    /// What has no space in it: words with commas between them, such as addresses.
+    fn words(&mut self, text: &str) -> Option<String> {
+        let parts = text.split_inclusive([',', ';']);
+        let left: Vec<String> = parts.filter_map(|part| self.word(part)).collect();
+        let left = left.concat();
+        (!left.is_empty()).then_some(left)
     }
 
     fn without_needles(&mut self, text: &str) -> String {
@@ -145,7 +153,9 @@ impl Scrubber {
         let mut before = None;
         while let Some(c) = rest.chars().next() {
             let starts = c.is_alphanumeric() && !before.is_some_and(char::is_alphanumeric);
-            let found = starts.then(|| self.found(rest, before)).flatten();
+            let found = starts
+                .then(|| self.found(rest, before).or_else(|| self.ticket_at(rest)))
+                .flatten();
             let (written, length) = match found {
                 Some((true, length)) => (NAME, length),
                 Some((false, length)) => ("\u{0}", length),
@@ -177,6 +187,41 @@ impl Scrubber {
         })
     }
 
+    /// The length of a ticket with a declared prefix, or of `GH-88`, at the beginning of a text.
+    fn ticket_at(&self, rest: &str) -> Option<(bool, usize)> {
+        let prefixes = self.prefixes.iter().map(String::as_str).chain(["GH-"]);
+        let number = prefixes.filter_map(|prefix| {
+            let start = begins_like(rest, prefix).filter(|length| *length > 0)?;
+            rest[start..].starts_with(|c: char| c.is_ascii_digit()).then_some(start)
+        });
+        let start = number.max()?;
+        let joins = |c: char| c.is_alphanumeric() || c == '-' || c == '_';
+        let end = rest[start..]
+            .find(|c| !joins(c))
+            .map_or(rest.len(), |length| start + length);
+        Some((false, end))
+    }
+
+    /// A text without addresses of known hosts, whether or not they say how to get there.
+    fn without_hosts(&mut self, word: &str) -> Option<String> {
+        let lower = word.to_ascii_lowercase();
+        let known = self.hosts.iter().filter(|host| host.contains('.'));
+        let (from, to) = known.filter_map(|host| named(&lower, host)).min()?;
+        let part = |c: char| {
+            !matches!(
+                c,
+                '(' | ')' | '[' | ']' | '<' | '>' | '{' | '}' | '"' | '\'' | '`' | '|'
+            )
+        };
+        let from = word[..from].rfind(|c| !part(c)).map_or(0, |at| at + 1);
+        let end = word[to..].find(|c| !part(c)).map_or(word.len(), |length| to + length);
+        let end = from + word[from..end].trim_end_matches(['.', ',', ';', ':', '!']).len();
+        self.addresses += 1;
+        let rest = &word[end..];
+        let rest = self.without_hosts(rest).unwrap_or_else(|| rest.to_owned());
+        Some(format!("{}{ADDRESS}{rest}", &word[..from]))
+    }
+
     /// A word as it may be read; none if nothing of it is left.
     fn word(&mut self, word: &str) -> Option<String> {
         if word.contains(GONE) {
@@ -187,6 +232,13 @@ impl Scrubber {
         if host(core).is_some_and(|host| self.hosts.contains(&host)) {
             self.addresses += 1;
             return Some(word.replace(core, ADDRESS));
+        }
+        if let Some(left) = self.without_hosts(word) {
+            return Some(left);
+        }
+        if is_request(word) {
+            self.references += 1;
+            return None;
         }
         if is_mention(core) {
             self.names += 1;
@@ -202,6 +254,7 @@ impl Scrubber {
     fn is_reference(&self, core: &str) -> bool {
         let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
         let numbered = core.strip_prefix('#').is_some_and(digits);
+        // One whose prefix is no word is not found by words.
         let ticket = self.prefixes.iter().any(|prefix| {
             let rest = core.strip_prefix(prefix.as_str()).unwrap_or_default();
             rest.starts_with(|c: char| c.is_ascii_digit())
@@ -223,11 +276,56 @@ fn is_mention(core: &str) -> bool {
     }
 }
 
-/// The host of an address that has one, in lower case.
+/// `!345`, `owner/repository#7`, `repository!7`: a pull request or ticket of a forge.
+fn is_request(word: &str) -> bool {
+    let core = word.trim_matches(|c: char| !c.is_alphanumeric() && !matches!(c, '#' | '!'));
+    let core = core.trim_end_matches(['#', '!']);
+    let Some((place, number)) = core.rsplit_once(['#', '!']) else {
+        return false;
+    };
+    let path = |c: char| c.is_alphanumeric() || matches!(c, '/' | '-' | '_' | '.');
+    // C#7 is a language.
+    let place = place.chars().count() != 1 && place.chars().all(path);
+    place && !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// Where a text names a host, or one below it.
+fn named(text: &str, host: &str) -> Option<(usize, usize)> {
+    let inside = |c: char| c.is_alphanumeric() || c == '-';
+    let places = text.match_indices(host).map(|(at, _)| (at, at + host.len()));
+    places.into_iter().find(|(from, to)| {
+        let mut after = text[*to..].chars();
+        let next = after.next();
+        let longer = next.is_some_and(inside) || (next == Some('.') && after.next().is_some_and(inside));
+        !longer && !text[..*from].chars().next_back().is_some_and(inside)
+    })
+}
+
+/// A text as it is read: hyphens are hyphens, and what shows nothing is not there.
+fn as_read(text: &str) -> String {
+    let shown = text
+        .chars()
+        .filter(|c| !matches!(*c, '\u{ad}' | '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}' | GONE));
+    shown
+        .map(|c| {
+            if matches!(c, '\u{2010}' | '\u{2011}' | '\u{2212}' | '\u{fe63}' | '\u{ff0d}') {
+                '-'
+            } else {
+                c
+            }
+        })
+        .collect()
+}
+
+/// The host of an address that has one, in lower case and without a port.
 fn host(url: &str) -> Option<String> {
     let (_, rest) = url.split_once("://")?;
     let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
     let host = authority.rsplit('@').next().unwrap_or_default();
+    let host = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
+        Some(_) | None => host,
+    };
     (!host.is_empty()).then(|| host.to_ascii_lowercase())
 }
 
@@ -317,6 +415,36 @@ mod tests {
             "see (address withheld), then https://docs.example/move",
         );
         becomes("https://tickets.example/X-1", "(address withheld)");
+    }
+
+    #[test]
+    fn references_go_however_they_are_written() {
+        becomes("see acme/secret-repo#77 for it (!345)", "see for it");
+        becomes("after repo!12, GH-88 and gh-89 crash", "after and crash");
+        becomes("Note: see:OPS-99, /OPS-100 and ops-101", "Note: see:, and");
+        becomes("PAY\u{2011}1 and P\u{200b}AY-1", "and");
+        becomes("C#7 runs, wow!", "C#7 runs, wow!");
+        becomes("1,000 and a;b", "1,000 and a;b");
+    }
+
+    #[test]
+    fn internal_hosts_go_without_a_scheme_and_beside_others() {
+        becomes(
+            "log at ci.example/runs/12 shows it",
+            "log at (address withheld) shows it",
+        );
+        becomes(
+            "(CI.example), www.tickets.example/PAY",
+            "((address withheld)), (address withheld)",
+        );
+        becomes(
+            "https://ok.example,https://ci.example/x",
+            "https://ok.example,(address withheld)",
+        );
+        becomes(
+            "ci.example.org and my-ci.example stay",
+            "ci.example.org and my-ci.example stay",
+        );
     }
 
     #[test]

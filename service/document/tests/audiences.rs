@@ -225,6 +225,39 @@ fn what_is_withheld_is_counted_and_told() {
 }
 
 #[test]
+fn the_json_form_for_customers_says_no_more_than_the_text() {
+    let ledger = busy();
+    let facts = Facts::fold(&ledger.records);
+    let mut view = view(&ledger);
+    view.erased = vec![ErasedEntry {
+        index: 1,
+        erased_by: 2,
+        reason: "data-subject-request".to_owned(),
+    }];
+    let notes = release_notes::compose_for(
+        &ReleaseNotesInput {
+            request: Request {
+                query: "shipslog notes payments production --deployment run-2 --audience customer",
+                ..request(&view, "release-notes-customer.md")
+            },
+            service: &"payments".parse().unwrap(),
+            environment: &"production".parse().unwrap(),
+            scope: &Scope::Deployment("run-2".parse().unwrap()),
+            facts: &facts,
+            parameters: &Parameters::default(),
+        },
+        Audience::Customer,
+    );
+    let context = serde_json::to_value(notes.unwrap()).unwrap();
+    assert_eq!(context["generated"]["ledger"].get("erased"), None);
+    let index = context["deployment"]["index"].as_u64().unwrap();
+    assert_eq!(
+        context["generated"]["query"],
+        format!("shipslog notes payments production --deployment '#{index}' --audience customer")
+    );
+}
+
+#[test]
 fn a_version_that_is_a_commit_is_not_told_to_customers() {
     let mut ledger = Ledger::default();
     ledger.deploy(0, "d1", "1", release(vec![]));
