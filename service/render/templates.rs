@@ -105,6 +105,11 @@ pub enum RenderError {
     /// Longer than [`MAX_SOURCE_BYTES`].
     #[error("template `{0}`: the source must not be longer than {MAX_SOURCE_BYTES} bytes")]
     SourceTooLong(String),
+    /// It stands beside the built-in ones, nothing includes it, and it is called nearly as one of them.
+    #[error(
+        "template `{name}`: there is none of that name to take the place of, and nothing includes it; did you mean `{nearest}`?"
+    )]
+    Misspelt { name: String, nearest: &'static str },
     /// Its name begins with the prefix of the built-in ones.
     #[error("template `{0}`: names that begin with `{PREFIX}` are taken")]
     Reserved(String),
@@ -157,6 +162,13 @@ impl Templates {
         templates.overridden = true;
         templates.env.set_fuel(Some(FUEL));
         on_large_stack("overrides", move || {
+            for name in overrides.keys() {
+                let included = overrides.values().any(|source| source.contains(name.as_str()));
+                if let Some(nearest) = nearly_built_in(name).filter(|_| !included) {
+                    let name = name.clone();
+                    return Err(RenderError::Misspelt { name, nearest });
+                }
+            }
             for (name, source) in overrides {
                 if source.len() > MAX_SOURCE_BYTES {
                     return Err(RenderError::SourceTooLong(name));
@@ -217,6 +229,35 @@ impl Templates {
     }
 }
 
+/// The built-in template that a name is a misspelling of.
+fn nearly_built_in(name: &str) -> Option<&'static str> {
+    let names = || BUILT_IN.iter().map(|(known, _)| *known);
+    if names().any(|known| known == name) {
+        return None;
+    }
+    let distances = names().map(|known| (distance(name, known), known));
+    distances
+        .min()
+        .filter(|(distance, _)| *distance <= 2)
+        .map(|(_, known)| known)
+}
+
+/// How many characters must be put in, taken out or changed to make one text of another (Levenshtein).
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut next = Vec::with_capacity(row.len());
+        next.push(i + 1);
+        for (j, y) in b.iter().enumerate() {
+            let changed = row[j] + usize::from(x != *y);
+            next.push(changed.min(row[j + 1] + 1).min(next[j] + 1));
+        }
+        row = next;
+    }
+    row[b.len()]
+}
+
 /// The zone that a document states, in which it shows all its dates; UTC for what states none.
 fn zone(context: &Value) -> Result<Tz, RenderError> {
     let generated = context.get_attr("generated").unwrap_or_default();
@@ -231,7 +272,8 @@ fn environment() -> Result<Environment<'static>, RenderError> {
     env.set_undefined_behavior(UndefinedBehavior::Strict);
     env.set_fuel(Some(FUEL));
     env.set_recursion_limit(RECURSION);
-    env.set_debug(false);
+    // Errors then name what is undefined.
+    env.set_debug(true);
     let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
     env.set_syntax(syntax.map_err(|error| failed("syntax", &error))?);
     env.set_auto_escape_callback(|name| match name.rsplit('.').next() {
@@ -319,6 +361,9 @@ fn failed(name: &str, error: &minijinja::Error) -> RenderError {
             message = format!("{message}: {source}");
         }
         inner = source.source();
+    }
+    if message.contains("not callable") {
+        message.push_str(" (a member of the context hides a function of its name, as `range` of release notes does)");
     }
     RenderError::Failed {
         template: place.0,

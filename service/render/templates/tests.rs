@@ -35,6 +35,28 @@ fn markdown_is_escaped_without_asking() {
 }
 
 #[test]
+fn json_is_text_too() {
+    let context = json!({ "rows": [{ "title": "*b* [x](https://x.example) <b>" }] });
+    assert_eq!(
+        render("{{ rows|tojson }}", context).unwrap(),
+        "\\[{\"title\":\"\\*b\\* \\[x\\](https\\://x.example) &lt;b&gt;\"}\\]\n"
+    );
+}
+
+#[test]
+fn a_misspelt_override_is_named_with_what_was_meant() {
+    let refused = with("relase-notes.md", "x").unwrap_err().to_string();
+    assert!(
+        refused.contains("`relase-notes.md`") && refused.contains("`release-notes.md`"),
+        "{refused}"
+    );
+    assert!(with("header.md", "x").is_ok(), "a part of one's own");
+    let both = [("sampl.md", "x"), ("sample.md", "{% include 'sampl.md' %}")];
+    let both = both.map(|(name, source)| (name.to_owned(), source.to_owned()));
+    assert!(Templates::with_overrides(both.into()).is_ok(), "it is included");
+}
+
+#[test]
 fn html_is_escaped_as_html() {
     let templates = with("t.html", "<p title=\"{{ x }}\">{{ x }}</p>").unwrap();
     let html = templates.render("t.html", &json!({"x": "<\"&'>"})).unwrap();
@@ -92,7 +114,9 @@ fn errors_name_template_and_line() {
     };
     let (template, line, message) = failed("a\n\n{{ nope }}");
     assert_eq!((template.as_str(), line), ("t.md", 3));
-    assert!(message.contains("undefined"), "{message}");
+    assert!(message.contains("`nope` is undefined"), "{message}");
+    let hidden = render("{{ range(3) }}", json!({ "range": true })).unwrap_err();
+    assert!(hidden.to_string().contains("`range` of release notes"), "{hidden}");
     let (template, line, _) = failed("a\n{% if %}");
     assert_eq!((template.as_str(), line), ("t.md", 2));
     let two = BTreeMap::from([
