@@ -38,9 +38,11 @@ pub(super) fn notes_facts(tx: &mut ReadTx<'_>, wanted: &Wanted<'_>, size: u64) -
     let place = at(service, environment);
     let mut deployed = Deployed::new(tx, size);
     match scope {
-        Scope::Latest => add_newest(&mut deployed, place)?,
+        Scope::Latest => {
+            last_success(&mut deployed, place, None)?;
+        }
         Scope::Deployment(id) => {
-            let rows = deployed.tx.about(&[id.as_str()], size)?;
+            let rows = called(deployed.tx, id.as_str(), size)?;
             deployed.add(rows)?;
         }
         Scope::Range { from, to } => {
@@ -66,7 +68,7 @@ pub(super) fn notes_facts(tx: &mut ReadTx<'_>, wanted: &Wanted<'_>, size: u64) -
         Scope::Latest => all
             .iter()
             .filter(here)
-            .max_by_key(|found| found.order())
+            .max_by_key(|found| (found.succeeded(), found.order()))
             .into_iter()
             .collect(),
         Scope::Deployment(_) | Scope::Range { .. } => all.iter().filter(here).collect(),
@@ -147,23 +149,9 @@ fn order_of(
     let size = deployed.size;
     let name = match point {
         Point::At(until) => {
-            let (mut before, until_ms) = (size as i64, Some(until.as_millis()));
-            loop {
-                let rows = deployed.tx.successes(place, 0, before, until_ms, 1)?;
-                let Some(idx) = rows.first().map(|row| row.idx) else {
-                    return Ok(Some(None));
-                };
-                deployed.add(rows)?;
-                if deployed
-                    .fold()
-                    .iter()
-                    .any(|found| found.end().is_some_and(|end| end.index as i64 == idx))
-                {
-                    return Ok(Some(Some(idx as u64)));
-                }
-                before = idx;
-            }
+            return last_success(deployed, place, Some(until.as_millis())).map(Some);
         }
+        Point::Now => return last_success(deployed, place, None).map(Some),
         Point::Index(index) => format!("#{index}"),
         Point::Named(name) => name.clone(),
     };
@@ -178,6 +166,27 @@ fn order_of(
         .filter(|d| d.indexes().iter().any(|index| found.contains(index)))
         .map(Deployment::order);
     Ok(orders.max().map(Some))
+}
+
+/// Adds the last deployment of a place that succeeded, by ledger order, and that claims to have ended by then: where its end is.
+fn last_success(
+    deployed: &mut Deployed<'_, '_>,
+    place: Place<'_>,
+    until_ms: Option<i64>,
+) -> Result<Option<u64>, StoreError> {
+    let mut before = deployed.size as i64;
+    loop {
+        let rows = deployed.tx.successes(place, 0, before, until_ms, 1)?;
+        let Some(idx) = rows.first().map(|row| row.idx) else {
+            return Ok(None);
+        };
+        deployed.add(rows)?;
+        let ends = |found: &Deployment| found.end().is_some_and(|end| end.index as i64 == idx);
+        if deployed.fold().iter().any(ends) {
+            return Ok(Some(idx as u64));
+        }
+        before = idx;
+    }
 }
 
 /// Adds where else the same content ran, and the newest that was deployed to the other environments, so that it is known which of

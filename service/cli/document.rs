@@ -62,13 +62,13 @@ pub struct Notes {
     services: Vec<ServiceName>,
     /// Environment
     environment: EnvironmentName,
-    /// Notes of this deployment [default: the latest]
+    /// Notes of this deployment [default: the latest that succeeded]
     #[arg(long, value_name = "ID", conflicts_with_all = ["from", "to"])]
     deployment: Option<DeploymentId>,
     /// Everything since what ran at this date or time, entry (#12), deployment or version
     #[arg(long, value_name = "TIME", value_parser = text)]
     from: Option<String>,
-    /// Everything up to what ran at this date or time, entry, deployment or version
+    /// Everything up to what ran at this date or time, entry, deployment or version [default: what runs now]
     #[arg(long, value_name = "TIME", value_parser = text)]
     to: Option<String>,
     /// Who they are for [default: auditor, who reads all]

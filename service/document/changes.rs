@@ -82,6 +82,15 @@ pub struct Change {
     pub indexes: Vec<u64>,
 }
 
+/// What a change is known by wherever it is deployed, so that what several services bring is counted once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Identity {
+    /// Its commits and pull requests; none for what only a ticket tells.
+    pub(super) ids: Vec<String>,
+    /// Whether users must act.
+    pub(super) breaking: bool,
+}
+
 /// A ticket or pull request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Reference {
@@ -160,7 +169,11 @@ impl Changes {
             }
         }
         changes.dependencies = dependencies::rows(moves);
-        if items.is_empty() {
+        let taken_out = deployments
+            .iter()
+            .flat_map(|d| &d.commits)
+            .any(|said| except.contains(said.value.id.as_str()));
+        if items.is_empty() && !taken_out {
             let named = tickets.all().iter().map(|(ticket, index)| Change {
                 title: ticket.title.clone().unwrap_or_else(|| ticket.id.clone()),
                 tickets: vec![Reference::ticket(ticket)],
@@ -196,6 +209,25 @@ impl Changes {
             .map(|(ticket, _)| Reference::ticket(ticket))
             .collect();
         changes
+    }
+
+    /// What the entries of the groups are known by.
+    pub(super) fn identities(&self) -> Vec<Identity> {
+        let entries = self.groups.iter().flat_map(|group| &group.entries);
+        let identity = |change: &Change| {
+            let requests = change.pull_requests.iter();
+            let requests = requests.map(|request| {
+                request
+                    .url
+                    .clone()
+                    .unwrap_or_else(|| format!("{} {}", request.id, change.title))
+            });
+            Identity {
+                ids: change.commits.iter().cloned().chain(requests).collect(),
+                breaking: change.breaking,
+            }
+        };
+        entries.map(identity).collect()
     }
 
     /// How many entries a group has.

@@ -150,6 +150,13 @@ pub enum DocumentError {
         service: ServiceName,
         environment: EnvironmentName,
     },
+    /// The ledger knows some, and none as early as that.
+    #[error("the ledger holds no deployment of {service} to {environment} until {to}, only later ones")]
+    NoneUntil {
+        to: String,
+        service: ServiceName,
+        environment: EnvironmentName,
+    },
     /// No such deployment there.
     #[error("the ledger holds no deployment `{deployment}` of {service} to {environment}")]
     UnknownDeployment {

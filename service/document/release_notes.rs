@@ -60,9 +60,9 @@ pub struct ReleaseNotesInput<'a> {
 /// Which deployments release notes speak of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scope {
-    /// The newest deployment, by ledger order.
+    /// The newest deployment that succeeded, by ledger order; where none did, the newest.
     Latest,
-    /// One deployment.
+    /// One deployment, by its id or by an entry of it such as `#12`.
     Deployment(DeploymentId),
     /// All after what ran at `from`, up to what ran at `to`.
     Range { from: Point, to: Point },
@@ -77,6 +77,8 @@ pub enum Point {
     Index(u64),
     /// A deployment by id, else the last one with that version or label.
     Named(String),
+    /// What runs now, as far as the ledger knows.
+    Now,
 }
 
 impl Point {
@@ -226,13 +228,17 @@ fn compose_selected<'a>(input: &ReleaseNotesInput<'a>) -> Result<(ReleaseNotes, 
     let selection = selected(&wanted, &input.facts.deployments)?;
     let target = selection.target;
     let net = net_effect(&selection.deployments, &here);
-    let except: BTreeSet<&str> = net
-        .withdrawn
-        .iter()
-        .flat_map(|d| d.commits.iter().map(|c| c.value.id.as_str()))
-        .collect();
     let tickets = input.facts.services.ticket_links(service);
+    // A change is told once: what ran before or runs again is not new, what a later deployment brings again is not withdrawn.
+    let again = commits(net.reintroduced.iter().copied());
+    let except: BTreeSet<&str> = commits(net.withdrawn.iter().copied()).union(&again).copied().collect();
     let changes = Changes::of(&net.brought, &except, tickets);
+    let withdrawn = net.withdrawn.iter().filter_map(|old| {
+        let again = net.brought_after(old, &selection.deployments);
+        let all = !old.commits.is_empty() && old.commits.iter().all(|c| again.contains(c.value.id.as_str()));
+        (!all).then(|| Withdrawn::of(old, &again, tickets))
+    });
+    let withdrawn: Vec<Withdrawn> = withdrawn.collect();
     let links = Links::of(input.facts);
     let incidents = incidents(&selection.deployments, &links);
     let assurance: Vec<Assurance> = selection
@@ -271,8 +277,12 @@ fn compose_selected<'a>(input: &ReleaseNotesInput<'a>) -> Result<(ReleaseNotes, 
         previous,
         replaced_by: ReplacedBy::of(target, &input.facts.deployments),
         changes,
-        reintroduced: net.reintroduced.iter().map(|d| Withdrawn::of(d, tickets)).collect(),
-        withdrawn: net.withdrawn.iter().map(|d| Withdrawn::of(d, tickets)).collect(),
+        reintroduced: net
+            .reintroduced
+            .iter()
+            .map(|d| Withdrawn::of(d, &BTreeSet::new(), tickets))
+            .collect(),
+        withdrawn,
         came_and_went: net.came_and_went.iter().map(|d| DeploymentRow::of(d)).collect(),
         also_deployed,
         also_deployed_more,
@@ -296,6 +306,7 @@ impl std::fmt::Display for Point {
             Self::At(at) => at.fmt(f),
             Self::Index(index) => write!(f, "#{index}"),
             Self::Named(name) => f.write_str(name),
+            Self::Now => f.write_str("now"),
         }
     }
 }
@@ -335,6 +346,21 @@ fn net_effect<'a>(selected: &[&'a Deployment], here: &[&'a Deployment]) -> Net<'
     net
 }
 
+impl<'a> Net<'a> {
+    /// Commits that came, and stayed, after what took this deployment out. A way back may name those that it takes out.
+    fn brought_after(&self, old: &Deployment, selected: &[&Deployment]) -> BTreeSet<&'a str> {
+        let mut removers = selected.iter().filter(|d| d.lineage.withdraws.contains(&old.index));
+        let removed = removers.next_back().map_or(u64::MAX, |remover| remover.order());
+        let later = self.brought.iter().copied().filter(|d| d.order() > removed);
+        commits(later)
+    }
+}
+
+fn commits<'a>(deployments: impl IntoIterator<Item = &'a Deployment>) -> BTreeSet<&'a str> {
+    let said = deployments.into_iter().flat_map(|d| &d.commits);
+    said.map(|said| said.value.id.as_str()).collect()
+}
+
 fn remove(list: &mut Vec<&Deployment>, deployment: &Deployment) -> bool {
     let before = list.len();
     list.retain(|d| d.index != deployment.index);
@@ -350,12 +376,13 @@ fn move_between<'a>(from: &mut Vec<&'a Deployment>, to: &mut Vec<&'a Deployment>
 }
 
 impl Withdrawn {
-    fn of(deployment: &Deployment, tickets: &[TicketLink]) -> Self {
+    /// Without what runs again.
+    fn of(deployment: &Deployment, again: &BTreeSet<&str>, tickets: &[TicketLink]) -> Self {
         Self {
             label: deployment.label(),
             index: deployment.index,
             finished_at: deployment.finished_at(),
-            changes: Changes::of(&[deployment], &BTreeSet::new(), tickets),
+            changes: Changes::of(&[deployment], again, tickets),
         }
     }
 }

@@ -61,7 +61,8 @@ pub(super) fn moved(item: &Item<'_>) -> Vec<Move> {
         .collect()
 }
 
-/// One row for each dependency, by name. What went forth and back again is none.
+/// One row for each dependency, by name; several where it moved in places that have nothing to do with each other. What went
+/// forth and back again is none.
 pub(super) fn rows(moves: Vec<Move>) -> Vec<DependencyRow> {
     let mut by_name: BTreeMap<String, Vec<Move>> = BTreeMap::new();
     for step in moves {
@@ -69,9 +70,35 @@ pub(super) fn rows(moves: Vec<Move>) -> Vec<DependencyRow> {
     }
     by_name
         .into_values()
+        .flat_map(chains)
         .map(row)
         .filter(|row| !same(row.from.as_ref(), row.to.as_ref()))
         .collect()
+}
+
+/// Steps that share a version belong together; those that name none belong to any.
+fn chains(mut steps: Vec<Move>) -> Vec<Vec<Move>> {
+    steps.sort_by_key(|step| (step.index, step.at));
+    let mut chains: Vec<Vec<Move>> = Vec::new();
+    for step in steps {
+        let (joined, mut apart): (Vec<_>, Vec<_>) = chains
+            .into_iter()
+            .partition(|chain| chain.iter().any(|known| joins(known, &step)));
+        let mut chain: Vec<Move> = joined.into_iter().flatten().collect();
+        chain.push(step);
+        apart.push(chain);
+        chains = apart;
+    }
+    chains
+}
+
+fn joins(a: &Move, b: &Move) -> bool {
+    let ends = |step: &Move| [step.from.clone(), step.to.clone()];
+    let (a, b) = (ends(a), ends(b));
+    let open = a.iter().chain(&b).any(Option::is_none);
+    open || a
+        .iter()
+        .any(|one| b.iter().any(|other| same(one.as_ref(), other.as_ref())))
 }
 
 /// Commits come in any order, so the ends of the chain are those that nothing leads to and nothing leads on from. Where that
@@ -154,6 +181,18 @@ mod tests {
         assert_eq!(folded(&[step(Some("1"), None, 4)]), one(Some("1"), None, &[4]));
         let unsaid = [step(None, Some("1.1"), 4), step(None, Some("1.2"), 7)];
         assert_eq!(folded(&unsaid), one(None, Some("1.2"), &[4, 7]));
+    }
+
+    #[test]
+    fn versions_that_nothing_joins_are_rows_of_their_own() {
+        let steps = [
+            step(Some("1.0.1"), Some("1.0.2"), 4),
+            step(Some("2.0.0"), Some("2.1.0"), 4),
+            step(Some("1.0.2"), Some("1.0.3"), 7),
+        ];
+        let mut expected = one(Some("2.0.0"), Some("2.1.0"), &[4]);
+        expected.extend(one(Some("1.0.1"), Some("1.0.3"), &[4, 7]));
+        assert_eq!(folded(&steps), expected);
     }
 
     #[test]

@@ -169,10 +169,6 @@ impl ManagerNotes {
     pub(super) fn withheld(&self) -> &[Withheld] {
         &self.withheld
     }
-
-    pub(super) fn changes(&self) -> &Changes {
-        &self.changes
-    }
 }
 
 fn without_commits(changes: &mut Changes, tally: &mut Tally) {

@@ -9,6 +9,7 @@ use super::variant::Variant;
 use super::{Point, ReleaseNotesInput, Scope, compose_selected};
 use crate::check::Parameters;
 use crate::document::audience::{Audience, Tally, Withheld};
+use crate::document::changes::Identity;
 use crate::document::{CONTEXT_VERSION, DocumentError, Generated, Request};
 use crate::domain::facts::Facts;
 use crate::domain::words::{count, list};
@@ -83,9 +84,28 @@ struct Totals {
     deployed: Vec<String>,
     attempts: usize,
     succeeded: usize,
-    changes: usize,
-    breaking: usize,
+    changes: Told,
     incidents: BTreeSet<String>,
+}
+
+/// Changes, each once however many services bring it.
+#[derive(Default)]
+struct Told {
+    seen: BTreeSet<String>,
+    all: usize,
+    breaking: usize,
+}
+
+impl Told {
+    fn add(&mut self, changes: &[Identity]) {
+        for change in changes {
+            if !change.ids.iter().any(|id| self.seen.contains(id)) {
+                self.all += 1;
+                self.breaking += usize::from(change.breaking);
+            }
+            self.seen.extend(change.ids.iter().cloned());
+        }
+    }
 }
 
 /// Composes release notes over several services.
@@ -121,12 +141,15 @@ pub fn compose_release(input: &ReleaseInput<'_>) -> Result<Release, DocumentErro
                 let known = notes.incidents.linked.iter();
                 let known = known.filter(|row| row.link.as_ref().is_some_and(|link| link.state.is_established()));
                 totals.incidents.extend(known.map(|row| row.id.clone()));
+                let whole = notes.changes.identities();
                 let variant = Variant::of(notes, &selection, &one, input.audience);
-                totals.changes += variant.changes();
-                totals.breaking += variant.breaking_changes();
+                match &variant {
+                    Variant::Customer(notes) => totals.changes.add(notes.identities()),
+                    Variant::Auditor(_) | Variant::Manager(_) => totals.changes.add(&whole),
+                }
                 Some(variant)
             }
-            Err(DocumentError::NoDeployments { .. }) => None,
+            Err(DocumentError::NoDeployments { .. } | DocumentError::NoneUntil { .. }) => None,
             Err(error) => return Err(error),
         };
         services.push(Section {
@@ -143,7 +166,7 @@ pub fn compose_release(input: &ReleaseInput<'_>) -> Result<Release, DocumentErro
         context_version: CONTEXT_VERSION,
         document: "release",
         audience: input.audience,
-        generated: input.request.generated(),
+        generated: generated(input),
         title: title(input),
         environment: input.environment.clone(),
         from: input.from,
@@ -154,6 +177,15 @@ pub fn compose_release(input: &ReleaseInput<'_>) -> Result<Release, DocumentErro
         also_deployed_more,
         withheld,
     })
+}
+
+fn generated(input: &ReleaseInput<'_>) -> Generated {
+    let mut generated = input.request.generated();
+    match input.audience {
+        Audience::Customer => generated.ledger.erased.clear(),
+        Audience::Auditor | Audience::Manager => {}
+    }
+    generated
 }
 
 fn title(input: &ReleaseInput<'_>) -> String {
@@ -205,7 +237,7 @@ impl Totals {
         let mut sentences = vec![format!(
             "{which} deployed to {environment} {between}, with {attempts}{failed}."
         )];
-        sentences.push(match (self.changes, self.breaking) {
+        sentences.push(match (self.changes.all, self.changes.breaking) {
             (0, _) => "No functional changes are recorded for them.".to_owned(),
             (changes, 0) => format!("They bring {}.", count(changes, "change")),
             (changes, breaking) => format!("They bring {}, {breaking} of them breaking.", count(changes, "change")),

@@ -38,11 +38,16 @@ pub(super) fn here<'a>(wanted: &Wanted<'_>, deployments: &'a [Deployment]) -> Ve
     here
 }
 
+/// The last that succeeded, else the last.
+fn latest<'a>(here: &[&'a Deployment]) -> Option<&'a Deployment> {
+    here.iter().rfind(|d| d.succeeded()).or(here.last()).copied()
+}
+
 /// Selects out of deployments of any place.
 pub fn selected<'a>(wanted: &Wanted<'_>, deployments: &'a [Deployment]) -> Result<Selection<'a>, DocumentError> {
     let here = here(wanted, deployments);
     let (service, environment) = (wanted.service.clone(), wanted.environment.clone());
-    let Some(newest) = here.last().copied() else {
+    let Some(latest) = latest(&here) else {
         return Err(DocumentError::NoDeployments { service, environment });
     };
     let by_index = |index: Option<u64>| here.iter().copied().find(|d| Some(d.index) == index);
@@ -58,17 +63,22 @@ pub fn selected<'a>(wanted: &Wanted<'_>, deployments: &'a [Deployment]) -> Resul
         environment: wanted.environment.clone(),
     };
     match wanted.scope {
-        Scope::Latest => Ok(one(newest)),
+        Scope::Latest => Ok(one(latest)),
         Scope::Deployment(id) => here
             .iter()
             .rev()
             .find(|d| d.id == *id)
+            .or_else(|| here.iter().find(|d| by_entry(d, id.as_str())))
             .map(|d| one(d))
             .ok_or_else(|| unknown(id.to_string())),
         Scope::Range { from, to } => {
             let timeline = Timeline::of(deployments, wanted.service, wanted.environment);
             let Some(target) = resolve(to, &here, &timeline).map_err(unknown)? else {
-                return Err(DocumentError::NoDeployments { service, environment });
+                return Err(DocumentError::NoneUntil {
+                    to: to.to_string(),
+                    service,
+                    environment,
+                });
             };
             // A version that ran more than once: the last time before the end of the range is meant.
             let earlier: Vec<&Deployment> = here.iter().copied().filter(|d| d.order() <= target.order()).collect();
@@ -93,6 +103,12 @@ pub fn selected<'a>(wanted: &Wanted<'_>, deployments: &'a [Deployment]) -> Resul
     }
 }
 
+/// Whether an entry such as `#12` is one of the deployment.
+fn by_entry(deployment: &Deployment, name: &str) -> bool {
+    let index = name.strip_prefix('#').and_then(|index| index.parse().ok());
+    index.is_some_and(|index| deployment.indexes().contains(&index))
+}
+
 fn reversed(from: &Point, to: &Point) -> bool {
     matches!((from, to), (Point::At(from), Point::At(to)) if from > to)
 }
@@ -105,6 +121,7 @@ fn resolve<'a>(
 ) -> Result<Option<&'a Deployment>, String> {
     match point {
         Point::At(at) => Ok(timeline.last(Some(*at)).map(|run| run.deployment)),
+        Point::Now => Ok(timeline.last(None).map(|run| run.deployment)),
         Point::Index(index) => {
             let found = here.iter().copied().find(|d| d.indexes().contains(index));
             found.map(Some).ok_or_else(|| format!("#{index}"))

@@ -41,6 +41,10 @@ pub(super) fn summary(notes: &ReleaseNotes, target: &Deployment) -> Vec<String> 
         let labels: Vec<String> = notes.withdrawn.iter().map(|w| w.label.clone()).collect();
         sentences.push(format!("The changes of {} are withdrawn.", list(&labels)));
     }
+    if !notes.came_and_went.is_empty() {
+        let labels: Vec<String> = notes.came_and_went.iter().map(|row| row.label.clone()).collect();
+        sentences.push(format!("What {} brought came and went within it.", list(&labels)));
+    }
     let replaced = notes.replaced_by.as_ref().filter(|_| !notes.range);
     let zone = notes.generated.time_zone;
     sentences.extend(replaced.and_then(|next| next.sentence(notes.environment.as_str(), zone)));

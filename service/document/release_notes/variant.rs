@@ -67,22 +67,4 @@ impl Variant {
             Self::Customer(notes) => notes.withheld(),
         }
     }
-
-    /// How many changes it lists.
-    pub(super) fn changes(&self) -> usize {
-        match self {
-            Self::Auditor(notes) => notes.changes.shown,
-            Self::Manager(notes) => notes.changes().shown,
-            Self::Customer(notes) => notes.changes_shown(),
-        }
-    }
-
-    /// How many of them are breaking.
-    pub(super) fn breaking_changes(&self) -> usize {
-        match self {
-            Self::Auditor(notes) => notes.changes.in_group("breaking"),
-            Self::Manager(notes) => notes.changes().in_group("breaking"),
-            Self::Customer(notes) => notes.breaking_changes(),
-        }
-    }
 }

@@ -130,6 +130,46 @@ fn going_back_withdraws_and_coming_back_is_new_again() {
     );
 }
 
+/// V1, V2, back to V1, and V3 with the changes of V2 and one more.
+#[test]
+fn what_a_later_version_brings_again_is_neither_withdrawn_nor_new() {
+    let mut ledger = Ledger::default();
+    let (two, three) = (commit("feat: two", "a"), commit("fix: three", "a"));
+    ledger.deploy(0, "d1", "1", release(vec![commit("feat: one", "a")]));
+    ledger.deploy(10, "d2", "2", release(vec![two.clone()]));
+    ledger.deploy(20, "d3", "1", release(vec![]));
+    ledger.deploy(30, "d4", "3", release(vec![two.clone(), three.clone()]));
+    let net = range(&ledger, "d2", "d4").unwrap();
+    assert!(net.withdrawn.is_empty(), "{:?}", net.withdrawn);
+    assert_eq!(titles(&net.changes), [("fix", "three".to_owned())]);
+    // A way back that names what it takes out withdraws it.
+    let mut ledger = Ledger::default();
+    ledger.deploy(0, "d1", "1", release(vec![]));
+    ledger.deploy(10, "d2", "2", release(vec![two.clone()]));
+    ledger.deploy(20, "d3", "1", release(vec![two]));
+    let back = notes_of(&ledger, "d3");
+    assert_eq!(titles(&back.withdrawn[0].changes), [("feature", "two".to_owned())]);
+    assert!(back.changes.groups.is_empty());
+}
+
+/// V1 V2 V1 V2, whose records list their changes each time.
+#[test]
+fn what_runs_again_is_told_once() {
+    let mut ledger = Ledger::default();
+    let two = Extension {
+        tickets: vec![ticket("PAY-2")],
+        ..release(vec![commit("feat: two", "a")])
+    };
+    ledger.deploy(0, "d1", "1", release(vec![]));
+    ledger.deploy(10, "d2", "2", two.clone());
+    ledger.deploy(20, "d3", "1", release(vec![]));
+    ledger.deploy(30, "d4", "2", two);
+    let again = notes_of(&ledger, "d4");
+    assert_eq!(titles(&again.reintroduced[0].changes), [("feature", "two".to_owned())]);
+    assert!(again.changes.groups.is_empty(), "{:?}", again.changes);
+    assert_eq!(again.summary[1], "1 change that had been withdrawn runs again.");
+}
+
 #[test]
 fn what_did_not_succeed_says_so_first() {
     for (outcome, words) in [
@@ -225,6 +265,30 @@ fn what_is_not_there_is_an_error_that_says_so() {
         unknown.to_string(),
         "the ledger holds no deployment `nope` of payments to production"
     );
+}
+
+#[test]
+fn the_latest_is_what_runs_and_what_is_queued_is_told_as_such() {
+    let mut ledger = Ledger::default();
+    ledger.deploy(0, "d1", "1", release(vec![]));
+    ledger.start(10, "d2", "2", release(vec![commit("feat: two", "a")]));
+    let latest = notes(&ledger, Scope::Latest).unwrap();
+    assert_eq!(latest.deployment.id, "d1");
+    let unfinished = md(&notes_of(&ledger, "d2"));
+    assert!(unfinished.contains("This deployment has not ended"), "{unfinished}");
+    assert!(!unfinished.contains("did not succeed"), "{unfinished}");
+    let since = Scope::Range {
+        from: Point::parse("#0", Zone::UTC).unwrap(),
+        to: Point::Now,
+    };
+    assert!(notes(&ledger, since).unwrap().deployments.is_empty());
+    let early = range(&ledger, "2020-01-01", "2020-02-01").unwrap_err();
+    assert_eq!(
+        early.to_string(),
+        "the ledger holds no deployment of payments to production until 2020-02-01T00:00:00.000Z, only later ones"
+    );
+    let entry = notes(&ledger, Scope::Deployment("#1".parse().unwrap())).unwrap();
+    assert_eq!(entry.deployment.id, "d2");
 }
 
 #[test]

@@ -57,3 +57,18 @@ fn what_is_withheld_is_added_up() {
     let (whole, _) = release_of(&busy(), &SERVICES, -60, 95, Audience::Auditor);
     assert!(whole.get("withheld").is_none());
 }
+
+#[test]
+fn a_change_that_several_services_bring_is_counted_once() {
+    let mut ledger = Ledger::default();
+    let shared = commit("feat!: one (#12)\n\nBREAKING CHANGE: move to v2", "a");
+    for service in SERVICES {
+        elsewhere(&mut ledger, 0, service, "1").commits = vec![];
+        elsewhere(&mut ledger, 20, service, "2").commits = vec![shared.clone()];
+    }
+    elsewhere(&mut ledger, 40, "search", "3").commits = vec![commit("fix: two", "a")];
+    for audience in Audience::ALL {
+        let (context, _) = release_of(&ledger, &SERVICES, 10, 50, audience);
+        assert_eq!(context["summary"][1], "They bring 2 changes, 1 of them breaking.");
+    }
+}

@@ -98,7 +98,7 @@ pub struct NotesParameters {
     pub deployment: Option<String>,
     /// All after what ran at this point: a date, a time, an entry such as `#12`, a deployment id or a version.
     pub from: Option<String>,
-    /// Up to what ran at this point.
+    /// Up to what ran at this point; what runs now if absent. Several services need it.
     pub to: Option<String>,
     /// Zone of the dates, by its name in the IANA database; `UTC` if absent.
     pub time_zone: Option<String>,
@@ -242,15 +242,21 @@ impl NotesParameters {
                 words.push_str(&format!(" --deployment {}", quoted(deployment)));
                 Scope::Deployment(name("deployment", deployment)?)
             }
-            (None, Some(from), Some(to)) => {
-                words.push_str(&format!(" --from {} --to {}", quoted(from), quoted(to)));
+            (None, Some(from), to) => {
+                words.push_str(&format!(" --from {}", quoted(from)));
+                let to = match to {
+                    Some(to) => {
+                        words.push_str(&format!(" --to {}", quoted(to)));
+                        Point::parse(to, time_zone).map_err(|error| Problem::from(error).at("to"))?
+                    }
+                    None => Point::Now,
+                };
                 Scope::Range {
                     from: Point::parse(from, time_zone)?,
-                    to: Point::parse(to, time_zone).map_err(|error| Problem::from(error).at("to"))?,
+                    to,
                 }
             }
             (None, None, None) => Scope::Latest,
-            (None, Some(_), None) => return Err(invalid("to", &"is needed beside from")),
             (None, None, Some(_)) => return Err(invalid("from", &"is needed beside to")),
             (Some(_), _, _) => return Err(invalid("deployment", &"cannot be given beside a range")),
         };

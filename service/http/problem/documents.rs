@@ -33,7 +33,7 @@ impl From<DocumentError> for Problem {
             DocumentError::Table(_) | DocumentError::SampleGap { .. } => Self::internal(&error),
             DocumentError::SampleTooLarge { .. } => Self::new(Kind::InvalidParameter, detail).at("full"),
             DocumentError::Seed(_) => Self::new(Kind::InvalidParameter, detail).at("seed"),
-            DocumentError::NoDeployments { .. } => Self::new(Kind::NotFound, detail),
+            DocumentError::NoDeployments { .. } | DocumentError::NoneUntil { .. } => Self::new(Kind::NotFound, detail),
             DocumentError::UnknownDeployment { .. } => Self::new(Kind::NotFound, detail).at("deployment"),
             DocumentError::Reversed { .. } => Self::new(Kind::InvalidParameter, detail).at("from"),
             DocumentError::Point(_) => Self::new(Kind::InvalidParameter, detail).at("from"),
