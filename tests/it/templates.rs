@@ -110,12 +110,28 @@ fn a_check_finds_what_leaks_and_nothing_in_the_built_in_ones() {
     assert!(!table.contains("release-notes.md"), "{table}");
     // What few deployments have is tried as well.
     for (document, loop_over, member) in [
-        ("release-notes.md", "g in changes.groups %}{% for x in g.entries", "title"),
-        ("release-notes-manager.md", "g in changes.groups %}{% for x in g.entries", "breaking_note"),
-        ("release-notes-customer.md", "g in changes.groups %}{% for x in g.entries", "title"),
+        (
+            "release-notes.md",
+            "g in changes.groups %}{% for x in g.entries",
+            "title",
+        ),
+        (
+            "release-notes-manager.md",
+            "g in changes.groups %}{% for x in g.entries",
+            "breaking_note",
+        ),
+        (
+            "release-notes-customer.md",
+            "g in changes.groups %}{% for x in g.entries",
+            "title",
+        ),
         ("release.md", "s in services %}{% for x in s.notes.known_issues", "text"),
         ("release-notes.md", "g in [0] %}{% for x in highlights", "text"),
-        ("release-notes.md", "g in [0] %}{% for x in incidents.linked", "description"),
+        (
+            "release-notes.md",
+            "g in [0] %}{% for x in incidents.linked",
+            "description",
+        ),
         ("release-notes.md", "g in assurance %}{% for x in g.tests", "kind"),
         ("service-report.md", "g in [0] %}{% for x in shipped.breaking", "label"),
     ] {
@@ -127,9 +143,16 @@ fn a_check_finds_what_leaks_and_nothing_in_the_built_in_ones() {
         assert_eq!(code(&leaking), 1, "{source}: {table}");
         assert!(table.contains(&format!("/{member}")), "{source}: {table}");
     }
+    let misspelt = check(&folder(&[("relase-notes.md", "x")]));
+    assert_ne!(code(&misspelt), 0);
+    assert!(
+        said(&misspelt).contains("did you mean `release-notes.md`"),
+        "{}",
+        said(&misspelt)
+    );
     // A template that fails says where.
     for (source, words) in [
-        ("{{ nothing.here }}", "line 1"),
+        ("{{ nothing.here }}", "line 1: undefined value: `nothing` is undefined"),
         (
             "a\n{% for i in range(10000000) %}{% for j in range(10000000) %}x{% endfor %}{% endfor %}",
             "release-notes.md",
