@@ -287,7 +287,7 @@ fn the_latest_is_what_runs_and_what_is_queued_is_told_as_such() {
         early.to_string(),
         "the ledger holds no deployment of payments to production until 2020-02-01T00:00:00.000Z, only later ones"
     );
-    let entry = notes(&ledger, Scope::Deployment("#1".parse().unwrap())).unwrap();
+    let entry = notes(&ledger, Scope::Deployment("#2".parse().unwrap())).unwrap();
     assert_eq!(entry.deployment.id, "d2");
 }
 
