@@ -132,7 +132,7 @@ fn a_check_finds_what_leaks_and_nothing_in_the_built_in_ones() {
             "g in [0] %}{% for x in incidents.linked",
             "description",
         ),
-        ("release-notes.md", "g in assurance %}{% for x in g.tests", "kind"),
+        ("sample.md", "g in items %}{% for x in g.assurance.tests", "kind"),
         ("service-report.md", "g in [0] %}{% for x in shipped.breaking", "label"),
     ] {
         let source = format!(
