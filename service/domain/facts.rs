@@ -160,20 +160,41 @@ fn tiers(records: &[Recorded]) -> BTreeMap<EnvironmentName, Tier> {
     tiers
 }
 
-/// How close to users an environment of this name usually is.
+/// How close to users an environment of this name usually is: of several words, the one that asks for most counts.
 pub fn usual_tier(name: &str) -> Option<Tier> {
     let words = || {
         name.split(|c: char| !c.is_ascii_alphanumeric())
             .map(str::to_ascii_lowercase)
     };
     let any = |names: &[&str]| words().any(|word| names.contains(&word.as_str()));
-    if any(&["staging", "stage", "preprod", "preproduction", "uat", "acceptance"]) {
+    if any(&["production", "prod", "live"]) {
+        Some(Tier::Production)
+    } else if any(&["staging", "stage", "preprod", "preproduction", "uat", "acceptance"]) {
         Some(Tier::Staging)
     } else if any(&["test", "testing", "qa", "ci", "integration"]) {
         Some(Tier::Testing)
-    } else if any(&["dev", "development", "sandbox", "local"]) {
-        Some(Tier::Development)
     } else {
-        any(&["production", "prod", "live"]).then_some(Tier::Production)
+        any(&["dev", "development", "sandbox", "local"]).then_some(Tier::Development)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_several_words_the_one_that_asks_for_most_counts() {
+        for name in ["prod-ci", "live-test", "qa-prod", "production/integration", "PROD"] {
+            assert_eq!(usual_tier(name), Some(Tier::Production), "{name}");
+        }
+        for (name, tier) in [
+            ("staging-dev", Tier::Staging),
+            ("ci-local", Tier::Testing),
+            ("dev", Tier::Development),
+        ] {
+            assert_eq!(usual_tier(name), Some(tier), "{name}");
+        }
+        assert_eq!(usual_tier("product-ci-x1"), Some(Tier::Testing));
+        assert_eq!(usual_tier("reproduction"), None);
     }
 }
