@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use super::{App, RecordError};
 use crate::check;
 use crate::domain::alias::Aliases;
-use crate::domain::attestation::AttestationStatement;
+use crate::domain::attestation::{ATTESTATION_REVOKED, AttestationStatement};
+use crate::domain::exception::EXCEPTION_REVOKED;
 use crate::domain::parse::{EventError, EventErrorKind};
 use crate::domain::snapshot::SNAPSHOT_TAKEN;
 use crate::domain::{Event, Recorded};
@@ -40,6 +41,7 @@ impl App {
         let (event, producer) = (&record.event, record.producer.as_str());
         self.contradicts_nothing(event, producer).await?;
         self.answers_something(event, producer).await?;
+        self.revokes_something(event, producer).await?;
         self.placed(&record.row).await
     }
 
@@ -84,6 +86,35 @@ impl App {
                 "/customData/shipslog/alias/names".to_owned(),
                 format!("{name} is another person's at that time, as entry {index} declares; end that first"),
             ))),
+        }
+    }
+
+    /// What takes an exception or an attestation back must name one that there is: a misspelt id would leave it in force. An event that
+    /// is there already is not asked again.
+    async fn revokes_something(&self, event: &Event, producer: &str) -> Result<(), RecordError> {
+        let (subject, what) = match event.event_type.text.as_str() {
+            EXCEPTION_REVOKED => (Rare::Exception, "exception"),
+            ATTESTATION_REVOKED => (Rare::Attestation, "attestation"),
+            _ => return Ok(()),
+        };
+        let id = event.subject_id.clone();
+        let refusal = invalid("/subject/id".to_owned(), format!("no {what} {id} is recorded"));
+        let recorded = recorded_before(event, producer);
+        let database = self.database.clone();
+        let looking = tokio::task::spawn_blocking(move || {
+            database.read(|tx| {
+                let rows = tx.rare(subject, &[], i64::MAX as u64, i64::MAX)?;
+                let records = tx.recorded_rows(&rows)?;
+                let gives = |record: &Recorded| {
+                    let said = &record.event.extension;
+                    record.event.subject_id == id && (said.exception.is_some() || said.attestation.is_some())
+                };
+                Ok::<_, StoreError>(records.iter().any(gives) || recorded(tx)?)
+            })
+        });
+        match looking.await.map_err(|_| SubmitError::Stopped)?? {
+            true => Ok(()),
+            false => Err(RecordError::Event(refusal)),
         }
     }
 

@@ -117,9 +117,8 @@ impl Calendar {
         format!("{} in {}", parts.join(", "), self.zone.name())
     }
 
-    /// What it says about the start of a deployment.
-    pub(super) fn ruling(&self, deployment: &Deployment) -> Ruling {
-        let start = deployment.start_at();
+    /// What it says about a deployment that starts then.
+    pub(super) fn ruling(&self, deployment: &Deployment, start: Instant) -> Ruling {
         let freezes: Vec<&Freeze> = self.freezes.iter().filter(|f| f.place.has(deployment)).collect();
         let windows: Vec<&Window> = self.windows.iter().filter(|w| w.place.has(deployment)).collect();
         let local = self.zone.to_the_minute(start);
@@ -226,7 +225,10 @@ mod tests {
         let mut ledger = Ledger::default();
         ledger.deploy(minutes, "d1", "1", Extension::default());
         ledger.move_to(0, environment);
-        Calendar::read(&calendar()).unwrap().ruling(&ledger.deployment("d1"))
+        let deployment = ledger.deployment("d1");
+        Calendar::read(&calendar())
+            .unwrap()
+            .ruling(&deployment, deployment.start_at())
     }
 
     #[test]
@@ -247,7 +249,9 @@ mod tests {
         let silent = json!({ "time_zone": "UTC", "windows": [], "freezes": [] });
         let mut ledger = Ledger::default();
         ledger.deploy(0, "d1", "1", Extension::default());
-        let ruling = Calendar::read(&silent).unwrap().ruling(&ledger.deployment("d1"));
+        let ruling = Calendar::read(&silent)
+            .unwrap()
+            .ruling(&ledger.deployment("d1"), Instant::from_millis(0));
         assert_eq!(ruling, Ruling::Silent);
     }
 

@@ -7,29 +7,30 @@ mod period;
 
 use std::collections::BTreeMap;
 
-use super::duty::Stand;
+use super::duty::{Stand, unknown_authors};
 use super::parameters::Parameters;
 use super::person::{Likeness, compare};
-use super::verdict::{Applied, CheckResult, fail, not_applicable, pass};
+use super::verdict::{Applied, CheckResult, fail, not_applicable, not_evaluable, pass};
 use super::{Check, Finding, Rule, Scope, Severity, Subject, Verdict};
 use crate::domain::Instant;
 use crate::domain::alias::Aliases;
-use crate::domain::exception::{Exception, ExceptionGrant};
+use crate::domain::exception::{Exception, ExceptionGrant, Revocation};
 use crate::domain::words::{list, span, when};
 
 pub(super) use period::{VALID_IN_PERIOD, apply_to_period, of_finding};
 
 pub(super) const VALID: Check = Check {
     id: "DL-EXC-1",
-    version: 1,
+    version: 2,
     title: "The exceptions that the deployment relies on hold",
     severity: Severity::High,
     scope: Scope::All,
     definition: "Every exception that the deployment names, or that excuses a check which it fails, covers it; was recorded \
-                 and granted before its start, had begun and had not run out or been taken back by then; was approved by \
-                 somebody who neither asked for it nor wrote, requested or deployed the change; and is signed with another \
-                 key than the deployment's records are.",
-    limits: "Applies to deployments that name an exception, or that fail or are excepted from a check which one covers. An \
+                 and granted before its start, had begun and had not run out, been taken back or been granted anew by then, by \
+                 claim and by when the start was recorded; was approved by somebody who neither asked for it nor wrote, \
+                 requested or deployed the change; and is signed with another key than the deployment's records are.",
+    limits: "Applies to deployments that name an exception, or that fail or are excepted from a check which one covers. Not \
+             evaluable when an author of the change is not recorded, who may be who approved it. An \
              exception that nobody names counts as relied upon while it is in force and for 30 days after it ran out.",
     rule: Rule::Findings(valid),
 };
@@ -105,6 +106,10 @@ fn valid(subject: &Subject<'_>, findings: &[Finding]) -> Verdict {
             flaws.push(format!("the exception {} {flaw}", exception.id));
         }
     }
+    if flaws.is_empty() && unknown_authors(subject) {
+        let found = "who approved it may have written the change: not every author of that is recorded";
+        return not_evaluable(expected, found, evidence);
+    }
     if flaws.is_empty() {
         let names: Vec<String> = relied.values().map(|exception| exception.id.clone()).collect();
         return pass(expected, format!("{} in force", list(&names)), evidence);
@@ -146,15 +151,22 @@ fn flaw(subject: &Subject<'_>, exception: &Exception) -> Option<String> {
             when(grant.expires_at)
         ));
     }
+    // A start that is recorded long after it claims to have been revives nothing that was over by then.
+    let recorded = deployment.start_recorded_at();
+    if grant.expires_at.plus_millis(subject.parameters.skew_ms) <= recorded {
+        let (end, recorded) = (when(grant.expires_at), when(recorded));
+        return Some(format!("ran out at {end}, before the start was recorded at {recorded}"));
+    }
     if !subject.before(exception.index, exception.granted_at) {
         let how = subject.not_before(exception.index, exception.granted_at);
         return Some(format!("was granted {how}"));
     }
-    if let Some(revoked) = &exception.revoked
-        && revoked.at <= start
-        && revoked.index < deployment.start_index()
-    {
-        return Some(format!("was taken back at {}", when(revoked.at)));
+    let over = |end: &&Revocation| end.index < deployment.start_index() && end.at <= start.max(recorded);
+    if let Some(end) = exception.revoked.iter().find(over) {
+        return Some(format!("was taken back at {}", when(end.at)));
+    }
+    if let Some(end) = exception.replaced.iter().find(over) {
+        return Some(format!("was granted anew as #{}, from {} on", end.index, when(end.at)));
     }
     if producers().any(|producer| *producer == exception.producer) {
         return Some(format!(
@@ -166,7 +178,7 @@ fn flaw(subject: &Subject<'_>, exception: &Exception) -> Option<String> {
         return Some(flaw);
     }
     let approver = &grant.approved_by;
-    match Stand::of(subject, approver, None) {
+    match Stand::of(subject, approver) {
         Stand::Apart { .. } => None,
         Stand::Took { part, .. } => Some(format!("was approved by {approver}, who {part}")),
         Stand::Unclear { why, .. } => Some(format!("was approved by {approver}, who {why}")),

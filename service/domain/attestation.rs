@@ -111,8 +111,8 @@ fn is_reference(text: &str) -> bool {
     digest(text).is_some() || address("https://") || address("http://")
 }
 
-/// The attestations among events, ascending by index and of any mixture. An id that is used again is another attestation, and a
-/// revocation is of the newest of its id.
+/// The attestations among events, ascending by index and of any mixture. Another one under the same id stands beside those before it,
+/// and a revocation is of all that have its id by then.
 pub fn fold(records: &[Recorded]) -> Vec<Attestation> {
     let mut found: Vec<Attestation> = Vec::new();
     for record in records {
@@ -130,10 +130,10 @@ pub fn fold(records: &[Recorded]) -> Vec<Attestation> {
                 said: AttestationStatement::clone(said),
                 revoked: None,
             });
-        } else if event.event_type.text == ATTESTATION_REVOKED
-            && let Some(made) = found.iter_mut().rfind(|known| known.id == event.subject_id)
-        {
-            made.revoked.get_or_insert_with(|| Revocation::of(record));
+        } else if event.event_type.text == ATTESTATION_REVOKED {
+            for made in found.iter_mut().filter(|known| known.id == event.subject_id) {
+                made.revoked.get_or_insert_with(|| Revocation::of(record));
+            }
         }
     }
     found
@@ -145,7 +145,7 @@ mod tests {
     use crate::domain::fixture::{Ledger, at, attested};
 
     #[test]
-    fn it_is_for_what_it_names_and_a_revocation_is_of_the_newest_of_its_id() {
+    fn it_is_for_what_it_names_and_a_revocation_is_of_all_of_its_id() {
         let mut ledger = Ledger::default();
         ledger.attest(0, "AT-1", "eve", attested("no-live-pan"));
         ledger.attest(5, "AT-1", "eve", attested("no-live-pan")).event.service = Some("payments".parse().unwrap());
@@ -160,7 +160,7 @@ mod tests {
             .iter()
             .map(|made| made.revoked.as_ref().map(|by| by.index))
             .collect();
-        assert_eq!(revoked, [None, Some(2), None]);
+        assert_eq!(revoked, [Some(2), Some(2), None]);
         let (production, search) = ("production".parse().unwrap(), "search".parse().unwrap());
         assert!(found[0].concerns(&production, Some(&search)) && found[1].concerns(&production, None));
         assert!(!found[1].concerns(&production, Some(&search)));

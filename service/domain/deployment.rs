@@ -261,6 +261,11 @@ impl Deployment {
             .map_or(self.first().occurred_at, |s| s.occurred_at)
     }
 
+    /// When that it began was recorded: its start, or the first word about it.
+    pub fn start_recorded_at(&self) -> Instant {
+        self.started().unwrap_or(self.first()).recorded_at
+    }
+
     /// When it ended, by claim.
     pub fn finished_at(&self) -> Option<Instant> {
         self.end().map(|s| s.occurred_at)

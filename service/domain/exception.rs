@@ -87,9 +87,11 @@ pub struct Exception {
     pub grant: ExceptionGrant,
     /// Its revocation.
     pub revoked: Option<Revocation>,
+    /// That its id was granted again: from when that begins, it holds no longer.
+    pub replaced: Option<Revocation>,
 }
 
-/// That an exception holds no longer.
+/// That something holds no longer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Revocation {
     /// Index of its entry.
@@ -176,20 +178,32 @@ impl Exception {
         self.grant.valid_from.unwrap_or(self.granted_at)
     }
 
-    /// Whether it holds at a time: begun, not run out, not taken back.
+    /// Whether it holds at a time: begun, not run out, not taken back or replaced.
     pub fn in_force(&self, at: Instant) -> bool {
-        let taken_back = self.revoked.as_ref().is_some_and(|revoked| revoked.at <= at);
-        self.valid_from() <= at && at < self.grant.expires_at && !taken_back
+        let ended = self.ends().any(|end| end.at <= at);
+        self.valid_from() <= at && at < self.grant.expires_at && !ended
+    }
+
+    /// What ends it before its time.
+    pub fn ends(&self) -> impl Iterator<Item = &Revocation> {
+        self.revoked.iter().chain(&self.replaced)
     }
 }
 
-/// The exceptions among events, ascending by index and of any mixture. An id that is granted again is another exception, and a
-/// revocation is of the newest of its id.
+/// The exceptions among events, ascending by index and of any mixture. One that is granted again under its id ends the one before as
+/// soon as it begins, and a revocation is of all that have its id by then.
 pub fn fold(records: &[Recorded]) -> Vec<Exception> {
     let mut found: Vec<Exception> = Vec::new();
     for record in records {
         let (event, extension) = (&record.event, &record.event.extension);
+        let same = |known: &&mut Exception| known.id == event.subject_id;
         if let Some(grant) = &extension.exception {
+            for before in found.iter_mut().filter(same) {
+                before.replaced.get_or_insert_with(|| Revocation {
+                    at: grant.valid_from.unwrap_or(event.occurred_at),
+                    ..Revocation::of(record)
+                });
+            }
             found.push(Exception {
                 id: event.subject_id.clone(),
                 index: record.index,
@@ -200,11 +214,12 @@ pub fn fold(records: &[Recorded]) -> Vec<Exception> {
                 reason: extension.reason.clone(),
                 grant: ExceptionGrant::clone(grant),
                 revoked: None,
+                replaced: None,
             });
-        } else if event.event_type.text == EXCEPTION_REVOKED
-            && let Some(granted) = found.iter_mut().rfind(|known| known.id == event.subject_id)
-        {
-            granted.revoked.get_or_insert_with(|| Revocation::of(record));
+        } else if event.event_type.text == EXCEPTION_REVOKED {
+            for granted in found.iter_mut().filter(same) {
+                granted.revoked.get_or_insert_with(|| Revocation::of(record));
+            }
         }
     }
     found
@@ -254,6 +269,31 @@ mod tests {
             Some(2),
             "the first one counts"
         );
+    }
+
+    #[test]
+    fn a_revocation_ends_all_of_its_id_and_another_grant_the_one_before() {
+        let mut ledger = Ledger::default();
+        ledger.except(0, "EX-1", grant(&["DL-TST-1"]));
+        let mut renewed = grant(&["DL-TST-2"]);
+        renewed.valid_from = Some(at(20));
+        ledger.except(10, "EX-1", renewed);
+        let found = fold(&ledger.records);
+        assert!(
+            found[0].in_force(at(19)) && !found[0].in_force(at(20)),
+            "until the new one begins"
+        );
+        assert!(found[1].in_force(at(20)));
+        ledger.revoke_exception(15, "EX-1");
+        let found = fold(&ledger.records);
+        assert!(found[0].in_force(at(14)));
+        assert!(
+            found
+                .iter()
+                .all(|exception| !exception.in_force(at(15)) && !exception.in_force(at(30)))
+        );
+        ledger.except(40, "EX-1", grant(&["DL-TST-1"]));
+        assert!(fold(&ledger.records)[2].in_force(at(40)), "it can be granted anew");
     }
 
     #[test]

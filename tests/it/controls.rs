@@ -113,6 +113,16 @@ fn what_makes_no_sense_is_refused_by_its_place(#[values(Backend::Sqlite, Backend
         );
         assert!(problem["detail"].as_str().unwrap().contains(words), "{problem}");
     }
+    let misspelt = json!({ "reason": "The tracker has moved." });
+    let misspelt = event("r", "shipslog-exception.revoked.0.1.0", "EX-9", json!({}), misspelt);
+    let problem = app.client.record(&sign(&misspelt, &app.pipeline)).problem(422);
+    assert_eq!(problem["pointer"], "/subject/id", "{problem}");
+    assert!(
+        problem["detail"]
+            .as_str()
+            .unwrap()
+            .contains("no exception EX-9 is recorded")
+    );
     // What is recorded stays so, whoever sends it again and whatever came after.
     assert_eq!(
         app.client.record(&sign(&first, &app.pipeline)).expect(200).index(),
@@ -184,7 +194,11 @@ fn an_exception_excuses_while_it_holds(#[values(Backend::Sqlite, Backend::Postgr
         .expect(201);
     let granted = exception("e1", "EX-1", json!({}));
     let index = app.client.record(&sign(&granted, &desk)).expect(201).index();
-    app.record(&finished("d1", "2026-03-15T10:00:00Z"));
+    let mut written = finished("d1", "2026-03-15T10:00:00Z");
+    let said = &mut written["customData"]["shipslog"];
+    said["actor"] = json!({ "id": "deploy-bot", "kind": "pipeline" });
+    said["commits"] = json!([{ "id": "c".repeat(40), "message": "fix: totals", "author": "alice" }]);
+    app.record(&written);
     app.record(&finished("d2", "2026-04-02T10:00:00Z"));
     let excepted = result(&app, "d1", "DL-CHG-1");
     assert_eq!(

@@ -9,7 +9,7 @@ use super::super::period::{PeriodSubject, RETAINED};
 use super::super::verdict::{CheckResult, fail, not_applicable, pass};
 use super::super::{Check, Finding, Rule, Scope, Severity, Verdict};
 use super::{asked, excepted, is_meant};
-use crate::domain::exception::{Exception, ExceptionScope};
+use crate::domain::exception::{Exception, ExceptionScope, Revocation};
 use crate::domain::producer::SERVICE_PRODUCER;
 use crate::domain::words::{list, when};
 use crate::domain::{Instant, ProducerName, ServiceName};
@@ -17,12 +17,12 @@ use crate::reconcile;
 
 pub(in crate::check) const VALID_IN_PERIOD: Check = Check {
     id: "DL-EXC-2",
-    version: 1,
+    version: 2,
     title: "The exceptions that the period relies on hold",
     severity: Severity::High,
     scope: Scope::All,
     definition: "Every exception for what DL-POP-2, DL-POP-3 or DL-RET-1 found in the period covers it; was granted and recorded \
-                 before that was first seen, or before the period; had neither run out nor been taken back when it was last seen, \
+                 before that was first seen, or before the period; had neither run out nor been taken back or granted anew when it was last seen, \
                  or by the end of the period; was approved by somebody who did not ask for it; and is signed with another key than \
                  what it is to allow: runtime snapshots and the deployments of the service, records of the source, erasures.",
     limits: "Applies to periods in which one of these checks fails or is excepted. An exception counts as relied upon where it names \
@@ -154,7 +154,8 @@ impl<'a> Shown<'a> {
     /// Why an exception that is near does not allow it; nothing if it does.
     fn flaw(&self, subject: &PeriodSubject<'_>, exception: &Exception) -> Option<String> {
         let ((entry, at), grant) = (self.since, &exception.grant);
-        let revoked = exception.revoked.as_ref().filter(|revoked| revoked.at <= self.until);
+        let over = |end: &&Revocation| end.at <= self.until;
+        let (revoked, replaced) = (&exception.revoked, &exception.replaced);
         if let Some(narrow) = self.narrow(subject, &grant.scope) {
             Some(narrow)
         } else if exception.valid_from() > at {
@@ -166,8 +167,10 @@ impl<'a> Shown<'a> {
             Some(format!("was recorded only after #{entry}, from when on it is needed"))
         } else if exception.granted_at >= at {
             Some(format!("was granted only at {}", when(exception.granted_at)))
-        } else if let Some(revoked) = revoked {
-            Some(format!("was taken back at {}", when(revoked.at)))
+        } else if let Some(end) = revoked.iter().find(over) {
+            Some(format!("was taken back at {}", when(end.at)))
+        } else if let Some(end) = replaced.iter().find(over) {
+            Some(format!("was granted anew as #{}, from {} on", end.index, when(end.at)))
         } else if self.signers.contains(exception.producer.as_str()) {
             let producer = &exception.producer;
             Some(format!(
