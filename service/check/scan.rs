@@ -10,15 +10,15 @@ use crate::domain::words::{span, when};
 
 pub(super) const FRESH: Check = Check {
     id: "DL-TST-3",
-    version: 1,
+    version: 2,
     title: "A fresh security scan of the artifact found nothing that counts",
     severity: Severity::High,
     scope: Scope::All,
     definition: "At least one test run of a kind that is a security scan names the deployed artifact's digest or the deployed \
                  commit, and ended before the start and not more than 30 days before, by claim and by ledger order; and the \
-                 last run of each such scan succeeded, or what it found is below the severity that counts.",
+                 last run of each such scan, by both, ran to its end and found nothing of the severity that counts.",
     limits: "Does not apply to what never started, to a removal, or to a recorded baseline. Not evaluable when no scan is \
-             recorded, unless the organisation requires one. A failed scan that tells no severity counts.",
+             recorded, unless the organisation requires one. A failed scan that tells no severity counts; so does one that ended in an error or was cancelled, whatever it found.",
     rule: Rule::Deployment(fresh),
 };
 
@@ -85,8 +85,17 @@ fn is_scan(test: &TestResult, kinds: &[String]) -> bool {
     kind.is_some_and(|kind| kinds.iter().any(|known| known.eq_ignore_ascii_case(kind)))
 }
 
-/// Whether what a scan found is bad enough; what is not told is.
+/// Whether a scan is bad enough: by what it found, whatever its result is called; what could not run has shown nothing, and what a
+/// failed one found counts where it is not told.
 fn counts(scan: &TestResult, threshold: Threshold) -> bool {
-    let severity = scan.severity.as_deref().and_then(Threshold::parse);
-    scan.outcome != Some(Outcome::Success) && severity.is_none_or(|severity| severity >= threshold)
+    let bad = scan
+        .severity
+        .as_deref()
+        .and_then(Threshold::parse)
+        .map(|severity| severity >= threshold);
+    match scan.outcome {
+        Some(Outcome::Success) => bad == Some(true),
+        Some(Outcome::Failure) => bad != Some(false),
+        Some(Outcome::Error | Outcome::Cancel) | None => true,
+    }
 }
