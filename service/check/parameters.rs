@@ -31,6 +31,8 @@ pub struct Parameters {
     pub approval_max_age_ms: i64,
     /// DL-AUTH-4: the roles that may approve; any that is declared if empty.
     pub approver_roles: Vec<String>,
+    /// DL-SOD-1: whether an approver must be a declared person.
+    pub declared_approvers: bool,
     /// DL-TST-1: the kinds of tests that must have passed; any if empty.
     pub test_kinds: Vec<String>,
     /// DL-TST-3: the kinds of tests that are security scans.
@@ -108,6 +110,7 @@ impl Default for Parameters {
             min_approvers: 1,
             approval_max_age_ms: 30 * SpanUnit::Days.millis(),
             approver_roles: Vec::new(),
+            declared_approvers: false,
             test_kinds: Vec::new(),
             scan_kinds: words(&["security", "scan", "sast", "dast", "sca", "vulnerability"]),
             scan_max_age_ms: 30 * SpanUnit::Days.millis(),
@@ -193,7 +196,7 @@ const fn row(name: &'static str, used_by: &'static str, title: &'static str, kin
 }
 
 /// All parameters, in the order of reports.
-static TABLE: [Parameter; 24] = [
+static TABLE: [Parameter; 25] = [
     row(
         "late_after",
         "DL-POP-4",
@@ -271,6 +274,17 @@ static TABLE: [Parameter; 24] = [
         "DL-AUTH-4",
         "roles that may approve",
         Kind::words("any that is declared", |p| &p.approver_roles, |p| &mut p.approver_roles),
+    ),
+    row(
+        "declared_approvers",
+        "DL-SOD-1",
+        "an approver of whom nothing is declared",
+        Kind::Flag {
+            on: "is not evaluable",
+            off: "counts unless the name looks alike",
+            get: |p| p.declared_approvers,
+            place: |p| &mut p.declared_approvers,
+        },
     ),
     row(
         "test_kinds",

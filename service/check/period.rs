@@ -69,12 +69,12 @@ pub(super) const CONTINUOUS: Check = Check {
 
 pub(super) const ADMINISTERED: Check = Check {
     id: "DL-ADM-1",
-    version: 1,
-    title: "Whoever changed keys, tokens, roles or exceptions did it for somebody else",
+    version: 2,
+    title: "Whoever changed keys, tokens, names, roles or exceptions did it for somebody else",
     severity: Severity::High,
     scope: Scope::All,
-    definition: "Every entry of the period that registers or revokes a key, issues or revokes a token, declares a role or \
-                 grants an exception names who did it, and that is not who gains by it.",
+    definition: "Every entry of the period that registers or revokes a key, issues or revokes a token, declares names or \
+                 roles or grants an exception names who did it, and that is not who gains by it.",
     limits: "Does not apply when there is no such entry. Not evaluable when one names nobody, or when two names may be one \
              person and no alias tells. What the command line does on the service's own machine names nobody.",
     rule: Rule::Period(administered),

@@ -1,4 +1,4 @@
-//! What was changed about who may do what: keys, tokens, roles and exceptions, with who did it and who gains by it.
+//! What was changed about who may do what, and of who is whom: keys, tokens, names, roles and exceptions, with who did it and who gains by it.
 
 use serde::Serialize;
 
@@ -37,9 +37,12 @@ fn administered(record: &Recorded) -> Option<Administered> {
         let by = actor.map_or_else(|| grant.approved_by.clone(), |actor| actor.id.clone());
         ("exception granted", Some(by), Some(grant.requested_by.clone()))
     } else {
-        let alias = extension.alias.as_ref().filter(|alias| !alias.roles.is_empty())?;
-        let by = actor.map(|actor| actor.id.clone());
-        ("role declared", by, Some(alias.person.clone()))
+        let alias = extension.alias.as_ref()?;
+        let what = match alias.roles.is_empty() {
+            true => "names declared",
+            false => "role declared",
+        };
+        (what, actor.map(|actor| actor.id.clone()), Some(alias.person.clone()))
     };
     Some(Administered {
         index: record.index,

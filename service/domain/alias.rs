@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization as _;
 use utoipa::ToSchema;
 
 use super::event::Recorded;
@@ -193,9 +194,14 @@ impl Aliases {
 
     /// Whose a name is at a time.
     pub fn owner(&self, name: &str, at: Instant) -> Owner<'_> {
+        self.owner_below(name, at, u64::MAX)
+    }
+
+    /// Whose a name is at a time, by the entries below an index.
+    pub fn owner_below(&self, name: &str, at: Instant, below: u64) -> Owner<'_> {
         let name = key(name);
         let persons = self.owners.get(&name).into_iter().flatten();
-        let holding = persons.filter_map(|person| self.holding(person, at));
+        let holding = persons.filter_map(|person| self.holding(person, at, below));
         let mut holding = holding.filter(|declared| declared.names().any(|known| key(known) == name));
         match (holding.next(), holding.next()) {
             (None, _) => Owner::Undeclared,
@@ -209,6 +215,15 @@ impl Aliases {
                 Owner::Contradicted(entries)
             }
         }
+    }
+
+    /// The entries from an index on that declare anything about a person whose this name ever is.
+    pub fn told_from<'a>(&'a self, name: &str, index: u64) -> impl Iterator<Item = u64> + 'a {
+        let persons = self.owners.get(&key(name)).into_iter().flatten();
+        let declarations = persons.filter_map(|person| self.persons.get(person)).flatten();
+        declarations
+            .map(|declared| declared.index)
+            .filter(move |told| *told >= index)
     }
 
     /// What to call whose name this is at a time, so that all names of a person come to the same; a name of which nothing is declared,
@@ -262,17 +277,24 @@ impl Aliases {
             .filter(move |declared| declared.said.roles.iter().any(|held| held.covers(service)))
     }
 
-    fn holding(&self, person: &str, at: Instant) -> Option<&Declared> {
+    fn holding(&self, person: &str, at: Instant, below: u64) -> Option<&Declared> {
         let declarations = self.persons.get(person)?;
-        let newest = declarations.iter().rfind(|declared| declared.from <= at)?;
+        let mut newest = declarations.iter().rev();
+        let newest = newest.find(|declared| declared.from <= at && declared.index < below)?;
         let ended = newest.said.valid_until.is_some_and(|until| at >= until);
         (!ended && !newest.said.is_end()).then_some(newest)
     }
 }
 
-/// Names are the same whatever the case of their letters.
+/// Whether two names are the same, however they are written.
+pub fn is_same_name(one: &str, other: &str) -> bool {
+    key(one) == key(other)
+}
+
+/// Names are the same whatever the case of their letters, and however these are composed.
 fn key(name: &str) -> String {
-    name.trim().to_lowercase()
+    let composed: String = name.trim().nfkc().collect();
+    composed.to_lowercase()
 }
 
 #[cfg(test)]

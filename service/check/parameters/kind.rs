@@ -32,6 +32,13 @@ pub(super) enum Kind {
         get: fn(&Parameters) -> &Vec<String>,
         place: fn(&mut Parameters) -> &mut Vec<String>,
     },
+    /// Yes or no, and what each means.
+    Flag {
+        on: &'static str,
+        off: &'static str,
+        get: fn(&Parameters) -> bool,
+        place: fn(&mut Parameters) -> &mut bool,
+    },
     /// How bad something is.
     Severity {
         get: fn(&Parameters) -> Threshold,
@@ -138,6 +145,7 @@ impl Kind {
                 }
                 *place(parameters) = words.into_iter().map(str::to_owned).collect();
             }
+            Self::Flag { place, .. } => *place(parameters) = value.as_bool().ok_or_else(unfit)?,
             Self::Severity { place, .. } => {
                 *place(parameters) = value.as_str().and_then(Threshold::parse).ok_or_else(unfit)?;
             }
@@ -153,6 +161,8 @@ impl Kind {
             Self::Count { of, get, .. } => count(get(parameters), of),
             Self::Words { empty, get, .. } if get(parameters).is_empty() => (*empty).to_owned(),
             Self::Words { get, .. } => get(parameters).join(", "),
+            Self::Flag { on, get, .. } if get(parameters) => (*on).to_owned(),
+            Self::Flag { off, .. } => (*off).to_owned(),
             Self::Severity { get, .. } => get(parameters).as_str().to_owned(),
             Self::Calendar { get, .. } => get(parameters).map_or_else(|| "none".to_owned(), Calendar::words),
         }
@@ -165,6 +175,7 @@ impl Kind {
             Self::Count { of, min, max, .. } => format!("a whole number of {of}s from {min} to {max}"),
             Self::Words { checks: true, .. } => "a list of ids of checks".to_owned(),
             Self::Words { checks: false, .. } => "a list of words".to_owned(),
+            Self::Flag { .. } => "true or false".to_owned(),
             Self::Severity { .. } => "low, medium, high or critical".to_owned(),
             Self::Calendar { .. } => "a calendar".to_owned(),
         }

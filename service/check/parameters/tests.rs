@@ -58,6 +58,7 @@ fn what_does_not_fit_is_refused_by_name_and_changes_nothing() {
         ),
         ("test_kinds", json!(["unit", " "]), "must be a list of words"),
         ("test_kinds", json!("unit"), "must be a list of words"),
+        ("declared_approvers", json!("yes"), "must be true or false"),
         (
             "scan_threshold",
             json!("severe"),
@@ -83,6 +84,7 @@ fn every_default_is_one_that_could_be_set() {
             Kind::Span { unit, get, .. } => json!(get(&standard) / unit.millis()),
             Kind::Count { get, .. } => json!(get(&standard)),
             Kind::Words { get, .. } => json!(get(&standard)),
+            Kind::Flag { get, .. } => json!(get(&standard)),
             Kind::Severity { get, .. } => json!(get(&standard).as_str()),
             Kind::Calendar { .. } => continue,
         };

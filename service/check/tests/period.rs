@@ -123,6 +123,13 @@ fn nobody_gives_rights_to_themselves() {
         (role("root").0, role("carol").0, role("urn:x:carol").0),
         (Pass, Fail, NotEvaluable)
     );
+    let names =
+        |by: &'static str| with(&move |l| l.alias(0, also("carol", "c")).event.extension.actor = Some(human(by))).0;
+    assert_eq!(
+        (names("root"), names("carol")),
+        (Pass, Fail),
+        "whose names are whose decides who approved"
+    );
     assert_eq!(
         with(&|l| {
             l.except(0, "EX-1", grant(&["DL-CHG-1"]));
@@ -135,7 +142,8 @@ fn nobody_gives_rights_to_themselves() {
 #[test]
 fn what_is_no_change_of_rights_is_left_out() {
     let mut ledger = Ledger::default();
-    ledger.alias(0, also("carol", "c"));
+    ledger.revoke_exception(0, "EX-1");
+    ledger.deploy(0, "d2", "2", good());
     assert_eq!(administered::fold(&ledger.records), Vec::<Administered>::new());
 }
 
