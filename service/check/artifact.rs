@@ -9,12 +9,12 @@ use crate::domain::words::list;
 
 pub(super) const SAME: Check = Check {
     id: "DL-ART-1",
-    version: 1,
+    version: 2,
     title: "What was deployed is what was built, tested and approved",
     severity: Severity::High,
     scope: Scope::All,
-    definition: "A record of the build names the deployed artifact's digest, and test runs and approvals name that digest or \
-                 the deployed commit; each of them recorded before the start.",
+    definition: "A record of the build names the deployed artifact's digest, and test runs and approvals name that digest, or \
+                 the deployed commit and no other artifact; each of them recorded before the start.",
     limits: "Does not apply to what never started, to a removal, or to a recorded baseline. Not evaluable when one of the \
              three links is missing, or the deployment names no digest.",
     rule: Rule::Deployment(same),
@@ -22,7 +22,7 @@ pub(super) const SAME: Check = Check {
 
 pub(super) const PROVENANCE: Check = Check {
     id: "DL-ART-2",
-    version: 1,
+    version: 2,
     title: "The artifact's provenance was verified, and its builder is trusted",
     severity: Severity::Medium,
     scope: Scope::All,
@@ -117,8 +117,9 @@ fn pieces<'a>(subject: &Subject<'a>) -> Vec<Piece<'a>> {
     let built = built.map(|(made, bond)| piece(Link::Built, &made.binding, bond, &made.origin));
     let tested = evidence.tests_of(subject.deployment).into_iter();
     let tested = tested.map(|(test, bond)| piece(Link::Tested, &test.binding, bond, &test.origin));
-    let approved = Approvals::of(subject).counted.into_iter();
-    let approved = approved.map(|(approval, bond)| piece(Link::Approved, &approval.binding, bond, &approval.origin));
+    let approvals = Approvals::of(subject);
+    let approved = approvals.given().iter();
+    let approved = approved.map(|by| piece(Link::Approved, &by.approval.binding, by.bond, &by.approval.origin));
     let all = built.chain(tested).chain(approved);
     all.filter(|piece| subject.before(piece.origin.index, piece.origin.occurred_at))
         .collect()

@@ -7,7 +7,7 @@ use crate::domain::words::when;
 
 pub(super) const REFERENCE: Check = Check {
     id: "DL-CHG-1",
-    version: 2,
+    version: 3,
     title: "The deployment refers to a change record",
     severity: Severity::Medium,
     scope: Scope::All,
@@ -22,7 +22,7 @@ pub(super) const REFERENCE: Check = Check {
 
 pub(super) const DESCRIBED: Check = Check {
     id: "DL-CHG-2",
-    version: 1,
+    version: 2,
     title: "The reason for the deployment is described",
     severity: Severity::Low,
     scope: Scope::All,
@@ -34,7 +34,7 @@ pub(super) const DESCRIBED: Check = Check {
 
 pub(super) const ASSESSED: Check = Check {
     id: "DL-CHG-3",
-    version: 1,
+    version: 2,
     title: "The effect of the change was assessed before",
     severity: Severity::Medium,
     scope: Scope::All,

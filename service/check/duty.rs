@@ -1,34 +1,40 @@
 //! Checks of the separation of duties.
 
+use std::collections::BTreeSet;
+
 use super::approval::Approvals;
-use super::person::{Likeness, compare};
+use super::person::Likeness;
 use super::verdict::{fail, not_applicable, not_evaluable, pass};
 use super::{Check, Rule, Scope, Severity, Subject, Verdict};
-use crate::domain::deployment::Deployment;
+use crate::domain::alias::is_same_name;
 use crate::domain::extension::{ActorKind, DeploymentKind};
 
 pub(super) const INDEPENDENT: Check = Check {
     id: "DL-SOD-1",
-    version: 2,
+    version: 3,
     title: "Somebody approved who neither wrote, requested nor deployed the change",
     severity: Severity::High,
     scope: Scope::All,
-    definition: "At least one approver is not an author of the commits or pull requests, not the person who deployed, \
-                 and not the person who asked for the approval, under no name that the recorded aliases say is theirs at \
-                 the start.",
-    limits: "Does not apply to what never started or is a recorded baseline. Not evaluable without an approval, when an \
-             author is not recorded, when two names may be one person (the same account name in different systems) and \
-             no alias tells, or when aliases contradict each other.",
+    definition: "At least one approver is not an author of the commits or pull requests, not who or what deployed, \
+                 and not a person who asked for an approval, under no name that the recorded aliases say is theirs at \
+                 the start. An approval counts if it was given before the start (but for an emergency), and DL-AUTH-3 does not \
+                 find it void: of other content, from before a later commit, or too old.",
+    limits: "Does not apply to what never started or is a recorded baseline. Not evaluable without an approval, when only \
+             approvals that do not count are independent, when an author is not recorded (going back to content that ran there, \
+             or deploying it again, has none), when two names may be one person (the same account name in different systems) and \
+             no alias tells, when an approver is not declared (where the organisation asks for that), or when aliases contradict \
+             each other, as where one that was recorded after the start tells apart what was declared to be one person.",
     rule: Rule::Deployment(independent),
 };
 
 pub(super) const PIPELINE: Check = Check {
     id: "DL-SOD-2",
-    version: 1,
+    version: 2,
     title: "A pipeline deployed, not a person",
     severity: Severity::Medium,
     scope: Scope::All,
-    definition: "The actor is a pipeline; or it is a person, and the deployment is recorded as an emergency with a reason.",
+    definition: "The actor is a pipeline; or it is a person, and the deployment is recorded by its start as an emergency with a \
+                 reason.",
     limits: "Does not apply to a recorded baseline. Not evaluable when it is not recorded who or what deployed.",
     rule: Rule::Deployment(pipeline),
 };
@@ -39,36 +45,39 @@ fn independent(subject: &Subject<'_>) -> Verdict {
     }
     let expected = "an approver who is not author, requester or deployer";
     let approvals = Approvals::of(subject);
-    let deployment = subject.deployment;
-    let mut evidence: Vec<u64> = approvals
-        .counted
-        .iter()
-        .map(|(approval, _)| approval.origin.index)
-        .collect();
+    let given = approvals.given();
+    let mut evidence: Vec<u64> = given.iter().map(|by| by.approval.origin.index).collect();
     evidence.push(subject.start_entry());
-    if approvals.counted.is_empty() {
+    if given.is_empty() {
         return not_evaluable(expected, "no approval to compare (see DL-AUTH-1)", evidence);
     }
+    // Where none stands, those that do not still tell who approved what was their own; they never pass.
+    let standing = approvals.standing();
+    let judged = if standing.is_empty() { given } else { &standing };
     let (mut doubts, mut dependent) = (Vec::new(), Vec::new());
-    for (approval, _) in &approvals.counted {
-        let person = approval.person.as_deref().unwrap_or_default();
-        let stand = Stand::of(subject, person, approval.requested_by.as_deref());
+    for by in judged {
+        let person = by.person();
+        let stand = match subject.parameters.declared_approvers {
+            true if !subject.is_declared(person) => Stand::Unclear {
+                why: "is not declared to be anybody".to_owned(),
+                entries: Vec::new(),
+            },
+            _ => Stand::of(subject, person),
+        };
         evidence.extend(stand.entries());
         match stand {
             Stand::Took { part, .. } => dependent.push(format!("{person}, who approved, also {part}")),
             Stand::Unclear { why, .. } => doubts.push(format!("{person}, who approved, {why}")),
-            Stand::Apart { .. } if unknown_authors(deployment) => {
-                doubts.push(format!(
+            Stand::Apart { .. } => match by.flaw() {
+                Some(flaw) => doubts.push(format!("{person} approved, but {flaw}")),
+                None if unknown_authors(subject) => doubts.push(format!(
                     "{person} approved, but not every author of the change set is recorded"
-                ));
-            }
-            Stand::Apart { .. } => {
-                return pass(
-                    expected,
-                    format!("{person} approved and had no other part in it"),
-                    evidence,
-                );
-            }
+                )),
+                None => {
+                    let found = format!("{person} approved and had no other part in it");
+                    return pass(expected, found, evidence);
+                }
+            },
         }
     }
     match doubts.pop() {
@@ -89,15 +98,13 @@ pub(super) enum Stand {
 }
 
 impl Stand {
-    /// As of the deployment's start. `requester` is whoever asked for what the person did.
-    pub(super) fn of(subject: &Subject<'_>, person: &str, requester: Option<&str>) -> Self {
-        let requested = requester.map(|who| (who.to_owned(), "asked for it"));
-        let at = subject.deployment.start_at();
+    /// As of the deployment's start.
+    pub(super) fn of(subject: &Subject<'_>, person: &str) -> Self {
         let (mut apart, mut unclear) = (Vec::new(), None);
-        for (who, part) in involved(subject.deployment).into_iter().chain(requested) {
-            match compare(&subject.facts.aliases, person, &who, at) {
+        for (who, part) in involved(subject) {
+            match subject.likeness(person, who) {
                 Likeness::Same(entries) => {
-                    let part = match who.eq_ignore_ascii_case(person) {
+                    let part = match is_same_name(who, person) {
                         true => part.to_owned(),
                         false => format!("{part} as {who}"),
                     };
@@ -126,23 +133,23 @@ impl Stand {
     }
 }
 
-/// Everybody with a part in the deployment, and the part.
-fn involved(deployment: &Deployment) -> Vec<(String, &'static str)> {
-    let wrote = deployment
-        .authors()
-        .map(|who| (who.to_owned(), "wrote part of the change"));
-    let by_hand = deployment.deployed_by_hand();
-    let deployed = by_hand.map(|who| (who.to_owned(), "deployed it"));
-    wrote.chain(deployed).collect()
+/// Everybody with a part in the deployment, and the part: a pipeline that deploys must not approve either.
+fn involved<'a>(subject: &Subject<'a>) -> Vec<(&'a str, &'static str)> {
+    let deployment = subject.deployment;
+    let wrote = deployment.authors().map(|who| (who, "wrote part of the change"));
+    let deployed = deployment.actor.iter();
+    let deployed = deployed.map(|actor| (actor.value.id.as_str(), "deployed it"));
+    let answers = subject.facts.evidence.approvals_of(deployment).into_iter();
+    let requested = answers.filter_map(|(approval, _)| Some((approval.requested_by.as_deref()?, "asked for it")));
+    let mut seen = BTreeSet::new();
+    let all = wrote.chain(deployed).chain(requested);
+    all.filter(|part| seen.insert(*part)).collect()
 }
 
-/// A change set without authors can hide the approver among them. Going back, or the same content again, has none.
-fn unknown_authors(deployment: &Deployment) -> bool {
-    let nothing_new = matches!(
-        deployment.kind.kind,
-        DeploymentKind::Rollback | DeploymentKind::Redeploy
-    );
-    let nobody = deployment.commits.is_empty() && deployment.pull_requests.is_empty() && !nothing_new;
+/// A change set without authors can hide the approver among them.
+pub(super) fn unknown_authors(subject: &Subject<'_>) -> bool {
+    let deployment = subject.deployment;
+    let nobody = deployment.commits.is_empty() && deployment.pull_requests.is_empty() && !subject.brings_nothing_new();
     nobody
         || deployment.actor.is_none()
         || deployment.commits.iter().any(|c| c.value.author.is_none())
@@ -167,7 +174,7 @@ fn pipeline(subject: &Subject<'_>) -> Verdict {
             evidence,
         ),
         Some(ActorKind::Human) => {
-            let emergency = deployment.kind.kind == DeploymentKind::Emergency;
+            let emergency = subject.kind() == DeploymentKind::Emergency;
             match deployment.reason.as_ref().filter(|_| emergency) {
                 Some(reason) => {
                     evidence.push(reason.index);

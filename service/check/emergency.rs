@@ -2,20 +2,20 @@
 
 use super::approval::Approvals;
 use super::calendar::working_days_after;
-use super::duty::Stand;
+use super::duty::{Stand, unknown_authors};
 use super::verdict::{fail, not_evaluable, pass};
 use super::{Check, Rule, Scope, Severity, Subject, Verdict};
-use crate::domain::evidence::Answer;
+use crate::domain::evidence::{Answer, is_revoked};
 use crate::domain::extension::DeploymentKind;
 use crate::domain::words::{count, when};
 
 pub(super) const JUSTIFIED: Check = Check {
     id: "DL-EMG-1",
-    version: 1,
+    version: 2,
     title: "An emergency change is justified",
     severity: Severity::High,
     scope: Scope::Only(&[DeploymentKind::Emergency]),
-    definition: "The deployment is recorded as an emergency, and with its start or before there is a reason, and either \
+    definition: "The deployment is recorded as an emergency by its start, and with that or before there is a reason, and either \
                  the incident (or deployment) that it repairs, a ticket, or an approval.",
     limits: "Applies to emergency changes only.",
     rule: Rule::Deployment(justified),
@@ -23,14 +23,15 @@ pub(super) const JUSTIFIED: Check = Check {
 
 pub(super) const REVIEWED: Check = Check {
     id: "DL-EMG-2",
-    version: 1,
+    version: 2,
     title: "An emergency change was reviewed afterwards",
     severity: Severity::High,
     scope: Scope::Only(&[DeploymentKind::Emergency]),
     definition: "Somebody who neither wrote, requested nor deployed the change approved it after its end and within 2 \
-                 working days, with a note that says how it came out and how work goes back to normal.",
+                 working days, with a note that says how it came out and how work goes back to normal, and did not take that \
+                 back since.",
     limits: "Applies to emergency changes only. Not evaluable while the time for it runs (pending), while no end is \
-             recorded, or when the only reviewer may be one of those involved. Working days are Monday to Friday in UTC, or \
+             recorded, when the only reviewer may be one of those involved, or when an author is not recorded. Working days are Monday to Friday in UTC, or \
              those of the organisation's calendar. Whether the note says enough is for people to judge.",
     rule: Rule::Deployment(reviewed),
 };
@@ -39,6 +40,10 @@ fn justified(subject: &Subject<'_>) -> Verdict {
     let deployment = subject.deployment;
     let start = subject.start_entry();
     let expected = "a reason, and an incident, ticket or approval, by the start";
+    if let Some(said_at) = deployment.kind.said_at.filter(|said_at| *said_at > start) {
+        let found = "only after the start it was said to be an emergency";
+        return fail(expected, found, vec![said_at, start]);
+    }
     let reason = deployment
         .reason
         .as_ref()
@@ -54,9 +59,9 @@ fn justified(subject: &Subject<'_>) -> Verdict {
         .find(|t| t.index <= start)
         .map(|t| (format!("ticket {}", t.value.id), t.index));
     let approvals = Approvals::of(subject);
-    let approval = approvals.counted.iter().map(|(a, _)| *a);
-    let approval = approval
-        .clone()
+    let given = approvals.given().iter();
+    let approval = given
+        .map(|by| by.approval)
         .find(|a| subject.before(a.origin.index, a.origin.occurred_at))
         .map(|a| {
             let person = a.person.as_deref().unwrap_or("nobody named");
@@ -89,13 +94,13 @@ fn reviewed(subject: &Subject<'_>) -> Verdict {
     let until = working_days_after(parameters.calendar.as_ref(), end.occurred_at, days);
     let expected = format!("reviewed by somebody else before {}", when(until));
     let answers = subject.facts.evidence.approvals_of(deployment);
-    let after = answers.iter().map(|(approval, _)| *approval).filter(|approval| {
+    let after = answers.iter().enumerate().filter(|(_, (approval, _))| {
         let later = approval.origin.occurred_at > end.occurred_at && approval.origin.index > end.index;
         later && approval.answer == Answer::Approved
     });
     let mut evidence = vec![end.index];
     let (mut doubt, mut flaw) = (None, None);
-    for approval in after {
+    for (at, (approval, _)) in after {
         let origin = &approval.origin;
         evidence.push(origin.index);
         let Some(person) = approval.person.as_deref() else {
@@ -107,11 +112,18 @@ fn reviewed(subject: &Subject<'_>) -> Verdict {
             flaw = Some(format!("{said}, too late"));
             continue;
         }
-        match Stand::of(subject, person, approval.requested_by.as_deref()) {
+        if is_revoked(&answers, at, &subject.facts.aliases, |_| true) {
+            flaw = Some(format!("{said}, and it was taken back"));
+            continue;
+        }
+        match Stand::of(subject, person) {
             Stand::Took { part, .. } => flaw = Some(format!("{person}, who reviewed it, also {part}")),
             Stand::Unclear { why, .. } => doubt = Some(format!("{person}, who reviewed it, {why}")),
             Stand::Apart { .. } if approval.note.as_ref().is_none_or(|note| note.trim().is_empty()) => {
                 flaw = Some(format!("{said}, without a note on the outcome"));
+            }
+            Stand::Apart { .. } if unknown_authors(subject) => {
+                doubt = Some(format!("{said}, but not every author of the change set is recorded"));
             }
             Stand::Apart { .. } => return pass(expected, said, evidence),
         }

@@ -165,7 +165,7 @@ pub fn evaluate(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::with_capacity(CATALOGUE.len());
     for check in &CATALOGUE {
         let verdict = match check.rule {
-            Rule::Deployment(_) | Rule::Findings(_) if !check.scope.includes(subject.kind()) => {
+            Rule::Deployment(_) | Rule::Findings(_) if !check.scope.includes(subject) => {
                 let found = format!("{} deployments are outside its scope", subject.kind().as_str());
                 not_applicable(found, subject.deployment.indexes())
             }
@@ -197,12 +197,13 @@ impl Check {
 }
 
 impl Scope {
-    /// Whether deployments of a kind are in it.
-    pub fn includes(self, kind: DeploymentKind) -> bool {
+    /// Whether a deployment is in it. Its producer's word for the kind brings it in, and does not keep it out unless the ledger bears
+    /// that out.
+    fn includes(self, subject: &Subject<'_>) -> bool {
         match self {
             Self::All => true,
-            Self::Only(kinds) => kinds.contains(&kind),
-            Self::Except(kinds) => !kinds.contains(&kind),
+            Self::Only(kinds) => kinds.contains(&subject.deployment.kind.kind),
+            Self::Except(kinds) => !kinds.contains(&subject.kind()),
         }
     }
 }

@@ -9,24 +9,24 @@ use crate::domain::words::when;
 
 pub(super) const BACK_OUT: Check = Check {
     id: "DL-RBK-1",
-    version: 1,
+    version: 2,
     title: "A way back was ready before the start",
     severity: Severity::Medium,
     scope: Scope::All,
     definition: "A rollback plan was recorded no later than the start; or the artifact that ran before is known by its \
                  digest, so that it can be put back.",
-    limits: "Does not apply to what never started, a recorded baseline, a removal, or a rollback. Not evaluable when nothing \
+    limits: "Does not apply to what never started, a recorded baseline, a removal, or going back to what ran there. Not evaluable when nothing \
              ran there before and no plan is recorded.",
     rule: Rule::Deployment(back_out),
 };
 
 pub(super) const HANDLED: Check = Check {
     id: "DL-INC-1",
-    version: 1,
+    version: 2,
     title: "A failure was dealt with",
     severity: Severity::High,
     scope: Scope::All,
-    definition: "After a deployment that failed, a later one to the same place succeeded; and every incident that an event \
+    definition: "After a deployment that failed, a later one to the same place, by claim and by ledger order, succeeded; and every incident that an event \
                  links to the deployment is resolved.",
     limits: "Applies to deployments that failed or are explicitly linked to an incident. Suggested links are not counted. \
              What has not been dealt with by the tree size of the report fails.",
@@ -38,7 +38,7 @@ fn back_out(subject: &Subject<'_>) -> Verdict {
         return verdict;
     }
     let deployment = subject.deployment;
-    if deployment.effect == Effect::Removes || deployment.kind.kind == DeploymentKind::Rollback {
+    if deployment.effect == Effect::Removes || subject.kind() == DeploymentKind::Rollback {
         return not_applicable("it is itself a way back, or a removal", deployment.indexes());
     }
     let expected = "a rollback plan, or a known artifact to return to";
@@ -123,7 +123,6 @@ fn handled(subject: &Subject<'_>) -> Verdict {
 fn next_success<'a>(subject: &Subject<'a>, deployment: &Deployment) -> Option<&'a Deployment> {
     let here = subject.facts.of_service(&deployment.service);
     let later = here.filter(|d| d.environment == deployment.environment);
-    later
-        .filter(|d| d.succeeded() && d.order() > deployment.order())
-        .min_by_key(|d| d.order())
+    let after = |d: &Deployment| d.order() > deployment.order() && d.finished_at() > deployment.finished_at();
+    later.filter(|d| d.succeeded() && after(d)).min_by_key(|d| d.order())
 }

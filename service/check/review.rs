@@ -11,14 +11,14 @@ use crate::domain::words::count;
 
 pub(super) const REVIEWED: Check = Check {
     id: "DL-SOD-3",
-    version: 1,
+    version: 2,
     title: "Somebody else reviewed every commit",
     severity: Severity::High,
     scope: Scope::Except(&[DeploymentKind::Rollback, DeploymentKind::Redeploy]),
     definition: "Every commit that the deployment brings in, but merges, belongs to a pull request that somebody approved who \
                  wrote neither the commit nor the request, as the request or a recorded review before the start tells; or \
                  such a review names the commit itself.",
-    limits: "Does not apply to what never started, a recorded baseline, a rollback or a redeployment. Not evaluable when no \
+    limits: "Does not apply to what never started, a recorded baseline, a rollback to content that ran there, or a redeployment of what runs. Not evaluable when no \
              commits are recorded, when a commit names no author, when no review of it is recorded (unless the organisation \
              requires one), or when two names may be one person and no alias tells. A commit belongs to the request that it merges, that its message \
              names by number, or that is the only one.",

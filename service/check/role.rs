@@ -8,13 +8,14 @@ use crate::domain::words::{list, when};
 
 pub(super) const AUTHORISED: Check = Check {
     id: "DL-AUTH-4",
-    version: 1,
+    version: 2,
     title: "Who approved stood in a role that may",
     severity: Severity::High,
     scope: Scope::All,
     definition: "As many approvers as DL-AUTH-1 asks for held a role that may approve, for this service and at the time of \
-                 their approval, by what is declared about them; and that was recorded before the approval was.",
-    limits: "Does not apply to what never started or is a recorded baseline. Not evaluable without an approval, when nobody's \
+                 their approval, by what is declared about them; and that was recorded before the approval was. An approval counts \
+                 as for DL-SOD-1.",
+    limits: "Does not apply to what never started or is a recorded baseline. Not evaluable without an approval that counts, when nobody's \
              role for the service is declared, or when the approver's name is two persons'. The role that an approval \
              names itself proves nothing.",
     rule: Rule::Deployment(authorised),
@@ -32,15 +33,21 @@ fn authorised(subject: &Subject<'_>) -> Verdict {
     };
     let approvals = Approvals::of(subject);
     let mut evidence = vec![subject.start_entry()];
-    if approvals.counted.is_empty() {
-        return not_evaluable(expected, "no approval to compare (see DL-AUTH-1)", evidence);
-    }
-    if subject.facts.aliases.role_history(service).next().is_none() {
+    if !approvals.given().is_empty() && subject.facts.aliases.role_history(service).next().is_none() {
         return not_evaluable(expected, format!("no roles are declared for {service}"), evidence);
     }
+    let standing = approvals.standing();
+    if standing.is_empty() {
+        evidence.extend(approvals.given().iter().map(|by| by.approval.origin.index));
+        let found = match approvals.given() {
+            [] => "no approval to compare (see DL-AUTH-1)",
+            _ => "no approval counts (see DL-AUTH-2 and DL-AUTH-3)",
+        };
+        return not_evaluable(expected, found, evidence);
+    }
     let (mut held, mut without, mut doubt) = (Vec::new(), Vec::new(), None);
-    for (approval, _) in &approvals.counted {
-        let (person, origin) = (approval.person.as_deref().unwrap_or_default(), &approval.origin);
+    for by in &standing {
+        let (person, origin) = (by.person(), &by.approval.origin);
         evidence.push(origin.index);
         match subject.facts.aliases.owner(person, origin.occurred_at) {
             Owner::One(declared) if declared.holds(roles, service) && declared.index < origin.index => {

@@ -1,8 +1,10 @@
 //! What checks of deployments look at, and what several of them ask of it.
 
 use super::parameters::Parameters;
+use super::person::{Likeness, compare_since};
 use super::verdict::{Verdict, fail, not_applicable, not_evaluable};
-use crate::domain::deployment::{Deployment, Status};
+use crate::domain::alias::Owner;
+use crate::domain::deployment::{Deployment, Effect, Status};
 use crate::domain::extension::DeploymentKind;
 use crate::domain::facts::Facts;
 use crate::domain::incident::Incident;
@@ -44,10 +46,9 @@ impl Subject<'_> {
         }
     }
 
-    /// Whether it is told to be the first record of what already ran, and nothing in the ledger ran there before.
+    /// Whether it is told to be the first record of what already ran, and nothing in the ledger ever ran there before.
     pub(super) fn is_baseline(&self) -> bool {
-        let kind = self.deployment.kind;
-        kind.said_at.is_some() && kind.kind == DeploymentKind::Baseline && self.deployment.lineage.replaces.is_none()
+        self.deployment.kind.said_at.is_some() && self.kind() == DeploymentKind::Baseline
     }
 
     /// Checks of what must come before a start do not concern what never started, or ran before the ledger began.
@@ -72,9 +73,57 @@ impl Subject<'_> {
         self.deployment.start_index()
     }
 
-    /// What kind of deployment it is.
+    /// What kind of deployment it is, as far as the ledger bears out what its producer says: a word of theirs excuses nothing.
     pub(super) fn kind(&self) -> DeploymentKind {
-        self.deployment.kind.kind
+        let (deployment, claimed) = (self.deployment, self.deployment.kind);
+        let borne_out = match (claimed.kind, claimed.said_at) {
+            (_, None) => true,
+            (DeploymentKind::Emergency, Some(said_at)) => said_at <= self.start_entry(),
+            (DeploymentKind::Baseline, Some(_)) => !self.ran_before(),
+            (DeploymentKind::Rollback, Some(_)) => deployment.lineage.returns_to.is_some(),
+            (DeploymentKind::Redeploy, Some(_)) => self.is_again(),
+            (DeploymentKind::Standard | DeploymentKind::Normal | DeploymentKind::Hotfix, Some(_)) => true,
+        };
+        if borne_out {
+            claimed.kind
+        } else {
+            DeploymentKind::Normal
+        }
+    }
+
+    /// Whether what it puts in place ran there before, so that nobody wrote anything for it.
+    pub(super) fn brings_nothing_new(&self) -> bool {
+        let removes = self.deployment.effect == Effect::Removes;
+        removes || self.deployment.lineage.returns_to.is_some() || self.is_again()
+    }
+
+    /// Whether the same content ran there until then.
+    fn is_again(&self) -> bool {
+        let replaced = self.deployment.lineage.replaces;
+        let replaced = replaced.and_then(|index| self.facts.deployment(index));
+        replaced.is_some_and(|replaced| replaced.same_content(self.deployment))
+    }
+
+    /// Whether anything succeeded there before.
+    fn ran_before(&self) -> bool {
+        let here = |other: &Deployment| {
+            other.environment == self.deployment.environment
+                && other.index != self.deployment.index
+                && other.order() < self.deployment.order()
+        };
+        let mut others = self.facts.of_service(&self.deployment.service);
+        self.deployment.lineage.replaces.is_some() || others.any(|other| here(other) && other.succeeded())
+    }
+
+    /// What is known of two names, as of the start.
+    pub(super) fn likeness(&self, one: &str, other: &str) -> Likeness {
+        let at = self.deployment.start_at();
+        compare_since(&self.facts.aliases, one, other, at, self.start_entry())
+    }
+
+    /// Whether a name is a declared person's at the start.
+    pub(super) fn is_declared(&self, name: &str) -> bool {
+        self.facts.aliases.owner(name, self.deployment.start_at()) != Owner::Undeclared
     }
 
     /// Evidence is absent: a failure where the organisation asks for it, else not evaluable.

@@ -10,21 +10,21 @@ use crate::domain::words::{span, when};
 
 pub(super) const PASSED: Check = Check {
     id: "DL-TST-1",
-    version: 2,
+    version: 3,
     title: "Tests passed on this artifact before the start",
     severity: Severity::High,
     scope: Scope::All,
-    definition: "At least one test run names the deployed artifact's digest or the deployed commit and ended before the \
-                 start, by claim and by ledger order; and the last run of each such test was a success. \
+    definition: "At least one test run names the deployed artifact's digest, or the deployed commit and no other artifact, and ended \
+                 before the start, by claim and by ledger order; and the last run of each such test, by both, was a success. \
                  Where the organisation names kinds of tests, each of them is among these.",
     limits: "Does not apply to what never started, to a removal, or to a recorded baseline. Not evaluable when the ledger \
-             holds no test results for the service, or the deployment names neither artifact nor commit.",
+             holds no test results for the service, or the deployment names neither a digest nor a commit.",
     rule: Rule::Deployment(passed),
 };
 
 pub(super) const PROMOTED: Check = Check {
     id: "DL-TST-2",
-    version: 1,
+    version: 2,
     title: "The same artifact ran in a lower environment first",
     severity: Severity::Medium,
     scope: Scope::All,
@@ -38,12 +38,12 @@ pub(super) const PROMOTED: Check = Check {
 
 pub(super) const VERIFIED: Check = Check {
     id: "DL-VER-1",
-    version: 1,
+    version: 2,
     title: "The deployment was verified afterwards",
     severity: Severity::Medium,
     scope: Scope::All,
     definition: "A test run that names this deployment, or its content in this environment, ended as a success within 60 \
-                 minutes after the deployment ended.",
+                 minutes after the deployment ended; and it was recorded after the start was, or after the end that a late record claims.",
     limits: "Does not apply to a deployment that did not succeed, or a removal. Not evaluable when no deployment of the \
              service to this environment was ever verified in the ledger.",
     rule: Rule::Deployment(verified),
@@ -119,8 +119,8 @@ fn passed(subject: &Subject<'_>) -> Verdict {
             evidence,
         );
     }
-    if deployment.artifact.is_none() && deployment.commit.is_none() {
-        return not_evaluable(expected, "the deployment names neither artifact nor commit", evidence);
+    if deployment.digest().is_none() && deployment.commit.is_none() {
+        return not_evaluable(expected, "the deployment names neither a digest nor a commit", evidence);
     }
     if subject.facts.tested.contains(&deployment.service) {
         fail(expected, "no test of this artifact or commit is recorded", evidence)

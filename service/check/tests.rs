@@ -16,6 +16,7 @@ mod approvals;
 mod evidence;
 mod exceptions;
 mod fixtures;
+mod misuse;
 mod operation;
 mod period;
 
@@ -152,6 +153,14 @@ fn run_with(ledger: &Ledger, id: &str, check: &str, parameters: &Parameters) -> 
     };
     let found = evaluate(&subject).into_iter().find(|finding| finding.check.id == check);
     found.expect("the check").verdict
+}
+
+#[track_caller]
+fn expect_with(ledger: &Ledger, parameters: &Parameters, check: &str, result: CheckResult, words: &str) {
+    let verdict = run_with(ledger, "d2", check, parameters);
+    assert_eq!(verdict.result, result, "{check}: {verdict:?}");
+    assert!(verdict.found.contains(words), "{words:?} is not in {:?}", verdict.found);
+    assert!(!verdict.evidence.is_empty(), "{check} cites nothing");
 }
 
 #[track_caller]

@@ -9,7 +9,7 @@ use super::{
 use crate::domain::Outcome;
 use crate::domain::ServiceName;
 use crate::domain::deployment::{Deployment, Effect};
-use crate::domain::evidence::{Bond, TestResult, last_runs};
+use crate::domain::evidence::{TestResult, last_runs};
 use crate::domain::extension::{CauseClass, DeploymentKind};
 use crate::domain::history::Timeline;
 use crate::domain::incident::Incident;
@@ -236,7 +236,7 @@ impl<'c, 'a> Case<'c, 'a> {
     /// Whether it was deployed although a test of what it put in place had failed, and was not passed since.
     fn failed_checks(&self, deployment: &Deployment) -> bool {
         let tests = self.all.facts.evidence.tests_of(deployment).into_iter();
-        let of_content = tests.filter(|(_, bond)| matches!(bond, Bond::Artifact | Bond::Commit));
+        let of_content = tests.filter(|(_, bond)| bond.is_content());
         let before = |test: &&TestResult| deployment.starts_after(test.origin.index, test.origin.occurred_at);
         let early: Vec<&TestResult> = of_content.map(|(test, _)| test).filter(before).collect();
         let failed = |test: &&TestResult| matches!(test.outcome, Some(Outcome::Failure | Outcome::Error));

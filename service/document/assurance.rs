@@ -241,6 +241,7 @@ const fn bound_to(bond: Bond) -> &'static str {
     match bond {
         Bond::Artifact => "this artifact",
         Bond::Commit => "this commit",
+        Bond::Name => "an artifact of this name",
         Bond::Deployment => "this deployment",
         Bond::Change => "a change it names",
     }

@@ -4,6 +4,7 @@
 //! Evidence is matched by exact references only (deployment, digest, commit, change), never by nearness in time.
 
 mod binding;
+mod request;
 
 use std::collections::HashMap;
 
@@ -12,11 +13,11 @@ use serde::Serialize;
 pub use binding::{Binding, Bond};
 
 use self::binding::Places;
+use self::request::Request;
+use super::alias::Aliases;
 use super::artifact::Artifact;
 use super::deployment::Deployment;
-use super::event::{
-    Approval as ApprovalBody, ApprovalStep, ArtifactStep, Body, ChangeStep, Decision, Outcome, Recorded, RunPhase,
-};
+use super::event::{Approval as ApprovalBody, ArtifactStep, Body, ChangeStep, Decision, Outcome, Recorded, RunPhase};
 use super::extension::{Extension, ReviewVerdict, TestDetail};
 use super::id::ProducerName;
 use super::instant::Instant;
@@ -105,8 +106,9 @@ impl Answer {
         match (body.status.as_deref(), body.decision) {
             (Some("cancelled"), _) => Some(Self::Cancelled),
             (Some("expired"), _) => Some(Self::Expired),
+            // Where the two differ, the one that opens nothing counts.
+            (Some("rejected"), _) | (_, Some(Decision::Rejected)) => Some(Self::Rejected),
             (_, Some(Decision::Approved)) | (Some("approved"), None) => Some(Self::Approved),
-            (_, Some(Decision::Rejected)) | (Some("rejected"), None) => Some(Self::Rejected),
             (_, Some(Decision::RequestChanges)) => Some(Self::ChangesRequested),
             (_, Some(Decision::Escalated | Decision::Delegate | Decision::Deferred)) => Some(Self::Deferred),
             (_, None) => None,
@@ -213,12 +215,12 @@ impl Evidence {
     }
 
     /// The approvals of a deployment that name a person, who did not take them back before its start, in ledger order.
-    pub fn standing_approvals_of(&self, deployment: &Deployment) -> Vec<&Approval> {
+    pub fn standing_approvals_of(&self, deployment: &Deployment, aliases: &Aliases) -> Vec<&Approval> {
         let answers = self.approvals_of(deployment);
         let stands = |at: &usize| {
             let (approval, _) = answers[*at];
             let given = approval.answer == Answer::Approved && approval.person.is_some();
-            given && !is_taken_back(&answers, *at, deployment)
+            given && !is_taken_back(&answers, *at, deployment, aliases)
         };
         (0..answers.len()).filter(stands).map(|at| answers[at].0).collect()
     }
@@ -257,7 +259,8 @@ impl Evidence {
             .collect()
     }
 
-    /// Test runs after the end of a deployment that name it, or its content in its environment.
+    /// Test runs after the end of a deployment, by claim, that name it, or its content in its environment. Those that were recorded
+    /// before its start was are of it only if that is late: if the end that it claims had passed by then.
     pub fn verifications_of(&self, deployment: &Deployment) -> Vec<&TestResult> {
         let Some(end) = deployment.finished_at() else {
             return Vec::new();
@@ -268,25 +271,41 @@ impl Evidence {
             let there = test.binding.environment.as_ref() == Some(&deployment.environment);
             (named || there) && test.binding.bond(deployment).is_some()
         });
-        here.filter(|test| test.origin.occurred_at >= end).collect()
+        let after = |origin: &Origin| origin.index > deployment.start_index() || origin.recorded_at >= end;
+        here.filter(|test| test.origin.occurred_at >= end && after(&test.origin))
+            .collect()
     }
 }
 
 /// Whether an answer was taken back before the start of a deployment: under the same request, or by the same person. The
 /// answers are all of the deployment, in ledger order.
-pub fn is_taken_back(answers: &[(&Approval, Bond)], at: usize, deployment: &Deployment) -> bool {
+pub fn is_taken_back(answers: &[(&Approval, Bond)], at: usize, deployment: &Deployment, aliases: &Aliases) -> bool {
+    let early = |later: &Approval| deployment.starts_after(later.origin.index, later.origin.occurred_at);
+    is_revoked(answers, at, aliases, early)
+}
+
+/// Whether an answer was taken back by one of the later ones: under the same request, or by the same person under any of the names
+/// that were declared when that was said. The answers are all of a deployment, in ledger order.
+pub fn is_revoked(
+    answers: &[(&Approval, Bond)],
+    at: usize,
+    aliases: &Aliases,
+    counts: impl Fn(&Approval) -> bool,
+) -> bool {
     let (answer, _) = answers[at];
     answers[at + 1..].iter().any(|(later, _)| {
-        let same = later.id == answer.id || later.person == answer.person;
-        same && later.answer.revokes() && deployment.starts_after(later.origin.index, later.origin.occurred_at)
+        let person = |name: &str| aliases.person(name, later.origin.occurred_at);
+        let same = later.id == answer.id || later.person.as_deref().map(person) == answer.person.as_deref().map(person);
+        same && later.answer.revokes() && counts(later)
     })
 }
 
-/// The last run of each test, of runs in ledger order.
+/// The last run of each test, of runs in ledger order: a run is over with a later one that also claims to be later.
 pub fn last_runs<'e>(runs: &[&'e TestResult]) -> Vec<&'e TestResult> {
     let again = |at: usize, run: &TestResult| {
         let mut later = runs[at + 1..].iter();
-        later.any(|later| later.name == run.name && later.kind == run.kind)
+        let same = |later: &TestResult| later.name == run.name && later.kind == run.kind;
+        later.any(|later| same(later) && later.origin.occurred_at >= run.origin.occurred_at)
     };
     let last = runs.iter().enumerate().filter(|(at, run)| !again(*at, run));
     last.map(|(_, run)| *run).collect()
@@ -301,7 +320,7 @@ pub fn fold(records: &[Recorded]) -> Evidence {
         match &event.body {
             Body::Approval(body) => {
                 let request = requests.entry((&event.source, &event.subject_id)).or_default();
-                if let Some(approval) = request.answer(record, body) {
+                if let Some(approval) = request.answer(record, body, &evidence.approvals) {
                     request.push(&mut evidence.approvals, approval);
                 }
             }
@@ -364,61 +383,6 @@ pub fn fold(records: &[Recorded]) -> Evidence {
         artifacts: Places::of(evidence.artifacts.iter().map(|a| &a.binding)),
     };
     evidence
-}
-
-/// What is known of a request before an answer.
-#[derive(Default)]
-struct Request {
-    requested_by: Option<String>,
-    request: Option<Origin>,
-    binding: Binding,
-    /// Positions of the answers so far.
-    answers: Vec<usize>,
-}
-
-impl Request {
-    /// The closing of an approval repeats its last answer: that is one answer, and the first telling of it counts.
-    fn push(&mut self, approvals: &mut Vec<Approval>, answer: Approval) {
-        let mut known = self.answers.iter().rev().map(|at| &approvals[*at]);
-        let last = known.find(|known| known.person == answer.person);
-        if last.is_none_or(|last| last.answer != answer.answer || last.binding != answer.binding) {
-            self.answers.push(approvals.len());
-            approvals.push(answer);
-        }
-    }
-
-    /// Takes in an event about the request; gives the answer, where the event is one.
-    fn answer(&mut self, record: &Recorded, body: &ApprovalBody) -> Option<Approval> {
-        let binding = bound(record).or(&self.binding);
-        if body.step == ApprovalStep::Created {
-            self.requested_by = person(record, body);
-            self.request = Some(origin(record));
-            self.binding = binding;
-            return None;
-        }
-        Some(Approval {
-            id: record.event.subject_id.clone(),
-            origin: origin(record),
-            person: person(record, body),
-            answer: Answer::of(body)?,
-            role: record.event.extension.role.clone(),
-            requested_by: self.requested_by.clone(),
-            request: self.request.clone(),
-            note: record.event.extension.reason.clone(),
-            details: body.details.clone(),
-            binding,
-        })
-    }
-}
-
-/// Who asked or answered. CDEvents wants a URI there; `mailto:` only says that the rest is an address.
-fn person(record: &Recorded, body: &ApprovalBody) -> Option<String> {
-    let actor = || record.event.extension.actor.as_ref().map(|a| a.id.clone());
-    let named = body
-        .person
-        .as_deref()
-        .map(|person| person.strip_prefix("mailto:").unwrap_or(person).to_owned());
-    named.or_else(actor)
 }
 
 fn made(record: &Recorded, artifact: &Artifact) -> Made {

@@ -106,7 +106,7 @@ impl ApprovalLeadTime {
 /// declared. It is the first from before the start that answers a request, as far as there is one.
 fn given<'a>(population: &Population<'a>, deployment: &Deployment) -> Vec<&'a Approval> {
     let input = population.scope.input;
-    let mut approvals = input.evidence.standing_approvals_of(deployment);
+    let mut approvals = input.evidence.standing_approvals_of(deployment, input.aliases);
     approvals.sort_by_key(|approval| {
         let in_time = deployment.starts_after(approval.origin.index, approval.origin.occurred_at);
         (!in_time, approval.request.is_none())

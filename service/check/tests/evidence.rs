@@ -10,14 +10,6 @@ fn complete_but(change: impl Fn(&mut Ledger)) -> Ledger {
     ledger
 }
 
-#[track_caller]
-fn expect_with(ledger: &Ledger, parameters: &Parameters, check: &str, result: CheckResult, words: &str) {
-    let verdict = run_with(ledger, "d2", check, parameters);
-    assert_eq!(verdict.result, result, "{check}: {verdict:?}");
-    assert!(verdict.found.contains(words), "{words:?} is not in {:?}", verdict.found);
-    assert!(!verdict.evidence.is_empty(), "{check} cites nothing");
-}
-
 fn with(name: &str, value: serde_json::Value) -> Parameters {
     let (_, mut parameters) = complete();
     parameters.set(name, &value).unwrap();

@@ -73,7 +73,7 @@ pub(super) struct Parts {
 
 impl Parts {
     pub(super) fn of(deployment: &Deployment, facts: &Facts) -> Self {
-        let approvals = facts.evidence.standing_approvals_of(deployment);
+        let approvals = facts.evidence.standing_approvals_of(deployment, &facts.aliases);
         Self {
             authors: deployment.authors().map(str::to_owned).collect(),
             approved_at: approvals.iter().map(|approval| approval.origin.occurred_at).max(),

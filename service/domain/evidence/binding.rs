@@ -31,8 +31,10 @@ pub struct Binding {
 pub enum Bond {
     /// The same artifact.
     Artifact,
-    /// The same commit.
+    /// The same commit, and no other artifact.
     Commit,
+    /// The same name of an artifact, without a digest that would say what it stood for.
+    Name,
     /// The deployment by its id, with nothing that says what content was meant.
     Deployment,
     /// A change that the deployment is about.
@@ -56,23 +58,36 @@ impl Binding {
         }
         let by_id = || (named == Some(true)).then_some(Bond::Deployment);
         let by_change = || self.shares_change(deployment).then_some(Bond::Change);
-        self.content_bond(deployment).or_else(by_id).or_else(by_change)
+        match self.content_bond(deployment) {
+            Some(Bond::Change) => by_id().or(Some(Bond::Change)),
+            Some(bond) => Some(bond),
+            None => by_id().or_else(by_change),
+        }
     }
 
-    /// How this is tied to the content of a deployment, wherever that was.
+    /// How this is tied to the content of a deployment, wherever that was: a different artifact never by more than its change.
     pub fn content_bond(&self, deployment: &Deployment) -> Option<Bond> {
         if self.other_service(deployment) {
-            None
-        } else if self.same_artifact(deployment) == Some(true) {
-            Some(Bond::Artifact)
-        } else {
-            (self.same_commit(deployment) == Some(true)).then_some(Bond::Commit)
+            return None;
+        }
+        let commit = self.same_commit(deployment) == Some(true);
+        match self.same_artifact(deployment) {
+            Some(true) if deployment.digest().is_some() => Some(Bond::Artifact),
+            // Another artifact of the same commit is about the same change, and says nothing of this artifact.
+            Some(false) => commit.then_some(Bond::Change),
+            Some(true) if !commit => Some(Bond::Name),
+            Some(true) | None => commit.then_some(Bond::Commit),
         }
     }
 
     /// The bond of evidence that counts wherever it came about: by content, else as any other.
     pub fn wide_bond(&self, deployment: &Deployment) -> Option<Bond> {
         self.content_bond(deployment).or_else(|| self.bond(deployment))
+    }
+
+    /// Whether it names content, or a deployment.
+    pub(super) fn names_content(&self) -> bool {
+        self.artifact.is_some() || self.commit.is_some() || self.deployment_id.is_some()
     }
 
     fn other_service(&self, deployment: &Deployment) -> bool {
@@ -127,6 +142,18 @@ impl Binding {
             self.changes.clone_from(&earlier.changes);
         }
         self
+    }
+}
+
+impl Binding {
+    /// This binding, of the content and deployment of an earlier one.
+    pub(super) fn about(self, earlier: &Self) -> Self {
+        Self {
+            artifact: earlier.artifact.clone(),
+            commit: earlier.commit.clone(),
+            deployment_id: earlier.deployment_id.clone(),
+            ..self.or(earlier)
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Which evidence belongs to a deployment, and which does not.
 
 use super::*;
+use crate::domain::event::ApprovalStep;
 use crate::domain::extension::Extension;
 use crate::domain::fixture::{Ledger, commit, digest, ticket};
 

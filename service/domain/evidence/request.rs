@@ -1,0 +1,73 @@
+//! A request for approval, and the answers to it: what an answer does not say is taken from what was said before.
+//!
+//! What opens something takes only from the request; what takes something back, from what it takes back.
+
+use super::binding::Binding;
+use super::{Answer, Approval, Origin, bound, origin};
+use crate::domain::event::{Approval as ApprovalBody, ApprovalStep, Recorded};
+
+/// What is known of a request before an answer.
+#[derive(Default)]
+pub(super) struct Request {
+    requested_by: Option<String>,
+    request: Option<Origin>,
+    binding: Binding,
+    /// Positions of the answers so far.
+    answers: Vec<usize>,
+}
+
+impl Request {
+    /// The closing of an approval repeats its last answer: that is one answer, and the first telling of it counts.
+    pub(super) fn push(&mut self, approvals: &mut Vec<Approval>, answer: Approval) {
+        let mut known = self.answers.iter().rev().map(|at| &approvals[*at]);
+        let last = known.find(|known| known.person == answer.person);
+        if last.is_none_or(|last| last.answer != answer.answer || last.binding != answer.binding) {
+            self.answers.push(approvals.len());
+            approvals.push(answer);
+        }
+    }
+
+    /// Takes in an event about the request; gives the answer, where the event is one.
+    pub(super) fn answer(&mut self, record: &Recorded, body: &ApprovalBody, known: &[Approval]) -> Option<Approval> {
+        let named = bound(record);
+        let silent = !named.names_content();
+        let mut binding = named.or(&self.binding);
+        if body.step == ApprovalStep::Created {
+            self.requested_by = person(record, body);
+            self.request = Some(origin(record));
+            self.binding = binding;
+            return None;
+        }
+        let (person, answer) = (person(record, body), Answer::of(body)?);
+        if silent && answer.revokes() {
+            // Whoever takes an answer back need not say again what it was about.
+            let earlier = || self.answers.iter().rev().map(|at| &known[*at]);
+            let own = earlier().find(|known| known.person == person);
+            if let Some(about) = own.or_else(|| earlier().next()) {
+                binding = binding.about(&about.binding);
+            }
+        }
+        Some(Approval {
+            id: record.event.subject_id.clone(),
+            origin: origin(record),
+            person,
+            answer,
+            role: record.event.extension.role.clone(),
+            requested_by: self.requested_by.clone(),
+            request: self.request.clone(),
+            note: record.event.extension.reason.clone(),
+            details: body.details.clone(),
+            binding,
+        })
+    }
+}
+
+/// Who asked or answered. CDEvents wants a URI there; `mailto:` only says that the rest is an address.
+fn person(record: &Recorded, body: &ApprovalBody) -> Option<String> {
+    let actor = || record.event.extension.actor.as_ref().map(|a| a.id.clone());
+    let named = body
+        .person
+        .as_deref()
+        .map(|person| person.strip_prefix("mailto:").unwrap_or(person).to_owned());
+    named.or_else(actor)
+}
