@@ -18,6 +18,8 @@ use crate::store::{EnvelopeRow, ReadTx, ReferenceRow, StoreError};
 
 /// Records of a batch that are under way together: enough to share a commit, and so few that one batch leaves room for others.
 const GROUP: usize = 128;
+/// So many records of a batch take the room of one that comes alone: they are read one after the other.
+const BESIDE_ONE: usize = 8;
 
 /// A record that is durable.
 #[derive(Debug)]
@@ -126,7 +128,7 @@ impl App {
     /// Takes in several, each for itself; one may need what one before it says. They are queued together, so that they share
     /// commits. Nothing is begun where too much is under way already.
     pub async fn record_all(&self, envelopes: &[&[u8]]) -> Result<Vec<Result<Accepted, RecordError>>, SubmitError> {
-        let _under_way = self.sequencer.begin(envelopes.len().min(GROUP))?;
+        let _under_way = self.sequencer.begin(envelopes.len().min(GROUP).div_ceil(BESIDE_ONE))?;
         let mut results = Vec::with_capacity(envelopes.len());
         for group in envelopes.chunks(GROUP) {
             let mut waiting = Vec::with_capacity(group.len());

@@ -18,7 +18,7 @@ pub struct UnderWay {
 }
 
 impl Gate {
-    /// Lets so many more in, if there is room for one. Those of a batch come and go together.
+    /// Lets in as many more, if there is room for one. Those of a batch come and go together.
     pub(super) fn enter(&self, records: usize) -> Option<UnderWay> {
         let under_way = UnderWay {
             gate: self.0.clone(),
