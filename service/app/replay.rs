@@ -44,7 +44,7 @@ pub struct Replay {
 /// A ledger that was built.
 pub struct Rebuilt {
     database: Database,
-    erased: Vec<u64>,
+    erased: Vec<(u64, u64)>,
     withheld: u64,
 }
 
@@ -88,7 +88,10 @@ impl Replay {
         Ok(Rebuilt {
             database: self.database,
             withheld,
-            erased: erasures.iter().map(|row| row.idx as u64).collect(),
+            erased: erasures
+                .iter()
+                .map(|row| (row.idx as u64, row.erased_by as u64))
+                .collect(),
         })
     }
 
@@ -152,9 +155,14 @@ impl Rebuilt {
         Documents::new(&self.database, templates, catalogue).document(query, Some(tree_size), format)
     }
 
-    /// Entries whose content is gone: a document that was made before may have known it.
-    pub fn erased(&self) -> &[u64] {
-        &self.erased
+    /// Entries below that tree size whose content was erased after it: a document of that size may have known it. One whose tree
+    /// holds the erasure cannot, for it was made later.
+    pub fn erased_since(&self, tree_size: u64) -> Vec<u64> {
+        let since = self
+            .erased
+            .iter()
+            .filter(|(index, by)| *index < tree_size && *by >= tree_size);
+        since.map(|(index, _)| *index).collect()
     }
 
     /// Entries whose content is kept from the reader: a document may have been made from them.

@@ -262,6 +262,35 @@ fn what_is_missing_is_named() {
 }
 
 #[test]
+fn the_checkpoint_in_a_document_holds_nothing_that_no_key_verifies() {
+    let Some(left) = left(Backend::Sqlite) else { return };
+    let file = left.folder.path().join("changed");
+    for form in ["md", "html", "json"] {
+        let text = fs::read_to_string(left.path(&format!("{}.{form}", DOCUMENTS.len() - 1))).unwrap();
+        let end = if form == "json" { "\\n" } else { "\n" };
+        // The signature line of the log, and its end.
+        let start = text.find("— ").unwrap();
+        let line = &text[start..start + text[start..].find(end).unwrap() + end.len()];
+        let added = text.replacen(line, &format!("{line}— another-firm AAAAAAAAAAAA{end}"), 1);
+        let gone = match form {
+            "json" => {
+                let from = text.find("\"checkpoint\": \"").unwrap() + "\"checkpoint\": \"".len();
+                let length = text[from..].find('"').unwrap();
+                [&text[..from], &text[from + length..]].concat()
+            }
+            _ => text.replacen(line, "", 1),
+        };
+        for (changed, words) in [(added, "keys that you did not name: 1"), (gone, "VERIFIED|CANNOT TELL")] {
+            fs::write(&file, changed).unwrap();
+            let verdict = left.verify(&file);
+            let says = said(&verdict);
+            assert_ne!(code(&verdict), 0, "{form}: {says}");
+            assert!(words.split('|').any(|words| says.contains(words)), "{form}: {says}");
+        }
+    }
+}
+
+#[test]
 fn what_was_erased_is_declared() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
@@ -299,4 +328,9 @@ fn what_was_erased_is_declared() {
         "{}",
         said(&verdict)
     );
+    // What was made after the erasure never knew what is gone.
+    let forged = fs::read_to_string(&after).unwrap().replacen("checkout", "search", 1);
+    fs::write(&after, forged).unwrap();
+    let verdict = verify(&after);
+    assert_eq!(code(&verdict), 1, "{}", said(&verdict));
 }

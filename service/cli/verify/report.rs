@@ -25,6 +25,9 @@ use crate::store::{Connect, Database, DatabaseUrl, StoreError};
 /// Longest document that is read.
 const MAX_BYTES: u64 = 64 << 20;
 
+/// What stands for the checkpoint in what is made again where a document holds none: a document that should hold one then differs.
+const NO_CHECKPOINT: &str = "(a checkpoint that the log signed)";
+
 /// Arguments of `verify report`.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -280,7 +283,7 @@ pub(super) fn rebuild(
     }
     coverage.continuation(&opened, trust);
     let checkpoint = checkpoint(trust, given, &opened.checkpoint.origin)?;
-    let checkpoint = checkpoint.as_deref().map(|note| (given.tree_size, note));
+    let checkpoint = Some((given.tree_size, checkpoint.as_deref().unwrap_or(NO_CHECKPOINT)));
     let withheld = report.withheld.entries;
     let rebuilt = replay.finish(checkpoint, withheld).map_err(|error| unbuilt(&error))?;
     Ok((rebuilt, coverage))
@@ -296,7 +299,8 @@ fn heading(folder: &Path) -> Result<(String, u64), Failure> {
     Ok((origin, lines.next().and_then(|size| size.parse().ok()).unwrap_or(0)))
 }
 
-/// The checkpoint that a document holds beside what it says: signed, and of the tree that it speaks of.
+/// The checkpoint that a document holds beside what it says: signed, and of the tree that it speaks of. The bundle cannot tell which
+/// signatures it had, so every line must be of a key that is known: another would pass for one that was verified.
 fn checkpoint(trust: &Trust, given: &Given, origin: &str) -> Result<Option<String>, Failure> {
     let refused = |what: String| Failure::refused(format!("NOT VERIFIED: the checkpoint in the document: {what}"));
     let note = match given.form {
@@ -312,6 +316,12 @@ fn checkpoint(trust: &Trust, given: &Given, origin: &str) -> Result<Option<Strin
     let opened = trust.open(&note).map_err(refused)?;
     if opened.checkpoint.size != given.tree_size {
         return Err(refused(format!("is of {} entries", opened.checkpoint.size)));
+    }
+    if opened.unknown > 0 {
+        return Err(Failure::unclear(format!(
+            "CANNOT TELL: signatures of the checkpoint in the document by keys that you did not name: {}; a policy names those of witnesses",
+            opened.unknown
+        )));
     }
     Ok(Some(note))
 }
@@ -395,15 +405,15 @@ pub(super) fn explain(
             "CANNOT TELL: the document was rendered with other templates; give them with --templates".to_owned(),
         );
     }
-    let before = |index: &&u64| **index < given.tree_size;
-    if rebuilt.erased().iter().any(|index| before(&index)) {
-        let gone: Vec<String> = rebuilt
-            .erased()
-            .iter()
-            .filter(before)
-            .take(5)
-            .map(ToString::to_string)
-            .collect();
+    if ours.contains(NO_CHECKPOINT) {
+        return Failure::unclear(format!(
+            "CANNOT TELL: line {line} has {theirs:?} where the signed checkpoint of {} entries belongs",
+            given.tree_size
+        ));
+    }
+    let erased = rebuilt.erased_since(given.tree_size);
+    if !erased.is_empty() {
+        let gone: Vec<String> = erased.iter().take(5).map(ToString::to_string).collect();
         return Failure::unclear(format!(
             "CANNOT TELL: the content of entries was erased since ({}); line {line} has {theirs:?}, and without them it is {ours:?}",
             gone.join(", ")
