@@ -117,24 +117,24 @@ impl RequirementRow {
             .as_ref()
             .map(Support::checks)
             .unwrap_or_default();
-        let is_of_period = |id: &&&str| period.iter().any(|row| row.id == **id);
         let of_period = period.iter().filter(|row| checks.contains(&row.id));
         let mut of_period: Vec<(&str, CheckResult)> = of_period.map(|row| (row.id, row.result)).collect();
         let results: Vec<CheckResult> = of_period.iter().map(|(_, result)| *result).collect();
+        // Those of the period have no result for a deployment, and are taken together beside.
+        let alone = results.len() == checks.len();
+        let whole = requirement.supported_by.as_ref().filter(|_| !results.is_empty());
+        let whole = whole.map(|support| together(support, results.iter().map(|result| Some(*result))));
         let mut counts = Counts::default();
         match &requirement.supported_by {
-            Some(_) if checks.iter().all(|id| is_of_period(&id)) => {
-                of_period.drain(..).for_each(|(_, result)| counts.add(result))
-            }
+            Some(_) if alone => of_period.drain(..).for_each(|(_, result)| counts.add(result)),
             Some(support) => {
-                // Those of the period have no result for a deployment, and are looked at beside.
                 let places: Vec<usize> = support.checks().iter().filter_map(|id| Results::place(id)).collect();
                 here.iter()
-                    .for_each(|results| counts.add(together(support, &places, results)));
+                    .for_each(|results| counts.add(together(support, places.iter().map(|place| results.at(*place)))));
             }
             None => {}
         }
-        let conclusion = conclude(requirement, &counts, &results);
+        let conclusion = conclude(requirement, &counts, alone, whole);
         Self {
             id: requirement.id.clone(),
             title: requirement.title.clone(),
@@ -159,11 +159,12 @@ impl RequirementRow {
     }
 }
 
-/// The results of several checks of one deployment, by their places, as one.
-fn together(support: &Support, places: &[usize], results: &Results<'_>) -> CheckResult {
-    let (mut pass, mut excepted, mut not_applicable, mut not_evaluable) = (0, 0, 0, 0);
-    for place in places {
-        match results.at(*place) {
+/// The results of several checks, of one deployment or of the period, as one.
+fn together(support: &Support, results: impl Iterator<Item = Option<CheckResult>>) -> CheckResult {
+    let (mut all, mut pass, mut excepted, mut not_applicable, mut not_evaluable) = (0, 0, 0, 0, 0);
+    for result in results {
+        all += 1;
+        match result {
             Some(CheckResult::Pass) => pass += 1,
             Some(CheckResult::Excepted) => excepted += 1,
             Some(CheckResult::NotApplicable) => not_applicable += 1,
@@ -172,11 +173,12 @@ fn together(support: &Support, places: &[usize], results: &Results<'_>) -> Check
         }
     }
     let needed = match support {
-        Support::All(_) => places.len() - not_applicable,
+        Support::All(_) => all - not_applicable,
         Support::Any(_) => 1,
-        Support::NOf { n, .. } => *n,
+        // What does not apply cannot be asked for.
+        Support::NOf { n, .. } => (*n).min(all - not_applicable),
     };
-    if not_applicable == places.len() {
+    if not_applicable == all {
         CheckResult::NotApplicable
     } else if pass >= needed {
         CheckResult::Pass
@@ -189,23 +191,74 @@ fn together(support: &Support, places: &[usize], results: &Results<'_>) -> Check
     }
 }
 
-fn conclude(requirement: &Requirement, counts: &Counts, of_period: &[CheckResult]) -> Conclusion {
-    let share = |part: usize, whole: usize| part as f64 / whole as f64;
+/// What the results come to: of checks of the period `alone`, what these come to as a `whole`; else of the deployments, where what
+/// failed of the period fails them all.
+fn conclude(requirement: &Requirement, counts: &Counts, alone: bool, whole: Option<CheckResult>) -> Conclusion {
+    let share = |part: usize, of: usize| part as f64 / of as f64;
     let applicable = counts.tested + counts.not_evaluable;
     if requirement.supported_by.is_none() {
-        Conclusion::Manual
-    } else if applicable == 0 {
+        return Conclusion::Manual;
+    }
+    match whole {
+        Some(CheckResult::Fail) => return Conclusion::NotShown,
+        Some(CheckResult::NotEvaluable) if alone || applicable == 0 => return Conclusion::Insufficient,
+        Some(CheckResult::Pass) if alone => return Conclusion::Shown,
+        Some(_) | None => {}
+    }
+    if applicable == 0 {
         Conclusion::NotApplicable
-    } else if of_period.contains(&CheckResult::Fail)
-        || counts.tested > 0 && share(counts.fail, counts.tested) > requirement.tolerance.max_fail_rate
-    {
+    } else if counts.tested > 0 && share(counts.fail, counts.tested) > requirement.tolerance.max_fail_rate {
         Conclusion::NotShown
     } else if share(counts.tested, applicable) < requirement.tolerance.min_evaluable
-        || counts.tested == 0
-        || of_period.contains(&CheckResult::NotEvaluable)
+        // What was only excepted shows that it was allowed, not that it was done.
+        || counts.pass == 0
+        || whole == Some(CheckResult::NotEvaluable)
     {
         Conclusion::Insufficient
     } else {
         Conclusion::Shown
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue::framework::Tolerance;
+    use crate::check::CheckResult::{Excepted, Fail, NotApplicable, NotEvaluable, Pass};
+
+    #[test]
+    fn what_does_not_apply_is_not_asked_for_and_any_needs_one() {
+        let of =
+            |support: &Support, results: &[CheckResult]| together(support, results.iter().map(|result| Some(*result)));
+        let two = Support::NOf { n: 2, of: Vec::new() };
+        assert_eq!(of(&two, &[NotApplicable, NotApplicable, Pass]), Pass);
+        assert_eq!(of(&two, &[NotApplicable, Fail, Pass]), Fail);
+        assert_eq!(of(&two, &[NotApplicable, NotApplicable]), NotApplicable);
+        assert_eq!(of(&Support::Any(Vec::new()), &[Pass, NotEvaluable]), Pass);
+        assert_eq!(of(&Support::All(Vec::new()), &[Pass, NotEvaluable]), NotEvaluable);
+    }
+
+    #[test]
+    fn exceptions_alone_are_no_evidence_and_the_period_counts_without_deployments() {
+        let requirement = Requirement {
+            id: "R".to_owned(),
+            title: String::new(),
+            control: String::new(),
+            supported_by: Some(Support::All(Vec::new())),
+            coverage: Coverage::Partial,
+            tolerance: Tolerance::default(),
+            manual: Vec::new(),
+            note: None,
+        };
+        let of = |results: &[CheckResult], whole| {
+            let mut counts = Counts::default();
+            results.iter().for_each(|result| counts.add(*result));
+            conclude(&requirement, &counts, false, whole)
+        };
+        assert_eq!(of(&[Pass, Excepted], None), Conclusion::Shown);
+        assert_eq!(of(&[Excepted, Excepted], None), Conclusion::Insufficient);
+        assert_eq!(of(&[], Some(Fail)), Conclusion::NotShown);
+        assert_eq!(of(&[], Some(NotEvaluable)), Conclusion::Insufficient);
+        assert_eq!(of(&[], Some(Pass)), Conclusion::NotApplicable);
     }
 }

@@ -1,5 +1,6 @@
 //! The sentences of a compliance report: what it found, what it cannot show, which numbers it used.
 
+use super::super::assurance::CheckRow;
 use super::Population;
 use super::attested::{ManualRow, ManualState};
 use super::requirements::{Conclusion, FrameworkResult};
@@ -12,11 +13,16 @@ pub(super) fn summary(
     population: &Population,
     results: &[ResultRow],
     tested: &Tested<'_>,
+    period_checks: &[CheckRow],
     frameworks: &[FrameworkResult],
     emergencies: &EmergencyShare,
 ) -> Vec<String> {
     if population.count == 0 {
-        return vec!["The ledger holds no deployment attempt in this scope and period.".to_owned()];
+        let mut sentences = vec!["The ledger holds no deployment attempt in this scope and period.".to_owned()];
+        sentences.extend(of_period(period_checks));
+        sentences.extend(frameworks.iter().map(framework));
+        sentences.extend(attestations(frameworks));
+        return sentences;
     }
     let failing = tested
         .results
@@ -76,9 +82,28 @@ pub(super) fn summary(
             emergencies.max_percent
         ));
     }
+    sentences.extend(of_period(period_checks));
     sentences.extend(frameworks.iter().map(framework));
     sentences.extend(attestations(frameworks));
     sentences
+}
+
+/// What checks of the period as a whole did not show; nothing where all passed.
+fn of_period(checks: &[CheckRow]) -> Option<String> {
+    let of = |wanted| {
+        let found = checks.iter().filter(move |row| row.result == wanted);
+        found.map(|row| row.id).collect::<Vec<_>>()
+    };
+    let parts = [
+        ("failed", CheckResult::Fail),
+        ("cannot be told", CheckResult::NotEvaluable),
+    ];
+    let parts = parts.into_iter().filter_map(|(words, result)| match of(result) {
+        ids if ids.is_empty() => None,
+        ids => Some(format!("{words}: {}", ids.join(", "))),
+    });
+    let parts: Vec<String> = parts.collect();
+    (!parts.is_empty()).then(|| format!("Of the checks of the period as a whole, {}.", parts.join("; ")))
 }
 
 /// One sentence for a framework. It counts conclusions, and draws none.
@@ -91,13 +116,16 @@ fn framework(result: &FrameworkResult) -> String {
             .count()
     };
     format!(
-        "{} {}: of {}, the ledger shows evidence for {}, does not for {}, and holds too little to tell for {}.",
+        "{} {}: of {}, the ledger shows evidence for {}, does not for {}, and holds too little to tell for {}; {} did not apply, \
+         and only people can attest {}.",
         result.title,
         result.version,
         count(result.requirements.len(), "requirement"),
         of(Conclusion::Shown),
         of(Conclusion::NotShown),
         of(Conclusion::Insufficient),
+        of(Conclusion::NotApplicable),
+        of(Conclusion::Manual),
     )
 }
 
