@@ -51,13 +51,42 @@ pub(super) fn table(population: &[Results<'_>], facts: &Facts) -> Result<String,
     String::from_utf8(bytes).map_err(|error| failed(&error))
 }
 
-/// Text that a spreadsheet takes for text: before what would begin a formula stands an apostrophe.
+/// Text that a spreadsheet takes for text: before what would begin a formula stands an apostrophe, also after what begins a cell where
+/// the separator of lists is another than the comma.
 /// Source: OWASP, CSV Injection.
 fn as_text(cell: &str) -> String {
-    if cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) {
-        format!("'{cell}")
-    } else {
-        cell.to_owned()
+    const FORMULA: [char; 8] = ['=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'];
+    let mut text = String::with_capacity(cell.len() + 1);
+    if cell.starts_with(['\t', '\r', '\n']) {
+        text.push('\'');
+    }
+    let mut begins = true;
+    for letter in cell.chars() {
+        if begins && FORMULA.contains(&letter) {
+            text.push('\'');
+        }
+        text.push(letter);
+        begins = matches!(letter, ';' | '\t' | '\r' | '\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::as_text;
+
+    #[test]
+    fn no_cell_begins_a_formula_whatever_separates_cells() {
+        for (cell, text) in [
+            ("fine; @SUM, a-b", "fine; @SUM, a-b"),
+            ("=1+1", "'=1+1"),
+            ("fine;@SUM(1+1)*cmd;=2", "fine;'@SUM(1+1)*cmd;'=2"),
+            ("a\t+1", "a\t'+1"),
+            ("\t1", "'\t1"),
+            ("\u{ff1d}1", "'\u{ff1d}1"),
+        ] {
+            assert_eq!(as_text(cell), text);
+        }
     }
 }
 
