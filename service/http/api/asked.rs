@@ -420,8 +420,14 @@ impl SampleParameters {
         if self.size > MOST {
             return Err(invalid("size", &format!("must be at most {MOST}")));
         }
-        if self.seed.trim().is_empty() || self.seed.len() > MAX_SEED_BYTES || self.seed.contains(is_hidden) {
-            let message = format!("must be text of at most {MAX_SEED_BYTES} bytes, without control characters");
+        if self.seed.is_empty()
+            || self.seed.trim() != self.seed
+            || self.seed.len() > MAX_SEED_BYTES
+            || self.seed.contains(is_hidden)
+        {
+            let message = format!(
+                "must be text of at most {MAX_SEED_BYTES} bytes, without spaces around it or control characters"
+            );
             return Err(invalid("seed", &message));
         }
         Ok(DocumentQuery::Sample(SampleQuery {
