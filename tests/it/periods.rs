@@ -396,6 +396,13 @@ fn reports_of_a_period_are_those_of_the_whole_ledger(
                     found[of_log] = value.clone();
                 }
             }
+            // So is the sentence about the checks of the period.
+            let mut expected = expected;
+            for report in [&mut found, &mut expected] {
+                if let Some(sentences) = report["summary"].as_array_mut() {
+                    sentences.retain(|said| !said.as_str().unwrap().starts_with("Of the checks of the period"));
+                }
+            }
             assert_same(&found, &expected, &path);
         }
     }

@@ -269,7 +269,7 @@ fn the_checkpoint_in_a_document_holds_nothing_that_no_key_verifies() {
         let text = fs::read_to_string(left.path(&format!("{}.{form}", DOCUMENTS.len() - 1))).unwrap();
         let end = if form == "json" { "\\n" } else { "\n" };
         // The signature line of the log, and its end.
-        let start = text.find("— ").unwrap();
+        let start = text.find(&format!("{end}— ")).unwrap() + end.len();
         let line = &text[start..start + text[start..].find(end).unwrap() + end.len()];
         let added = text.replacen(line, &format!("{line}— another-firm AAAAAAAAAAAA{end}"), 1);
         let gone = match form {
