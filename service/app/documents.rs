@@ -363,6 +363,9 @@ impl Documents<'_> {
         let frameworks = self.frameworks(&query.frameworks)?;
         let (ledger, facts, completeness, log, read) = self.database.read(|tx| {
             let size = tree_size(tx, asked)?;
+            if let Some(unknown) = unknown(tx, &services, Some(&query.environment), size)? {
+                return Err(unknown.into());
+            }
             let facts = compliance_facts(tx, &services, &query.environment, query.period, size)?;
             let completeness = completeness(tx, &asked_of_completeness(query), size)?;
             let log = LogReading::of(tx, &query.period, size)?;

@@ -36,6 +36,13 @@ fn results_are_told_by_requirement(#[values(Backend::Sqlite, Backend::Postgres)]
     assert!(words.contains("the ledger does not show evidence") && !words.contains("compliant"));
     let unknown = app.client.get(&format!("{REPORT}&framework=pci")).expect(404).json();
     assert_eq!(unknown["pointer"], "framework", "{unknown}");
+    // A name that nothing is recorded of is no clean report.
+    for kind in ["reports/compliance?", "samples?size=2&seed=x&"] {
+        for names in ["environment=prodution", "environment=production&service=paymets"] {
+            let path = format!("/v1/{kind}{names}&period=2026-Q1");
+            app.client.get(&path).expect(404);
+        }
+    }
 }
 
 fn frameworks(report: &Value) -> &Vec<Value> {

@@ -99,6 +99,7 @@ fn what_is_wrong_is_named() {
     for (change, parameter) in [
         ("size=2000&seed=x&period=2026-Q1", "size"),
         ("size=2&seed=%20&period=2026-Q1", "seed"),
+        ("size=2&seed=x%20&period=2026-Q1", "seed"),
         ("size=2&seed=x&period=2026-Q1&full=urgent", "full"),
         ("size=2&seed=x&from=2026-02-01&to=2026-01-01", "to"),
     ] {

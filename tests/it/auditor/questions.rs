@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use super::auditor;
 use crate::support::binary::Service;
-use crate::support::events::{at, deployed};
-use crate::support::{Backend, TestApp, eventually};
+use crate::support::events::{at, deployed, sign};
+use crate::support::{Backend, TestApp, eventually, key};
 
 const REPORT: &str = "/v1/reports/compliance?environment=production&from=2026-03-01&to=2026-04-01";
 
@@ -119,6 +119,10 @@ fn what_cannot_be_recorded_is_not_answered() {
             .to_owned()
     };
     let (auditor, reader) = (issue("auditor"), issue("reader"));
+    let body = json!({ "name": "pipeline", "public_key": key(7).public().to_pem() });
+    service.client.post_json("/v1/producers", &body).expect(201);
+    let envelope = sign(&deployed("c1", "checkout", "production", 1), &key(7));
+    service.client.record(&envelope).expect(201);
     assert!(service.terminate());
     // More than any disk has must stay free.
     let service = Service::start(folder.path(), None, &["--min-free-mib", "1000000000"]);
