@@ -71,25 +71,6 @@ fn as_text(cell: &str) -> String {
     text
 }
 
-#[cfg(test)]
-mod tests {
-    use super::as_text;
-
-    #[test]
-    fn no_cell_begins_a_formula_whatever_separates_cells() {
-        for (cell, text) in [
-            ("fine; @SUM, a-b", "fine; @SUM, a-b"),
-            ("=1+1", "'=1+1"),
-            ("fine;@SUM(1+1)*cmd;=2", "fine;'@SUM(1+1)*cmd;'=2"),
-            ("a\t+1", "a\t'+1"),
-            ("\t1", "'\t1"),
-            ("\u{ff1d}1", "'\u{ff1d}1"),
-        ] {
-            assert_eq!(as_text(cell), text);
-        }
-    }
-}
-
 fn cells(deployment: &Deployment, facts: &Facts) -> [String; COLUMNS.len()] {
     let parts = Parts::of(deployment, facts);
     let tickets = deployment.tickets.iter().map(|ticket| ticket.value.id.clone());
@@ -146,4 +127,23 @@ fn cells(deployment: &Deployment, facts: &Facts) -> [String; COLUMNS.len()] {
             .map(|url| url.value.clone())
             .unwrap_or_default(),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::as_text;
+
+    #[test]
+    fn no_cell_begins_a_formula_whatever_separates_cells() {
+        for (cell, text) in [
+            ("fine; @SUM, a-b", "fine; @SUM, a-b"),
+            ("=1+1", "'=1+1"),
+            ("fine;@SUM(1+1)*cmd;=2", "fine;'@SUM(1+1)*cmd;'=2"),
+            ("a\t+1", "a\t'+1"),
+            ("\t1", "'\t1"),
+            ("\u{ff1d}1", "'\u{ff1d}1"),
+        ] {
+            assert_eq!(as_text(cell), text);
+        }
+    }
 }
