@@ -13,7 +13,7 @@ use super::integrity::LogReading;
 use super::log::{LogError, root};
 use super::metrics::recorded;
 use super::notes::notes_facts;
-use super::read::{ReadError, Unknown, tree_size, unknown};
+use super::read::{ReadError, Unknown, demand_known, tree_size};
 use super::release::ReleaseQuery;
 use super::sample::SampleQuery;
 use crate::catalogue::Catalogue;
@@ -363,9 +363,7 @@ impl Documents<'_> {
         let frameworks = self.frameworks(&query.frameworks)?;
         let (ledger, facts, completeness, log, read) = self.database.read(|tx| {
             let size = tree_size(tx, asked)?;
-            if let Some(unknown) = unknown(tx, &services, Some(&query.environment), size)? {
-                return Err(unknown.into());
-            }
+            demand_known::<DocumentsError>(tx, &services, Some(&query.environment), size)?;
             let facts = compliance_facts(tx, &services, &query.environment, query.period, size)?;
             let completeness = completeness(tx, &asked_of_completeness(query), size)?;
             let log = LogReading::of(tx, &query.period, size)?;
@@ -410,9 +408,7 @@ impl Documents<'_> {
     fn service_report(&self, query: &ServiceReportQuery, asked: Option<u64>) -> Result<ServiceReport, DocumentsError> {
         let team = query.team.as_deref();
         let (ledger, facts) = self.facts(asked, |tx, size| {
-            if let Some(unknown) = unknown(tx, &query.services, Some(&query.environment), size)? {
-                return Err(unknown.into());
-            }
+            demand_known::<DocumentsError>(tx, &query.services, Some(&query.environment), size)?;
             let (services, environment) = (&query.services, &query.environment);
             Ok(service_report_facts(
                 tx,

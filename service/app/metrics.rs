@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::App;
 use super::declared::{all_declared_indexes, environment_indexes};
 use super::period::{Asked, gather, places, services};
-use super::read::{ReadError, Unknown, tree_size, unknown};
+use super::read::{ReadError, Unknown, demand_known, tree_size};
 use crate::document::service_report::{Glance, at_a_glance};
 use crate::domain::deployment::{Deployment, Effect};
 use crate::domain::extension::Tier;
@@ -37,9 +37,7 @@ impl App {
     pub fn delivery_performance(&self, query: &Query, asked: Option<u64>) -> Result<Report, PerformanceError> {
         self.database.read(|tx| {
             let tree_size = tree_size(tx, asked)?;
-            if let Some(unknown) = unknown(tx, &query.services, query.environment.as_ref(), tree_size)? {
-                return Err(unknown.into());
-            }
+            demand_known::<PerformanceError>(tx, &query.services, query.environment.as_ref(), tree_size)?;
             let facts = facts(tx, query, tree_size)?;
             if let Some(team) = query.team.as_ref().filter(|team| !facts.services.has_team(team)) {
                 return Err(Unknown::Team(team.clone()).into());

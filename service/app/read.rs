@@ -94,26 +94,28 @@ impl Unknown {
     }
 }
 
-/// The first of these services, or the environment, that nothing is recorded of, if any.
-pub(super) fn unknown(
+/// Refuses the first of these services, or the environment, that nothing is recorded of.
+pub(super) fn demand_known<E: From<Unknown> + From<StoreError>>(
     tx: &mut ReadTx<'_>,
     services: &BTreeSet<ServiceName>,
     environment: Option<&EnvironmentName>,
     tree_size: u64,
-) -> Result<Option<Unknown>, StoreError> {
+) -> Result<(), E> {
     if !services.is_empty() {
         let known = tx.services(tree_size)?;
         let is_known = |service: &&ServiceName| known.iter().any(|name| name == service.as_str());
         if let Some(service) = services.iter().find(|service| !is_known(service)) {
-            return Ok(Some(Unknown::Service(service.clone())));
+            return Err(Unknown::Service(service.clone()).into());
         }
     }
     let Some(environment) = environment else {
-        return Ok(None);
+        return Ok(());
     };
     let known = tx.environments(tree_size)?;
-    let unknown = !known.iter().any(|name| name == environment.as_str());
-    Ok(unknown.then(|| Unknown::Environment(environment.clone())))
+    match known.iter().any(|name| name == environment.as_str()) {
+        true => Ok(()),
+        false => Err(Unknown::Environment(environment.clone()).into()),
+    }
 }
 
 /// The tree size to speak of: the one asked for if it was reached, else an error; the committed one by default.

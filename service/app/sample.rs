@@ -7,7 +7,7 @@ use ledger::{Hash, leaf_hash};
 use super::documents::{Documents, DocumentsError, at_size, ledger_view};
 use super::facts::sample_facts;
 use super::log::{LogError, inclusion};
-use super::read::{tree_size, unknown};
+use super::read::{demand_known, tree_size};
 use crate::document::Request;
 use crate::document::sample::{self, Plan, Sample, SampleInput};
 use crate::domain::deployment::Deployment;
@@ -35,9 +35,7 @@ impl Documents<'_> {
             let size = tree_size(tx, asked)?;
             let ledger = ledger_view(tx, size)?;
             let services = query.service.iter().cloned().collect();
-            if let Some(unknown) = unknown(tx, &services, Some(&query.environment), size)? {
-                return Err(unknown.into());
-            }
+            demand_known::<DocumentsError>(tx, &services, Some(&query.environment), size)?;
             let mut leaves = BTreeMap::new();
             let mut drawn = Vec::new();
             let facts = sample_facts(

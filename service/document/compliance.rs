@@ -211,7 +211,7 @@ pub fn compose(input: &ComplianceInput<'_>) -> Result<ComplianceReport, Document
         emergencies: tested.emergencies,
         late: tested.late,
         duties: duties::matrix(&deployments, input.facts),
-        integrity: Integrity::of(input.log, &period),
+        integrity: Integrity::of(input.log, &period, input.environment, input.service),
         method: CATALOGUE
             .iter()
             .map(|check| MethodRow {

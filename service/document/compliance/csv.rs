@@ -66,7 +66,8 @@ fn as_text(cell: &str) -> String {
             text.push('\'');
         }
         text.push(letter);
-        begins = matches!(letter, ';' | '\t' | '\r' | '\n');
+        // Where another character separates, a quote there opens a cell and is no part of it.
+        begins = matches!(letter, ';' | '\t' | '\r' | '\n') || begins && matches!(letter, '"' | ' ');
     }
     text
 }
@@ -136,9 +137,12 @@ mod tests {
     #[test]
     fn no_cell_begins_a_formula_whatever_separates_cells() {
         for (cell, text) in [
-            ("fine; @SUM, a-b", "fine; @SUM, a-b"),
+            ("fine; a-b, c@d", "fine; a-b, c@d"),
+            ("fine; @SUM", "fine; '@SUM"),
             ("=1+1", "'=1+1"),
             ("fine;@SUM(1+1)*cmd;=2", "fine;'@SUM(1+1)*cmd;'=2"),
+            ("fine;\"=1+1;x", "fine;\"'=1+1;x"),
+            ("\"=1+1\"", "\"'=1+1\""),
             ("a\t+1", "a\t'+1"),
             ("\t1", "'\t1"),
             ("\u{ff1d}1", "'\u{ff1d}1"),

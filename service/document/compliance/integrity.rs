@@ -10,7 +10,7 @@ use crate::domain::facts::Facts;
 use crate::domain::keyring::Keyring;
 use crate::domain::producer::{Administration, Producer, Scope};
 use crate::domain::words::list;
-use crate::domain::{Instant, Period, ProducerName, Recorded};
+use crate::domain::{EnvironmentName, Instant, Period, ProducerName, Recorded, ServiceName};
 use crate::reconcile::Completeness;
 
 /// What a report prints about its log.
@@ -30,8 +30,10 @@ pub struct Integrity {
     pub keys: Vec<KeyRow>,
     /// What administrators did in the period.
     pub acts: Vec<ActRow>,
-    /// What auditors asked for in the period.
+    /// What auditors asked for in the period, of the same environment and service.
     pub questions: Vec<ActRow>,
+    /// How many other questions there were: what they were is for those who may read of their places.
+    pub questions_elsewhere: usize,
 }
 
 /// A state of the log.
@@ -139,7 +141,13 @@ impl LogPeriod<'_> {
 }
 
 impl Integrity {
-    pub(super) fn of(log: &LogPeriod<'_>, period: &Period) -> Self {
+    /// Of a report about an environment, and about one service in it or all.
+    pub(super) fn of(
+        log: &LogPeriod<'_>,
+        period: &Period,
+        environment: &EnvironmentName,
+        service: Option<&ServiceName>,
+    ) -> Self {
         let (old, new) = (log.before.0, log.after.0);
         let tree = |(size, root): (u64, Hash)| TreeRow {
             size,
@@ -156,7 +164,12 @@ impl Integrity {
             .administrative
             .iter()
             .filter(|record| (old..new).contains(&record.index));
-        let (questions, acts) = in_period.partition::<Vec<_>, _>(|record| is_question(record));
+        let (questions, acts) = in_period.partition::<Vec<_>, _>(|record| question(record).is_some());
+        let (here, elsewhere) = questions.into_iter().partition::<Vec<_>, _>(|record| {
+            let names = |option: &str, name: &str| question(record).is_some_and(|asked| is_given(asked, option, name));
+            names("--environment", environment.as_str())
+                && service.is_none_or(|service| names("--service", service.as_str()))
+        });
         Self {
             recorded_until: log.recorded_until,
             before: tree(log.before),
@@ -171,7 +184,8 @@ impl Integrity {
                 .map(KeyRow::of)
                 .collect(),
             acts: acts.into_iter().filter_map(ActRow::of).collect(),
-            questions: questions.into_iter().filter_map(ActRow::of).collect(),
+            questions: here.into_iter().filter_map(ActRow::of).collect(),
+            questions_elsewhere: elsewhere.len(),
         }
     }
 }
@@ -210,11 +224,19 @@ fn may_sign(scope: &Scope) -> String {
     }
 }
 
-fn is_question(record: &Recorded) -> bool {
-    matches!(
-        record.event.extension.administration.as_deref(),
-        Some(Administration::DocumentAsked { .. })
-    )
+/// What an auditor asked, as a command.
+fn question(record: &Recorded) -> Option<&str> {
+    if let Some(Administration::DocumentAsked { query, .. }) = record.event.extension.administration.as_deref() {
+        Some(query)
+    } else {
+        None
+    }
+}
+
+/// Whether a command has this option with this name, which needs no quotes.
+fn is_given(command: &str, option: &str, name: &str) -> bool {
+    let words: Vec<&str> = command.split(' ').collect();
+    words.windows(2).any(|pair| pair == [option, name])
 }
 
 impl ActRow {
@@ -249,5 +271,23 @@ impl ActRow {
                 .as_ref()
                 .map(|actor| actor.name.clone().unwrap_or_else(|| actor.id.clone())),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_given;
+
+    #[test]
+    fn a_question_is_about_the_place_that_it_names_and_no_other() {
+        let asked = "shipslog sample --environment production --service checkout --seed 'a --service search'";
+        assert!(is_given(asked, "--environment", "production") && is_given(asked, "--service", "checkout"));
+        for (option, name) in [
+            ("--environment", "prod"),
+            ("--service", "production"),
+            ("--service", "search"),
+        ] {
+            assert!(!is_given(asked, option, name), "{option} {name}");
+        }
     }
 }
