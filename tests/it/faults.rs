@@ -39,8 +39,9 @@ fn a_batch_that_fails_at_any_step_leaves_nothing(#[values(Backend::Sqlite, Backe
 fn what_the_queue_cannot_hold_is_refused_and_nothing_is_lost(
     #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
 ) {
-    const CLIENTS: u64 = 4;
-    const LINES: u64 = 600;
+    // Of each as many records are under way as a batch may have.
+    const CLIENTS: u64 = 16;
+    const LINES: u64 = 150;
     let Some(app) = TestApp::start(backend) else { return };
     let before = app.tree_size();
     let batches: Vec<Vec<u8>> = (0..CLIENTS)

@@ -112,6 +112,7 @@ fn unseen(deployment: &Value) -> Value {
     let incident = json!({ "id": "INC-7", "indexes": [7], "description": "Cards are refused.", "severity": "high", "began_at": at["at"],
         "began_by": "detected", "resolved_at": at["at"], "ticket": "https://tickets.example/INC-7", "link": link });
     let act = json!([{ "index": 7, "recorded_at": at["at"], "did": "asked for a report", "by": "smith" }]);
+    let end = json!({ "at": at["at"], "index": 7, "reason": "No longer needed." });
     let rows = json!([deployment]);
     let mut unseen = json!({
         "actions_required": text, "highlights": text, "known_issues": text,
@@ -121,7 +122,7 @@ fn unseen(deployment: &Value) -> Value {
         "late": [{ "deployment": deployment, "found": "recorded two days later" }],
         "also_deployed": [{ "service": "search", "label": "7.3.0", "ended": "succeeded", "finished_at": at["at"], "reasons": ["same_ticket"],
             "words": ["same ticket PAY-7"], "index": 7 }],
-        "linked": [incident], "link": link,
+        "linked": [incident], "stability/other_incidents": [incident], "link": link,
         "replaced_by": { "index": 7, "label": "1.2.0", "finished_at": at["at"], "ran_for_ms": 60_000, "went_back": true, "removes": false },
         "rollout": [{ "at": at["at"], "index": 7, "share_percent": 10, "strategy": "canary" }],
         "breaking": [{ "service": "shop", "label": "1.1.0", "change": change }],
@@ -137,7 +138,7 @@ fn unseen(deployment: &Value) -> Value {
             "valid_from": at["at"], "valid_until": at["at"], "revoked": [7] }],
         "acts": act, "questions": act, "consistency": ["00ff"], "hashes": ["00ff"], "consistent": true,
         "scopes": [{ "framework": "pci-dss", "services": ["shop"], "environments": ["production"], "from": at["at"], "to": at["at"] }], "scope": { "services": ["shop"] },
-        "revoked": { "at": at["at"], "index": 7, "reason": "No longer needed." }, "by": { "id": "ann", "name": "Ann", "kind": "human" },
+        "revoked": end, "replaced": end, "by": { "id": "ann", "name": "Ann", "kind": "human" },
         "open": [{ "deployment": 7, "age_ms": 60_000, "certain": true }], "recoveries": [{ "deployment": 7, "recovery_ms": 60_000, "certain": true }],
         "team": "Team Shop", "service": "shop", "environment": "production", "services": ["shop"], "sha256": "00ff", "digest": "sha256:00ff",
         "url": "https://ci.example/7",
