@@ -82,7 +82,7 @@ fn what_cannot_be_issued_is_refused(#[values(Backend::Sqlite, Backend::Postgres)
     refused(&notes(&json!({ "format": "md" })), 422, "/parameters/format");
     refused(&notes(&json!({ "time_zone": "Mars" })), 400, "/parameters/time_zone");
     refused(&notes(&json!({ "tree_size": 99 })), 400, "/parameters/tree_size");
-    refused(&notes(&json!({ "from": "2026-03-01" })), 400, "/parameters/to");
+    refused(&notes(&json!({ "to": "2026-03-01" })), 400, "/parameters/from");
     refused(&notes(&json!({ "deployment": "none" })), 404, "/parameters/deployment");
     let unknown = json!({ "kind": "novel", "parameters": {} });
     assert_eq!(

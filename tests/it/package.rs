@@ -332,6 +332,10 @@ fn every_byte_of_every_file_counts() {
 fn what_cannot_be_exported_leaves_nothing_behind() {
     let folder = tempfile::tempdir().unwrap();
     let mut service = Service::start(&folder.path().join("data"), None, &[]);
+    let body = json!({ "name": "pipeline", "public_key": key(7).public().to_pem() });
+    service.client.post_json("/v1/producers", &body).expect(201);
+    let event = deployed("d", "checkout", "production", 1);
+    service.client.record(&sign(&event, &key(7))).expect(201);
     let package = folder.path().join("package").display().to_string();
     let refused = |service: &Service, arguments: &[&str], exit: i32, words: &str| {
         let done = service.shipslog(&[&["export", &package][..], arguments].concat());

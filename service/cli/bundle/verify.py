@@ -77,7 +77,7 @@ def unjson(data):  # Strict JSON: no member twice, nothing but text in UTF-8
     value = json.loads(data.decode(), object_pairs_hook=unique, parse_constant=lambda text: demand(False, text))
     quoted(value).encode()  # fails on half a surrogate pair
     return value
-def log_key(line):  # VKEY [from=SIZE] [to=SIZE]: name, id and key (C2SP signed-note), and tree sizes that it may have signed
+def log_key(line):  # VKEY [from=SIZE] [to=SIZE]: name, id, key (C2SP signed-note), and the sizes that it may sign
     vkey, *conditions = line.split()
     name, key_id, data = vkey.split("+", 2)
     data, sizes = unbase64(data), dict(condition.split("=") for condition in conditions)
@@ -110,7 +110,7 @@ def entry(leaf):  # Time, commitment, payload type, and key id and SHA-256 of ea
     signers = [(line[7:71], unbase64(line[72:])) for line in match[4].splitlines()]
     demand(all(a[0] < b[0] for a, b in zip(signers, signers[1:])), "the signers of an entry are not in order")
     return number(match[1]), unbase64(match[2]), match[3], signers
-def sealed(commitment, payload_type, payload, salt):  # What was signed (DSSE v1.0.2), if it is what the entry commits to
+def sealed(commitment, payload_type, payload, salt):  # What was signed (DSSE v1.0.2), if the entry commits to it
     pae = f"DSSEv1 {len(payload_type)} {payload_type} {len(payload)} ".encode() + payload
     demand(len(salt) == 32 and sha256(b"shipslog-commitment/v1\0", salt, pae) == commitment, "it is of another record")
     return pae
@@ -127,7 +127,7 @@ KNOWN = re.compile(  # the CDEvents whose content is read
 class Rights:
     def __init__(self, origin, listed):
         self.origin, self.listed, self.by_id, self.by_name, self.gone, self.held = origin, listed, {}, {}, set(), set()
-    def administer(self, index, what):  # What the service decided about keys; tokens open its doors and prove nothing here
+    def administer(self, index, what):  # What the service decided about keys; tokens prove nothing here
         name = "shipslog" if what["action"] == "log_created" else what.get("name")
         known = self.by_name.get(name, {"index": 0, "revoked": True})
         begins = (index, what.get("origin")) == (0, self.origin)
@@ -142,7 +142,7 @@ class Rights:
         if what["action"] == "event_erased":
             demand(what["index"] in self.gone, f"entry {what['index']} is said to be erased, but it is there")
             self.gone.remove(what["index"])
-    def valid(self, key_id, time):  # The producer with this key, if valid here and now. Texts compare as the times they say
+    def valid(self, key_id, time):  # The producer with this key, if valid now. Texts compare as the times they say
         demand(key_id in self.by_id, f"nobody has registered the key {key_id}")
         moment = datetime.datetime(1970, 1, 1) + datetime.timedelta(milliseconds=time)
         producer, moment = self.by_id[key_id], moment.isoformat(timespec="milliseconds") + "Z"
@@ -151,7 +151,7 @@ class Rights:
                f"the key of {name} was not valid here")
         demand(not self.listed or self.listed.get(key_id, (0,))[0] == name, f"{name} is not in your list with this key")
         return producer
-    def admit(self, index, time, signers, signatures, signed, event, administrative):  # all valid, and one might say this
+    def admit(self, index, time, signers, signatures, signed, event, administrative):  # One may say this
         ours, permitted = event.get("customData"), False
         ours = ours.get("shipslog", {}) if isinstance(ours, dict) else {}
         demand(bool(ours.get("administration")) == administrative, "who may do what has a payload type of its own")
@@ -163,7 +163,7 @@ class Rights:
             permitted = permitted or not reserved and in_scope(producer.get("scope") or {}, event, ours)
         demand(permitted, "its signers might not say this")
         if index and ours.get("administration"): self.administer(index, ours["administration"])
-def in_scope(scope, event, ours):  # Whether an event is of the types, services and environments of a scope, or it gives none
+def in_scope(scope, event, ours):  # Whether an event is of a scope: where that gives none, of any
     kind, subject = event["context"]["type"], event["subject"]
     twins = "deployment.(queued|started|finished)|incident.(detected|reported|resolved)"  # read like those of CDEvents
     read = re.sub(rf"^dev\.cdeventsx\.shipslog-(?=({twins})\.[0-9])", "dev.cdevents.", kind)
@@ -225,13 +225,13 @@ def bundle(folder, keys, listed, allowed):
             fits = found in seen or os.path.isdir(found) and os.listdir(found) and not os.path.islink(found)
             demand(fits, f"{found} does not belong into the bundle")
     if rights.held and not allowed:
-        raise OSError(f"{len(rights.held)} entries are withheld, their signatures unchecked: --allow-withheld lets them be")
+        raise OSError(f"{len(rights.held)} entries are withheld, unchecked: --allow-withheld lets them be")
     return f"{size} entries of {origin}, root {base64.b64encode(root).decode()}; {len(rights.held)} of them withheld"
 def record(index, leaf, line, last, rights):  # One entry with its line, which must be in its exact form. Gives its time
     time, commitment, payload_type, signers = entry(leaf)
     demand(time >= last, "it is earlier than the one before it")
     if absent := re.fullmatch(rf'\{{"index":{index},"(erased|withheld)":true\}}', line.decode()):
-        demand(absent[1] == "withheld" or payload_type != ADMINISTRATION, "it says who may do what: that is never erased")
+        demand(absent[1] == "withheld" or payload_type != ADMINISTRATION, "who may do what is never erased")
         (rights.gone if absent[1] == "erased" else rights.held).add(index)  # a later entry has to say: erased
         for key_id, _ in signers: rights.valid(key_id, time)
         return time
@@ -286,7 +286,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--log-key", action="append", required=True, help="VKEY [from=SIZE] [to=SIZE] a line")
     parser.add_argument("--producers", help="your own list of producers, NAME KEY a line, the key as in its PEM file")
-    parser.add_argument("--allow-withheld", action="store_true", help="let a history pass of which records are withheld")
+    parser.add_argument("--allow-withheld", action="store_true", help="let a history pass with withheld records")
     parser.add_argument("what", nargs="+", help="FOLDER, or RECEIPT and ENVELOPE")
     given, sure = parser.parse_args(), False
     try:
