@@ -166,9 +166,7 @@ impl Integrity {
             .filter(|record| (old..new).contains(&record.index));
         let (questions, acts) = in_period.partition::<Vec<_>, _>(|record| question(record).is_some());
         let (here, elsewhere) = questions.into_iter().partition::<Vec<_>, _>(|record| {
-            let names = |option: &str, name: &str| question(record).is_some_and(|asked| is_given(asked, option, name));
-            names("--environment", environment.as_str())
-                && service.is_none_or(|service| names("--service", service.as_str()))
+            question(record).is_some_and(|asked| is_about(asked, environment, service))
         });
         Self {
             recorded_until: log.recorded_until,
@@ -233,10 +231,20 @@ fn question(record: &Recorded) -> Option<&str> {
     }
 }
 
-/// Whether a command has this option with this name, which needs no quotes.
-fn is_given(command: &str, option: &str, name: &str) -> bool {
+/// Whether a command asks about an environment, and about this service where there is one: by options, or in their order as
+/// `shipslog notes` has them. Names need no quotes.
+fn is_about(command: &str, environment: &EnvironmentName, service: Option<&ServiceName>) -> bool {
     let words: Vec<&str> = command.split(' ').collect();
-    words.windows(2).any(|pair| pair == [option, name])
+    let given = |option: &str, name: &str| words.windows(2).any(|pair| pair == [option, name]);
+    let (notes, services, place) = match words.as_slice() {
+        ["shipslog", "notes", services, place, ..] => (true, *services, *place),
+        _ => (false, "", ""),
+    };
+    let here = given("--environment", environment.as_str()) || notes && place == environment.as_str();
+    let its = |service: &ServiceName| {
+        given("--service", service.as_str()) || notes && services.split(',').any(|name| name == service.as_str())
+    };
+    here && service.is_none_or(its)
 }
 
 impl ActRow {
@@ -276,18 +284,31 @@ impl ActRow {
 
 #[cfg(test)]
 mod tests {
-    use super::is_given;
+    use super::is_about;
 
     #[test]
     fn a_question_is_about_the_place_that_it_names_and_no_other() {
-        let asked = "shipslog sample --environment production --service checkout --seed 'a --service search'";
-        assert!(is_given(asked, "--environment", "production") && is_given(asked, "--service", "checkout"));
-        for (option, name) in [
-            ("--environment", "prod"),
-            ("--service", "production"),
-            ("--service", "search"),
-        ] {
-            assert!(!is_given(asked, option, name), "{option} {name}");
-        }
+        let report = "shipslog report compliance --environment production --from 2026-01-01 --tree-size 9";
+        let sample = "shipslog sample --environment production --service checkout --seed 'a --service search'";
+        let notes = "shipslog notes checkout,search production --tree-size 9";
+        let history = "shipslog export --tree-size 9";
+        let about = |asked: &str, environment: &str, service: Option<&str>| {
+            let service = service.map(|name| name.parse().unwrap());
+            is_about(asked, &environment.parse().unwrap(), service.as_ref())
+        };
+        let all = [report, sample, notes, history];
+        assert_eq!(
+            all.map(|asked| about(asked, "production", None)),
+            [true, true, true, false]
+        );
+        assert_eq!(
+            all.map(|asked| about(asked, "production", Some("checkout"))),
+            [false, true, true, false]
+        );
+        assert_eq!(
+            all.map(|asked| about(asked, "production", Some("search"))),
+            [false, false, true, false]
+        );
+        assert_eq!(all.map(|asked| about(asked, "staging", None)), [false; 4]);
     }
 }
