@@ -41,6 +41,16 @@ impl Watched {
         })
     }
 
+    /// One with so many records, and everything there was of it then.
+    fn copied(count: usize) -> Option<(Self, TempDir)> {
+        let watched = Self::new(Backend::Sqlite)?;
+        let service = watched.serve();
+        record(&service, ids("shared", count));
+        assert!(service.terminate());
+        let copy = watched.copy();
+        Some((watched, copy))
+    }
+
     fn serve(&self) -> Service {
         let service = Service::start(self.data.path(), Some(&self.database.url), &[]);
         let body = json!({ "name": "pipeline", "public_key": key(7).public().to_pem() });
@@ -201,13 +211,9 @@ fn it_goes_on_from_where_it_stood(#[values(Backend::Sqlite, Backend::Postgres)] 
 #[case::the_second_smaller(3, 1)]
 #[case::beyond_a_tile(2, 700)]
 fn a_fork_behind_one_address_is_caught(#[case] first: usize, #[case] second: usize) {
-    let Some(watched) = Watched::new(Backend::Sqlite) else {
+    let Some((watched, copy)) = Watched::copied(5) else {
         return;
     };
-    let service = watched.serve();
-    record(&service, ids("shared", 5));
-    assert!(service.terminate());
-    let copy = watched.copy();
 
     let witness_data = tempfile::tempdir().unwrap();
     let witness = Witness::start(
@@ -452,13 +458,9 @@ fn a_quorum_is_demanded_and_named() {
 /// Without --once it looks again and again, and ends when something is wrong.
 #[test]
 fn the_loop_ends_with_the_first_fork() {
-    let Some(watched) = Watched::new(Backend::Sqlite) else {
+    let Some((watched, copy)) = Watched::copied(2) else {
         return;
     };
-    let service = watched.serve();
-    record(&service, ids("shared", 2));
-    assert!(service.terminate());
-    let copy = watched.copy();
     let original = Service::start(watched.data.path(), Some(&watched.database.url), &[]);
     record(&original, ids("first", 1));
     let forked = Service::start(copy.path(), None, &[]);

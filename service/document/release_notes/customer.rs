@@ -141,8 +141,8 @@ impl CustomerNotes {
 }
 
 /// What it was made from, without reasons of erasure, and with entries in place of ids, which name pipelines and their hosts.
-fn generated(mut generated: Generated, selection: &Selection<'_>) -> Generated {
-    generated.ledger.erased.clear();
+fn generated(generated: Generated, selection: &Selection<'_>) -> Generated {
+    let mut generated = generated.without_erasures();
     let named = [
         ("--deployment", Some(selection.target)),
         ("--from", selection.previous),

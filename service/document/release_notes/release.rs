@@ -180,12 +180,11 @@ pub fn compose_release(input: &ReleaseInput<'_>) -> Result<Release, DocumentErro
 }
 
 fn generated(input: &ReleaseInput<'_>) -> Generated {
-    let mut generated = input.request.generated();
+    let generated = input.request.generated();
     match input.audience {
-        Audience::Customer => generated.ledger.erased.clear(),
-        Audience::Auditor | Audience::Manager => {}
+        Audience::Customer => generated.without_erasures(),
+        Audience::Auditor | Audience::Manager => generated,
     }
-    generated
 }
 
 fn title(input: &ReleaseInput<'_>) -> String {

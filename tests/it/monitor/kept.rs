@@ -3,18 +3,13 @@
 use std::path::PathBuf;
 
 use super::{Watched, ids, record};
-use crate::support::Backend;
 use crate::support::binary::Service;
 
 #[test]
 fn what_the_caller_kept_counts_whatever_is_remembered() {
-    let Some(watched) = Watched::new(Backend::Sqlite) else {
+    let Some((watched, copy)) = Watched::copied(5) else {
         return;
     };
-    let service = watched.serve();
-    record(&service, ids("shared", 5));
-    assert!(service.terminate());
-    let copy = watched.copy();
     // What somebody else was shown, and kept: smaller than what the monitor comes to believe, and larger.
     let forked = Service::start(copy.path(), None, &[]);
     let kept: Vec<PathBuf> = [("less", 2), ("more", 700)]
