@@ -89,8 +89,7 @@ impl App {
         }
     }
 
-    /// What takes an exception or an attestation back must name one that there is: a misspelt id would leave it in force. An event that
-    /// is there already is not asked again.
+    /// What takes an exception or an attestation back must name one that there is: a misspelt id would leave it in force.
     async fn revokes_something(&self, event: &Event, producer: &str) -> Result<(), RecordError> {
         let (subject, what) = match event.event_type.text.as_str() {
             EXCEPTION_REVOKED => (Rare::Exception, "exception"),
@@ -99,27 +98,20 @@ impl App {
         };
         let id = event.subject_id.clone();
         let refusal = invalid("/subject/id".to_owned(), format!("no {what} {id} is recorded"));
-        let recorded = recorded_before(event, producer);
-        let database = self.database.clone();
-        let looking = tokio::task::spawn_blocking(move || {
-            database.read(|tx| {
-                let rows = tx.rare(subject, &[], i64::MAX as u64, i64::MAX)?;
-                let records = tx.recorded_rows(&rows)?;
-                let gives = |record: &Recorded| {
-                    let said = &record.event.extension;
-                    record.event.subject_id == id && (said.exception.is_some() || said.attestation.is_some())
-                };
-                Ok::<_, StoreError>(records.iter().any(gives) || recorded(tx)?)
-            })
-        });
-        match looking.await.map_err(|_| SubmitError::Stopped)?? {
-            true => Ok(()),
-            false => Err(RecordError::Event(refusal)),
-        }
+        let given = move |tx: &mut ReadTx<'_>| {
+            let rows = tx.rare(subject, &[], i64::MAX as u64, i64::MAX)?;
+            let records = tx.recorded_rows(&rows)?;
+            let gives = |record: &Recorded| {
+                let said = &record.event.extension;
+                record.event.subject_id == id && (said.exception.is_some() || said.attestation.is_some())
+            };
+            Ok(records.iter().any(gives))
+        };
+        self.demand(event, producer, given, refusal).await
     }
 
     /// An attestation must be of what a framework asks people for, and a conclusion of a sample that was issued: a misspelt one
-    /// would count nowhere. An event that is there already is not asked again.
+    /// would count nowhere.
     async fn answers_something(&self, event: &Event, producer: &str) -> Result<(), RecordError> {
         let refusal = match (&event.extension.attestation, &event.extension.conclusion) {
             (Some(said), _) => match self.asks_for(said) {
@@ -133,17 +125,22 @@ impl App {
             (None, None) => return Ok(()),
         };
         let sample = event.extension.conclusion.as_ref().map(|said| said.sample);
+        let issued = move |tx: &mut ReadTx<'_>| sample.map_or(Ok(false), |index| is_sample(tx, index));
+        self.demand(event, producer, issued, refusal).await
+    }
+
+    /// Refuses an event unless the ledger holds what it needs. One that is there already is not asked again.
+    async fn demand(
+        &self,
+        event: &Event,
+        producer: &str,
+        holds: impl FnOnce(&mut ReadTx<'_>) -> Result<bool, StoreError> + Send + 'static,
+        refusal: EventError,
+    ) -> Result<(), RecordError> {
         let recorded = recorded_before(event, producer);
         let database = self.database.clone();
-        let looking = tokio::task::spawn_blocking(move || {
-            database.read(|tx| {
-                let issued = match sample {
-                    Some(index) => is_sample(tx, index)?,
-                    None => false,
-                };
-                Ok::<_, StoreError>(issued || recorded(tx)?)
-            })
-        });
+        let looking =
+            tokio::task::spawn_blocking(move || database.read(|tx| Ok::<_, StoreError>(holds(tx)? || recorded(tx)?)));
         match looking.await.map_err(|_| SubmitError::Stopped)?? {
             true => Ok(()),
             false => Err(RecordError::Event(refusal)),
