@@ -6,24 +6,32 @@
 mod attested;
 mod csv;
 mod duties;
+mod emergencies;
+mod gates;
 mod integrity;
 pub mod oscal;
+mod people;
 mod population;
 mod requirements;
 mod samples;
 mod sentences;
 mod tested;
 
+use std::collections::BTreeSet;
+
 use ledger::sha256;
 use serde::Serialize;
 
 pub use self::attested::{AttestationRow, ManualRow, ManualState};
 pub use self::duties::DutyRow;
+pub use self::emergencies::{AfterwardsRow, EmergencyRow, EmergencyShare};
+pub use self::gates::FollowedRow;
 pub use self::integrity::{Integrity, LogPeriod};
+pub use self::people::DeclaredRow;
 pub use self::population::Population;
 pub use self::requirements::{Conclusion, FrameworkResult, RequirementRow};
 pub use self::samples::{SampleItemRow, SampleRow};
-pub use self::tested::{EmergencyRow, EmergencyShare, ExceptionRow, GapRow, LateRow, ResultRow};
+pub use self::tested::{ExceptedRow, ExceptionRow, GapRow, LateRow, ResultRow};
 
 use self::tested::Tested;
 use super::assurance::CheckRow;
@@ -99,6 +107,8 @@ pub struct ComplianceReport {
     pub period_checks: Vec<CheckRow>,
     /// Deployments that failed a check, each with all its failures.
     pub exceptions: Vec<ExceptionRow>,
+    /// Deployments that exceptions excused, each with all that it would have failed.
+    pub excepted: Vec<ExceptedRow>,
     /// Exceptions that were in force in the period, or ran out in it.
     pub granted: Vec<Exception>,
     /// The samples that were issued, with what auditors concluded.
@@ -109,6 +119,8 @@ pub struct ComplianceReport {
     pub conclusions_elsewhere: usize,
     /// Answers of the gate that were overridden.
     pub overrides: Vec<Decided>,
+    /// Deployments that began although the gate had not allowed it, overridden or not.
+    pub against_gate: Vec<FollowedRow>,
     /// What could not be evaluated, by check and reason.
     pub not_evaluable: Vec<GapRow>,
     /// How many are emergency changes, and whether that is a warning sign.
@@ -119,6 +131,8 @@ pub struct ComplianceReport {
     pub late: Vec<LateRow>,
     /// People by the parts that they had.
     pub duties: Vec<DutyRow>,
+    /// What is declared about the names and roles of these people, and of those who asked for or approved exceptions.
+    pub aliases: Vec<DeclaredRow>,
     /// The log over the period.
     pub integrity: Integrity,
     /// The checks.
@@ -170,6 +184,9 @@ pub fn compose(input: &ComplianceInput<'_>) -> Result<ComplianceReport, Document
     let csv = csv::table(&tested.results, input.facts)?;
     let population = Population::of(&deployments, sha256(csv.as_bytes()).to_string(), input);
     let (conclusions_without_sample, conclusions_elsewhere) = samples::without_sample(input, &deployments);
+    let granted = granted(&tested, input);
+    let aliases = people::declared(&deployments, &granted, input);
+    let against_gate = gates::followed(&deployments, input);
     let emergency_share = EmergencyShare::of(&deployments, parameters.max_emergency_percent);
     let subject = input
         .service
@@ -189,6 +206,7 @@ pub fn compose(input: &ComplianceInput<'_>) -> Result<ComplianceReport, Document
             &period_checks,
             &frameworks,
             &emergency_share,
+            &against_gate,
         ),
         limits: [sentences::limits(&population), input.request.ledger.erased_notes()].concat(),
         population,
@@ -201,16 +219,19 @@ pub fn compose(input: &ComplianceInput<'_>) -> Result<ComplianceReport, Document
         results,
         period_checks,
         exceptions: tested.exceptions,
-        granted: granted(input),
+        excepted: tested.excepted,
+        granted,
         samples: samples::rows(input),
         conclusions_without_sample,
         conclusions_elsewhere,
-        overrides: overrides(input),
+        overrides: gates::overrides(input),
+        against_gate,
         not_evaluable: tested.gaps,
         emergency_share,
         emergencies: tested.emergencies,
         late: tested.late,
         duties: duties::matrix(&deployments, input.facts),
+        aliases,
         integrity: Integrity::of(input.log, &period, input.environment, input.service),
         method: CATALOGUE
             .iter()
@@ -227,9 +248,11 @@ pub fn compose(input: &ComplianceInput<'_>) -> Result<ComplianceReport, Document
     })
 }
 
-/// The exceptions that held at any time of the period, of what the report is about.
-fn granted(input: &ComplianceInput<'_>) -> Vec<Exception> {
+/// The exceptions that held at any time of the period, of what the report is about, and all that were applied.
+fn granted(tested: &Tested<'_>, input: &ComplianceInput<'_>) -> Vec<Exception> {
     let period = input.period;
+    let applied = tested.results.iter().flat_map(|results| &results.applied);
+    let applied: BTreeSet<u64> = applied.map(|(_, exception)| exception.index).collect();
     let concerns = |exception: &Exception| {
         let scope = &exception.grant.scope;
         (scope.environments.is_empty() || scope.environments.contains(input.environment))
@@ -240,18 +263,7 @@ fn granted(input: &ComplianceInput<'_>) -> Vec<Exception> {
     let in_period = |exception: &Exception| {
         exception.valid_from() < period.to && exception.grant.expires_at >= period.from && concerns(exception)
     };
-    let found = input.facts.exceptions.iter().filter(|exception| in_period(exception));
-    found.cloned().collect()
-}
-
-/// What went ahead although the gate had not allowed it.
-fn overrides(input: &ComplianceInput<'_>) -> Vec<Decided> {
-    let overridden = |answer: &Decided| {
-        answer.said.override_reason.is_some()
-            && answer.environment == *input.environment
-            && input.service.is_none_or(|service| answer.service == *service)
-            && input.period.contains(answer.recorded_at)
-    };
-    let found = input.facts.gates.iter().filter(|answer| overridden(answer));
+    let shown = |exception: &&Exception| in_period(exception) || applied.contains(&exception.index);
+    let found = input.facts.exceptions.iter().filter(shown);
     found.cloned().collect()
 }

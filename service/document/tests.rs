@@ -11,7 +11,7 @@ use crate::check::Parameters;
 use crate::domain::event::{IncidentStep, ServiceStep};
 use crate::domain::exposure::{Downtime, Risk, RiskLevel, Rollout};
 use crate::domain::extension::{Commit, DependencyChange, DeploymentKind, Extension, RollbackPlan, TicketRef};
-use crate::domain::fixture::{Ledger, at, commit, grant, human, pipeline, pull_request, ticket};
+use crate::domain::fixture::{Ledger, at, commit, digest, grant, human, pipeline, pull_request, ticket};
 use crate::domain::highlight::{HighlightKind, HighlightText};
 use crate::domain::keyring::Keyring;
 use crate::domain::service::{Declaration, TicketLink};
@@ -24,6 +24,7 @@ mod audiences;
 mod compliance_report;
 mod hostile;
 mod notes;
+mod people;
 mod releases;
 mod service_report_document;
 

@@ -135,6 +135,12 @@ impl Declared {
         std::iter::once(self.said.person.as_str()).chain(self.said.names.iter().map(String::as_str))
     }
 
+    /// Until when it holds, where the next declaration about the person is this one.
+    fn ends(&self, next: Option<&Self>) -> Option<Instant> {
+        let next = next.map(|next| next.from);
+        [next, self.said.valid_until].into_iter().flatten().min()
+    }
+
     /// Whether it says that a name is somebody else's.
     pub fn excludes(&self, name: &str) -> bool {
         self.said.not.iter().any(|other| key(other) == key(name))
@@ -190,6 +196,25 @@ impl Aliases {
     /// Everything that was declared, by person and in order of the time from which it holds.
     pub fn all(&self) -> impl Iterator<Item = &Declared> {
         self.persons.values().flatten()
+    }
+
+    /// What holds at any time from one up to another, with when that ends, if it does: of the people whose name any of these ever is.
+    pub fn holding_between<'a>(
+        &self,
+        names: impl Iterator<Item = &'a str>,
+        from: Instant,
+        to: Instant,
+    ) -> Vec<(&Declared, Option<Instant>)> {
+        let persons = names.filter_map(|name| self.owners.get(&key(name))).flatten();
+        let persons: BTreeSet<&String> = persons.collect();
+        let declarations = persons.into_iter().filter_map(|person| self.persons.get(person));
+        let each = declarations.flat_map(|all| {
+            all.iter()
+                .enumerate()
+                .map(|(at, declared)| (declared, declared.ends(all.get(at + 1))))
+        });
+        each.filter(|(declared, ends)| declared.from < to && ends.is_none_or(|end| declared.from < end && from < end))
+            .collect()
     }
 
     /// Whose a name is at a time.
@@ -257,8 +282,7 @@ impl Aliases {
             {
                 let declarations = self.persons.get(other).map(Vec::as_slice).unwrap_or_default();
                 let clash = declarations.iter().enumerate().find(|(at, declared)| {
-                    let next = declarations.get(at + 1).map(|next| next.from);
-                    let ends = [next, declared.said.valid_until].into_iter().flatten().min();
+                    let ends = declared.ends(declarations.get(at + 1));
                     let overlaps = declared.from < until && ends.is_none_or(|end| end > from);
                     let names = || declared.names().any(|known| key(known) == key(name));
                     overlaps && !declared.said.is_end() && names()
@@ -342,6 +366,33 @@ mod tests {
         assert_eq!(person(&aliases, "alice@corp", 60), None, "the last one ends it");
         assert_eq!(person(&aliases, "rob", 5), Some("bob".to_owned()));
         assert_eq!(person(&aliases, "rob", 40), None);
+    }
+
+    #[test]
+    fn what_holds_in_a_period_ends_with_the_next_declaration() {
+        let mut ledger = Ledger::default();
+        ledger.alias(10, said("alice", &["al"]));
+        ledger.alias(20, said("alice", &["ally"]));
+        ledger.alias(0, said("bob", &["rob"]));
+        let back = AliasDeclaration {
+            valid_from: Some(at(20)),
+            ..said("alice", &["lice"])
+        };
+        ledger.alias(60, back);
+        let aliases = Aliases::fold(&ledger.records);
+        let holding = |from, to| {
+            let found = aliases.holding_between(["AL"].into_iter(), at(from), at(to));
+            let found = found.into_iter().map(|(declared, ends)| (declared.index, ends));
+            found.collect::<Vec<_>>()
+        };
+        assert_eq!(holding(0, 10), []);
+        assert_eq!(holding(0, 11), [(0, Some(at(20)))]);
+        assert_eq!(
+            holding(15, 30),
+            [(0, Some(at(20))), (3, None)],
+            "the last one for the same moment"
+        );
+        assert_eq!(holding(20, 30), [(3, None)]);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::support::binary::{Service, code, run, said, stdout};
 use crate::support::database::TestDatabase;
-use crate::support::events::{at, digest, event, purl, sign};
+use crate::support::events::{at, deployed, digest, event, purl, sign};
 use crate::support::{Backend, TestApp, key};
 
 const DIGEST: u64 = 7;
@@ -147,6 +147,28 @@ fn it_denies_what_fails_and_each_tier_demands_its_own(#[values(Backend::Sqlite, 
         unknown["checks"].as_array().unwrap().len(),
         7,
         "no tier is known, so production's"
+    );
+}
+
+/// Also where the answer was given before the period of the report.
+#[rstest]
+fn what_follows_a_denial_is_in_the_report(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+    let Some(app) = TestApp::start(backend) else { return };
+    evidence(&app, "ada");
+    let denied = ask(&app, &question("q1", "production", json!({})));
+    for (id, artifact) in [("followed", DIGEST), ("never-asked", 8)] {
+        let deployment = deployed(id, "checkout", "production", artifact);
+        app.record(&at(deployment, "2026-03-25T10:00:00Z"));
+    }
+    let asked = "/v1/reports/compliance?environment=production&from=2026-03-20&to=2026-04-01&format=json";
+    let report = app.client.get(asked).expect(200).json();
+    let [row] = report["against_gate"].as_array().unwrap().as_slice() else {
+        panic!("{}", report["against_gate"])
+    };
+    assert_eq!(row["deployment"]["id"], "followed");
+    assert_eq!(
+        (&row["answer"]["index"], &row["answer"]["said"]["decision"]),
+        (&denied["index"], &json!("deny"))
     );
 }
 

@@ -5,12 +5,11 @@ use super::super::DocumentError;
 use super::duties::Parts;
 use super::tested::Results;
 use crate::check::of_deployments;
-use crate::domain::deployment::Deployment;
 use crate::domain::facts::Facts;
 use crate::domain::{Instant, Outcome};
 
 /// The columns before those of the checks.
-const COLUMNS: [&str; 21] = [
+const COLUMNS: [&str; 22] = [
     "index",
     "entries",
     "deployment_id",
@@ -32,6 +31,7 @@ const COLUMNS: [&str; 21] = [
     "rollback_ref",
     "reason",
     "run_url",
+    "exceptions",
 ];
 
 /// The table as text (RFC 4180), its first line the names of the columns.
@@ -42,7 +42,7 @@ pub(super) fn table(population: &[Results<'_>], facts: &Facts) -> Result<String,
     writer.write_record(names).map_err(|error| failed(&error))?;
     for results in population {
         let checks = results.each().map(|(_, result)| result.words().to_owned());
-        let cells = cells(results.deployment, facts).into_iter().chain(checks);
+        let cells = cells(results, facts).into_iter().chain(checks);
         writer
             .write_record(cells.map(|cell| as_text(&cell)))
             .map_err(|error| failed(&error))?;
@@ -72,12 +72,15 @@ fn as_text(cell: &str) -> String {
     text
 }
 
-fn cells(deployment: &Deployment, facts: &Facts) -> [String; COLUMNS.len()] {
+fn cells(results: &Results<'_>, facts: &Facts) -> [String; COLUMNS.len()] {
+    let deployment = results.deployment;
     let parts = Parts::of(deployment, facts);
     let tickets = deployment.tickets.iter().map(|ticket| ticket.value.id.clone());
     let pull_requests = deployment.pull_requests.iter().map(|request| request.value.id.clone());
     let list = |items: Vec<String>| items.join(" ");
     let time = |at: Option<Instant>| at.map(|at| at.to_string()).unwrap_or_default();
+    let applied = results.applied.iter();
+    let applied = applied.map(|(check, exception)| format!("{check}: {} (#{})", exception.id, exception.index));
     let plan = deployment.rollback_plan.as_ref().map(|plan| &plan.value);
     [
         deployment.index.to_string(),
@@ -127,6 +130,7 @@ fn cells(deployment: &Deployment, facts: &Facts) -> [String; COLUMNS.len()] {
             .as_ref()
             .map(|url| url.value.clone())
             .unwrap_or_default(),
+        applied.collect::<Vec<_>>().join("; "),
     ]
 }
 

@@ -6,14 +6,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use crate::domain::Instant;
+use crate::domain::alias::Owner;
 use crate::domain::deployment::Deployment;
 use crate::domain::facts::Facts;
 
 /// The parts that a person had, as numbers of deployments.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DutyRow {
-    /// The person, by the name that was recorded.
+    /// The person, by the name that is declared, else by the one that was recorded.
     pub person: String,
+    /// All names of the person that were recorded.
+    pub names: BTreeSet<String>,
     /// Wrote commits or proposed changes in it.
     pub author: usize,
     /// Approved it.
@@ -26,16 +29,26 @@ pub struct DutyRow {
     pub indexes: Vec<u64>,
 }
 
-/// The matrix, by name.
+/// The matrix, by name. The names that are declared to be one person's when a deployment starts are one row, as they are for the checks.
 pub(super) fn matrix(population: &[&Deployment], facts: &Facts) -> Vec<DutyRow> {
     let mut rows: BTreeMap<String, DutyRow> = BTreeMap::new();
     for deployment in population {
         let parts = Parts::of(deployment, facts);
-        let people = parts.authors.iter().chain(&parts.approvers).chain(&parts.deployer);
-        for person in people.collect::<BTreeSet<_>>() {
-            let (author, approver) = (parts.authors.contains(person), parts.approvers.contains(person));
-            let deployer = parts.deployer.as_ref() == Some(person);
-            let row = rows.entry(person.clone()).or_insert_with(|| DutyRow::of(person));
+        let at = deployment.start_at();
+        let person = |name: &String| facts.aliases.person(name, at);
+        let authors: BTreeSet<String> = parts.authors.iter().map(person).collect();
+        let approvers: BTreeSet<String> = parts.approvers.iter().map(person).collect();
+        let deployer = parts.deployer.as_ref().map(person);
+        let mut counted = BTreeSet::new();
+        for name in parts.authors.iter().chain(&parts.approvers).chain(&parts.deployer) {
+            let person = person(name);
+            let row = rows.entry(person.clone()).or_insert_with(|| DutyRow::of(name));
+            row.call(name, facts.aliases.owner(name, at));
+            let (author, approver) = (authors.contains(&person), approvers.contains(&person));
+            let deployer = deployer.as_ref() == Some(&person);
+            if !counted.insert(person) {
+                continue;
+            }
             row.author += usize::from(author);
             row.approver += usize::from(approver);
             row.deployer += usize::from(deployer);
@@ -52,11 +65,20 @@ impl DutyRow {
     fn of(person: &str) -> Self {
         Self {
             person: person.to_owned(),
+            names: BTreeSet::from([person.to_owned()]),
             author: 0,
             approver: 0,
             deployer: 0,
             conflicts: 0,
             indexes: Vec::new(),
+        }
+    }
+
+    /// Goes by the name that is declared, where one is.
+    fn call(&mut self, name: &str, owner: Owner<'_>) {
+        self.names.insert(name.to_owned());
+        if let Owner::One(declared) = owner {
+            self.person.clone_from(&declared.said.person);
         }
     }
 }

@@ -3,8 +3,10 @@
 use super::super::assurance::CheckRow;
 use super::Population;
 use super::attested::{ManualRow, ManualState};
+use super::emergencies::EmergencyShare;
+use super::gates::FollowedRow;
 use super::requirements::{Conclusion, FrameworkResult};
-use super::tested::{Counts, EmergencyShare, ResultRow, Tested};
+use super::tested::{Counts, ResultRow, Tested};
 use crate::check::CheckResult;
 use crate::domain::deployment::Status;
 use crate::domain::words::count;
@@ -16,6 +18,7 @@ pub(super) fn summary(
     period_checks: &[CheckRow],
     frameworks: &[FrameworkResult],
     emergencies: &EmergencyShare,
+    against_gate: &[FollowedRow],
 ) -> Vec<String> {
     if population.count == 0 {
         let mut sentences = vec!["The ledger holds no deployment attempt in this scope and period.".to_owned()];
@@ -55,6 +58,12 @@ pub(super) fn summary(
             ),
         },
     ];
+    if !tested.excepted.is_empty() {
+        sentences.push(format!(
+            "An exception excused {}; all are listed in full, each with the exception.",
+            count(tested.excepted.len(), "deployment")
+        ));
+    }
     if gaps > 0 {
         sentences.push(format!(
             "In {} the ledger holds too little to tell; that is not a pass.",
@@ -82,10 +91,23 @@ pub(super) fn summary(
             emergencies.max_percent
         ));
     }
+    sentences.extend(against(against_gate));
     sentences.extend(of_period(period_checks));
     sentences.extend(frameworks.iter().map(framework));
     sentences.extend(attestations(frameworks));
     sentences
+}
+
+/// What went ahead against the answer of the gate; nothing where nothing did.
+fn against(rows: &[FollowedRow]) -> Option<String> {
+    let silent = rows.iter().filter(|row| row.answer.said.override_reason.is_none());
+    (!rows.is_empty()).then(|| {
+        format!(
+            "{} went ahead although the gate had not allowed it, {} of them without a recorded override.",
+            count(rows.len(), "deployment"),
+            silent.count()
+        )
+    })
 }
 
 /// What checks of the period as a whole did not show; nothing where all passed.

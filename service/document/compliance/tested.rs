@@ -8,13 +8,12 @@ use serde::Serialize;
 use super::super::Links;
 use super::super::assurance::{CheckRow, checks};
 use super::super::rows::DeploymentRow;
+use super::emergencies::EmergencyRow;
 use super::sentences;
-use crate::check::{CheckResult, Parameters, of_deployments};
+use crate::check::{Applied, CheckResult, Parameters, of_deployments};
 use crate::domain::deployment::Deployment;
 use crate::domain::extension::DeploymentKind;
 use crate::domain::facts::Facts;
-use crate::domain::words::span;
-use crate::metrics::MIN_PERCENTAGE;
 use crate::parallel;
 
 /// Deployments whose verdicts are held in full at once.
@@ -76,6 +75,15 @@ pub struct ExceptionRow {
     pub failures: Vec<CheckRow>,
 }
 
+/// A deployment that exceptions excused.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ExceptedRow {
+    /// The deployment.
+    pub deployment: DeploymentRow,
+    /// What it would have failed, each with the exception that allowed it.
+    pub checks: Vec<CheckRow>,
+}
+
 /// Why a check could not be evaluated.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct GapRow {
@@ -87,51 +95,6 @@ pub struct GapRow {
     pub count: usize,
     /// The first entries of these deployments, at most the first thousand.
     pub indexes: Vec<u64>,
-}
-
-/// An emergency change.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct EmergencyRow {
-    /// The deployment.
-    pub deployment: DeploymentRow,
-    /// What it repairs.
-    pub remediates: Option<String>,
-    /// Who approved, and when, before or after.
-    pub approvals: Vec<String>,
-    /// The verdict of DL-EMG-1, in words; hotfixes that are no emergencies need none.
-    pub justified: &'static str,
-    /// What that rests on.
-    pub found: String,
-    /// Indexes of the entries.
-    pub evidence: Vec<u64>,
-}
-
-/// How many deployments are emergency changes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct EmergencyShare {
-    /// How many.
-    pub count: usize,
-    /// Out of how many.
-    pub of: usize,
-    /// Above this many percent it is a warning sign.
-    pub max_percent: usize,
-    /// Whether it is above; none where there are too few to speak of a share.
-    pub above: Option<bool>,
-}
-
-impl EmergencyShare {
-    pub(super) fn of(population: &[&Deployment], max_percent: usize) -> Self {
-        let emergencies = population
-            .iter()
-            .filter(|found| found.kind.kind == DeploymentKind::Emergency);
-        let (count, of) = (emergencies.count(), population.len());
-        Self {
-            count,
-            of,
-            max_percent,
-            above: (of >= MIN_PERCENTAGE).then(|| count * 100 > of * max_percent),
-        }
-    }
 }
 
 /// A record that came late.
@@ -148,6 +111,8 @@ pub(super) struct Results<'a> {
     pub(super) deployment: &'a Deployment,
     /// In the order of [`of_deployments`].
     results: Vec<CheckResult>,
+    /// The exceptions that were applied, each with the check that it excused.
+    pub(super) applied: Vec<(&'static str, Applied)>,
 }
 
 impl Results<'_> {
@@ -176,6 +141,7 @@ impl Results<'_> {
 pub(super) struct Tested<'a> {
     pub(super) results: Vec<Results<'a>>,
     pub(super) exceptions: Vec<ExceptionRow>,
+    pub(super) excepted: Vec<ExceptedRow>,
     pub(super) gaps: Vec<GapRow>,
     pub(super) emergencies: Vec<EmergencyRow>,
     pub(super) late: Vec<LateRow>,
@@ -219,11 +185,15 @@ impl<'a> Tested<'a> {
         self.results.push(Results {
             deployment,
             results: checks.iter().map(|row| row.result).collect(),
+            applied: checks
+                .iter()
+                .filter_map(|row| Some((row.id, row.exception.clone()?)))
+                .collect(),
         });
         if matches!(deployment.kind.kind, DeploymentKind::Emergency | DeploymentKind::Hotfix) {
-            self.emergencies.push(emergency(deployment, &checks, facts));
+            self.emergencies.push(EmergencyRow::of(deployment, &checks, facts));
         }
-        let mut failures = Vec::new();
+        let (mut failures, mut excepted) = (Vec::new(), Vec::new());
         for row in checks {
             match row.result {
                 CheckResult::Fail => {
@@ -236,8 +206,15 @@ impl<'a> Tested<'a> {
                     failures.push(row);
                 }
                 CheckResult::NotEvaluable => self.gap(deployment, row),
-                CheckResult::Pass | CheckResult::Excepted | CheckResult::NotApplicable => {}
+                CheckResult::Excepted => excepted.push(row),
+                CheckResult::Pass | CheckResult::NotApplicable => {}
             }
+        }
+        if !excepted.is_empty() {
+            self.excepted.push(ExceptedRow {
+                deployment: DeploymentRow::of(deployment),
+                checks: excepted,
+            });
         }
         if !failures.is_empty() {
             self.exceptions.push(ExceptionRow {
@@ -263,28 +240,5 @@ impl<'a> Tested<'a> {
         if gap.indexes.len() < NAMED {
             gap.indexes.push(deployment.index);
         }
-    }
-}
-
-fn emergency(deployment: &Deployment, checks: &[CheckRow], facts: &Facts) -> EmergencyRow {
-    let verdict = checks.iter().find(|row| row.id == "DL-EMG-1");
-    let approvals = facts
-        .evidence
-        .approvals_of(deployment)
-        .into_iter()
-        .map(|(approval, _)| {
-            let person = approval.person.as_deref().unwrap_or("nobody named");
-            let early = approval.origin.occurred_at < deployment.start_at();
-            let side = if early { "before" } else { "after" };
-            let distance = span(approval.origin.occurred_at.millis_since(deployment.start_at()));
-            format!("{} by {person} {distance} {side} the start", approval.answer.as_str())
-        });
-    EmergencyRow {
-        deployment: DeploymentRow::of(deployment),
-        remediates: deployment.remediates.as_ref().map(|r| r.value.clone()),
-        approvals: approvals.collect(),
-        justified: verdict.map_or("not evaluable", |row| row.result_words),
-        found: verdict.map(|row| row.found.clone()).unwrap_or_default(),
-        evidence: verdict.map(|row| row.evidence.clone()).unwrap_or_default(),
     }
 }

@@ -128,14 +128,80 @@ fn only_approvals_that_stand_make_an_approver() {
         .iter()
         .map(|row| (row.person.as_str(), row.approver, row.conflicts));
     assert_eq!(duties.collect::<Vec<_>>(), [("bob", 1, 0), ("carol", 0, 0)]);
-    let mut table = csv::Reader::from_reader(report.csv.as_bytes());
-    let names = table.headers().unwrap().clone();
-    let row = table.records().next().unwrap().unwrap();
-    let cell = |name: &str| &row[names.iter().position(|column| column == name).unwrap()];
     assert_eq!(
-        (cell("approvers"), cell("approved_at")),
-        ("bob", at(-30).to_string().as_str())
+        cells(&report, &["approvers", "approved_at"]),
+        ["bob".to_owned(), at(-30).to_string()]
     );
+}
+
+fn cells(report: &ComplianceReport, names: &[&str]) -> Vec<String> {
+    let mut table = csv::Reader::from_reader(report.csv.as_bytes());
+    let columns = table.headers().unwrap().clone();
+    let row = table.records().next().unwrap().unwrap();
+    let cell = |name: &&str| row[columns.iter().position(|column| column == *name).unwrap()].to_owned();
+    names.iter().map(cell).collect()
+}
+
+#[test]
+fn what_an_exception_excused_is_listed_with_it() {
+    let mut ledger = Ledger::default();
+    ledger.except(-10, "EX-1", grant(&["DL-CHG-1"]));
+    ledger.deploy(0, "run-1", "1", release(vec![commit("feat: refunds", "carol")]));
+    let report = report(&ledger);
+    let excused: Vec<_> = report.excepted.iter().flat_map(|row| &row.checks).collect();
+    let [check] = excused.as_slice() else {
+        panic!("{excused:?}")
+    };
+    let exception = check.exception.as_ref().unwrap();
+    assert_eq!(
+        (check.id, exception.id.as_str(), exception.index),
+        ("DL-CHG-1", "EX-1", 0)
+    );
+    assert_eq!(
+        cells(&report, &["exceptions", "DL-CHG-1"]),
+        ["DL-CHG-1: EX-1 (#0)", "excepted"]
+    );
+    let text = markdown(compliance::TEMPLATE, &report);
+    assert!(
+        text.contains("An exception excused 1 deployment; all are listed in full"),
+        "{text}"
+    );
+    let (_, section) = text.split_once("## Deployments that an exception excused").unwrap();
+    let row = section.lines().find(|line| line.contains("DL-CHG-1: ")).unwrap();
+    assert!(row.contains("payments 1") && row.contains("| EX-1 [#0]"), "{row}");
+}
+
+#[test]
+fn the_review_of_an_emergency_is_told_with_who_when_and_outcome() {
+    let mut ledger = Ledger::default();
+    let emergency = Extension {
+        kind: Some(DeploymentKind::Emergency),
+        ..release(vec![commit("fix: cards", "eve")])
+    };
+    ledger.deploy(0, "run-1", "1", emergency.clone());
+    let review = ledger.approve(60, "bob", "1");
+    review.event.extension.reason = Some("Cards work again; normal releases resume.".to_owned());
+    ledger.deploy(100, "run-2", "2", emergency);
+    let report = report(&ledger);
+    let [reviewed, open] = report.emergencies.as_slice() else {
+        panic!("{:?}", report.emergencies)
+    };
+    let review = &reviewed.reviews[0];
+    assert_eq!(
+        (reviewed.reviewed, review.person.as_deref(), review.at),
+        ("pass", Some("bob"), at(60))
+    );
+    assert_eq!(
+        review.outcome.as_deref(),
+        Some("Cards work again; normal releases resume.")
+    );
+    assert_eq!((open.reviewed, open.reviews.len()), ("not evaluable", 0));
+    let text = markdown(compliance::TEMPLATE, &report);
+    assert!(
+        text.contains("bob, 2026-03-02 10:00:00 UTC: Cards work again; normal releases resume. [#2]"),
+        "{text}"
+    );
+    assert!(text.contains("pending: no review yet | no review recorded |"), "{text}");
 }
 
 /// 7 of 21 are 33 %, and 6 of 20 no more than the 30 % that are set; of fewer there is no share.
