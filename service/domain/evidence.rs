@@ -315,13 +315,17 @@ pub fn last_runs<'e>(runs: &[&'e TestResult]) -> Vec<&'e TestResult> {
 pub fn fold(records: &[Recorded]) -> Evidence {
     let mut evidence = Evidence::default();
     let mut requests: HashMap<(&str, &str), Request> = HashMap::new();
+    let mut by_id: HashMap<&str, Vec<usize>> = HashMap::new();
     for record in records {
         let event = &record.event;
         match &event.body {
             Body::Approval(body) => {
                 let request = requests.entry((&event.source, &event.subject_id)).or_default();
-                if let Some(approval) = request.answer(record, body, &evidence.approvals) {
+                let same_id = by_id.entry(&event.subject_id).or_default();
+                if let Some(approval) = request.answer(record, body, &evidence.approvals, same_id) {
+                    let at = evidence.approvals.len();
                     request.push(&mut evidence.approvals, approval);
+                    same_id.extend(at..evidence.approvals.len());
                 }
             }
             Body::TestRun(run) => {

@@ -90,6 +90,12 @@ impl Binding {
         self.artifact.is_some() || self.commit.is_some() || self.deployment_id.is_some()
     }
 
+    /// Whether it names the service of another, and no other environment.
+    pub(super) fn is_of_place(&self, other: &Self) -> bool {
+        let environments = self.environment.as_ref().zip(other.environment.as_ref());
+        self.service.is_some() && self.service == other.service && environments.is_none_or(|(one, other)| one == other)
+    }
+
     fn other_service(&self, deployment: &Deployment) -> bool {
         self.service
             .as_ref()

@@ -27,8 +27,15 @@ impl Request {
         }
     }
 
-    /// Takes in an event about the request; gives the answer, where the event is one.
-    pub(super) fn answer(&mut self, record: &Recorded, body: &ApprovalBody, known: &[Approval]) -> Option<Approval> {
+    /// Takes in an event about the request; gives the answer, where the event is one. Known are all answers so far, and `elsewhere` the
+    /// positions of those to requests of the same id, whatever their source.
+    pub(super) fn answer(
+        &mut self,
+        record: &Recorded,
+        body: &ApprovalBody,
+        known: &[Approval],
+        elsewhere: &[usize],
+    ) -> Option<Approval> {
         let named = bound(record);
         let silent = !named.names_content();
         let mut binding = named.or(&self.binding);
@@ -45,6 +52,12 @@ impl Request {
             let own = earlier().find(|known| known.person == person);
             if let Some(about) = own.or_else(|| earlier().next()) {
                 binding = binding.about(&about.binding);
+            } else if !binding.names_content() {
+                // An id alone may be another request's: the place must be the same, too.
+                let mut same = elsewhere.iter().rev().map(|at| &known[*at]);
+                if let Some(about) = same.find(|known| binding.is_of_place(&known.binding)) {
+                    binding = binding.about(&about.binding);
+                }
             }
         }
         Some(Approval {

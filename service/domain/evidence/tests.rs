@@ -100,6 +100,36 @@ fn an_answer_takes_from_the_request_what_it_does_not_name() {
 }
 
 #[test]
+fn a_rejection_from_another_source_takes_back_what_has_its_id_in_its_place() {
+    let standing = |change: fn(&mut Recorded)| {
+        let mut ledger = Ledger::default();
+        ledger.approve(0, "bob", "1").event.subject_id = "A".to_owned();
+        let no = ledger.approve(5, "carol", "1");
+        no.event.subject_id = "A".to_owned();
+        no.event.source = "https://desk.example".to_owned();
+        no.event.extension.artifact = None;
+        if let Body::Approval(body) = &mut no.event.body {
+            body.status = Some("rejected".to_owned());
+        }
+        change(no);
+        ledger.deploy(10, "d1", "1", Extension::default());
+        let evidence = fold(&ledger.records);
+        let standing = evidence.standing_approvals_of(&ledger.deployment("d1"), &Aliases::default());
+        standing.len()
+    };
+    assert_eq!(standing(|_| {}), 0);
+    assert_eq!(standing(|no| no.event.environment = None), 0, "in all environments");
+    let elsewhere: [fn(&mut Recorded); 5] = [
+        |no| no.event.environment = Some("staging".parse().unwrap()),
+        |no| no.event.service = Some("search".parse().unwrap()),
+        |no| no.event.service = None,
+        |no| no.event.subject_id = "B".to_owned(),
+        |no| no.event.extension.artifact = Some(digest("2")),
+    ];
+    assert_eq!(elsewhere.map(standing), [1; 5], "something else was rejected");
+}
+
+#[test]
 fn a_request_that_ran_out_is_no_approval() {
     let mut ledger = Ledger::default();
     let record = ledger.approve(0, "bob", "1");
