@@ -24,9 +24,13 @@ pub struct Scope {
 impl Scope {
     /// Whether a deployment lies in it, by its claimed start.
     pub fn covers(&self, deployment: &Deployment) -> bool {
-        let at = deployment.start_at();
-        named(&self.services, &deployment.service)
-            && named(&self.environments, &deployment.environment)
+        self.covers_at(&deployment.service, &deployment.environment, deployment.start_at())
+    }
+
+    /// Whether what is of a place at a time lies in it.
+    pub fn covers_at(&self, service: &ServiceName, environment: &EnvironmentName, at: Instant) -> bool {
+        named(&self.services, service)
+            && named(&self.environments, environment)
             && self.from.is_none_or(|from| from <= at)
             && self.to.is_none_or(|to| at < to)
     }

@@ -3,10 +3,10 @@
 
 use super::exception;
 use super::period::PeriodSubject;
-use super::verdict::{fail, not_evaluable, pass};
+use super::verdict::{Applied, Part, fail, not_evaluable, pass};
 use super::{Check, Rule, Scope, Severity, Verdict};
 use crate::domain::words::{count, when};
-use crate::reconcile::{Completeness, Finding, Uncovered};
+use crate::reconcile::{Completeness, Finding, Silent, Uncovered};
 
 pub(super) const RECONCILED: Check = Check {
     id: "DL-POP-2",
@@ -49,19 +49,24 @@ fn reconciled(subject: &PeriodSubject<'_>) -> Verdict {
         );
     };
     let allowed = |finding: &Finding| exception::of_finding(subject, RECONCILED.id, finding);
+    let parts = told.findings.iter().map(|finding| Part {
+        exception: allowed(finding).map(Applied::of),
+        ..Part::of(words(finding), entries(finding).to_vec())
+    });
+    let parts: Vec<Part> = parts.collect();
     let (excepted, open): (Vec<_>, Vec<_>) = told.findings.iter().partition(|finding| allowed(finding).is_some());
     if let Some(first) = open.first() {
         let mut found = listed(&open, first);
         if !excepted.is_empty() {
             found.push_str(&format!("; exceptions allow {} more", excepted.len()));
         }
-        return fail(expected, found, open.into_iter().flat_map(entries).collect());
+        return fail(expected, found, open.into_iter().flat_map(entries).collect()).of_parts(parts);
     }
     if let Some((first, exception)) = excepted.first().and_then(|first| Some((first, allowed(first)?))) {
         let evidence = excepted.iter().copied().flat_map(entries);
         let allowing = excepted.iter().filter_map(|finding| allowed(finding)).map(|e| e.index);
         let verdict = fail(expected, listed(&excepted, first), evidence.chain(allowing).collect());
-        return exception::excepted(verdict, exception);
+        return exception::excepted(verdict.of_parts(parts), exception);
     }
     let unseen = uncovered(told, |why| why != Uncovered::NoSequence);
     match unseen.as_slice() {
@@ -79,6 +84,7 @@ fn numbered(subject: &PeriodSubject<'_>) -> Verdict {
     let Some(told) = subject.completeness.filter(|told| !told.sequences.is_empty()) else {
         return not_evaluable(expected, "no source numbers its records", Vec::new());
     };
+    let parts = missing(told);
     let gaps: Vec<_> = told.sequences.iter().flat_map(|series| &series.gaps).collect();
     let missing: u64 = told.sequences.iter().map(|series| series.missing).sum();
     if let Some(first) = gaps.first() {
@@ -86,15 +92,11 @@ fn numbered(subject: &PeriodSubject<'_>) -> Verdict {
             "{missing} missing, the first is number {} after #{}",
             first.from, first.after
         );
-        return fail(expected, found, gaps.iter().map(|gap| gap.after).collect());
+        return fail(expected, found, gaps.iter().map(|gap| gap.after).collect()).of_parts(parts);
     }
     if let Some(silent) = told.silent_sources.first() {
-        let found = format!("{} was last heard of at {}", silent.source, when(silent.last.at));
-        return fail(
-            expected,
-            found,
-            told.silent_sources.iter().map(|silent| silent.last.index).collect(),
-        );
+        let evidence = told.silent_sources.iter().map(|silent| silent.last.index).collect();
+        return fail(expected, last_heard(silent), evidence).of_parts(parts);
     }
     let silent = uncovered(told, |why| why == Uncovered::NoSequence);
     match silent.as_slice() {
@@ -107,14 +109,33 @@ fn numbered(subject: &PeriodSubject<'_>) -> Verdict {
     }
 }
 
+/// Each gap, and each source that is silent.
+fn missing(told: &Completeness) -> Vec<Part> {
+    let gaps = told.sequences.iter().flat_map(|series| {
+        let source = &series.source;
+        let name = series.series.as_ref().map(|name| format!(", series {name}"));
+        let name = name.unwrap_or_default();
+        series.gaps.iter().map(move |gap| {
+            let found = format!("{source}{name}: the numbers {} to {} are missing", gap.from, gap.to);
+            Part::of(found, vec![gap.after, gap.before])
+        })
+    });
+    let silent = told.silent_sources.iter();
+    let silent = silent.map(|silent| Part::of(last_heard(silent), vec![silent.last.index]));
+    gaps.chain(silent).collect()
+}
+
+fn last_heard(silent: &Silent) -> String {
+    format!("{} was last heard of at {}", silent.source, when(silent.last.at))
+}
+
 fn listed(findings: &[&Finding], first: &Finding) -> String {
-    format!(
-        "{}, the first: {} of {} from {}",
-        count(findings.len(), "finding"),
-        first.kind.as_str(),
-        first.service,
-        when(first.opened.at)
-    )
+    format!("{}, the first: {}", count(findings.len(), "finding"), words(first))
+}
+
+fn words(finding: &Finding) -> String {
+    let opened = when(finding.opened.at);
+    format!("{} of {} from {opened}", finding.kind.as_str(), finding.service)
 }
 
 fn entries(finding: &Finding) -> [u64; 2] {

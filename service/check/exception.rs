@@ -49,8 +49,7 @@ pub(super) fn apply(subject: &Subject<'_>, check: &str, verdict: Verdict) -> Ver
 
 /// A failure as an exception that holds allows it.
 pub(super) fn excepted(verdict: Verdict, exception: &Exception) -> Verdict {
-    let mut evidence = verdict.evidence;
-    evidence.push(exception.index);
+    let evidence = verdict.evidence.iter().copied().chain([exception.index]).collect();
     Verdict {
         result: CheckResult::Excepted,
         found: format!(
@@ -60,11 +59,8 @@ pub(super) fn excepted(verdict: Verdict, exception: &Exception) -> Verdict {
             when(exception.grant.expires_at)
         ),
         evidence,
-        exception: Some(Applied {
-            id: exception.id.clone(),
-            index: exception.index,
-        }),
-        expected: verdict.expected,
+        exception: Some(Applied::of(exception)),
+        ..verdict
     }
 }
 

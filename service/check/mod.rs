@@ -35,7 +35,7 @@ pub use gate::{Demands, decide};
 pub use parameters::{ParameterError, Parameters, Row as ParameterValue};
 pub use period::{Continuity, Kept, PeriodSubject, evaluate_period};
 pub use subject::Subject;
-pub use verdict::{Applied, CheckResult, Verdict};
+pub use verdict::{Applied, CheckResult, Part, Verdict};
 
 use verdict::not_applicable;
 

@@ -3,7 +3,7 @@
 use super::exception;
 use super::parameters::Parameters;
 use super::person::{Likeness, compare};
-use super::verdict::{fail, not_applicable, not_evaluable, pass};
+use super::verdict::{Part, fail, not_applicable, not_evaluable, pass};
 use super::{CATALOGUE, Check, Finding, Rule, Scope, Severity, Verdict};
 use crate::domain::administered::Administered;
 use crate::domain::facts::Facts;
@@ -139,7 +139,7 @@ fn administered(subject: &PeriodSubject<'_>) -> Verdict {
         return not_applicable("nothing of the kind was changed", Vec::new());
     };
     let evidence: Vec<u64> = subject.administered.iter().map(|change| change.index).collect();
-    let (mut own, mut doubt) = (None, None);
+    let (mut own, mut doubt) = (Vec::new(), None);
     for change in subject.administered {
         let what = format!("#{} ({})", change.index, change.what);
         match (&change.by, &change.gains) {
@@ -147,15 +147,18 @@ fn administered(subject: &PeriodSubject<'_>) -> Verdict {
             (Some(_), None) => {}
             (Some(by), Some(gains)) => match compare(&subject.facts.aliases, by, gains, change.at) {
                 Likeness::Different(_) => {}
-                Likeness::Same(_) => own = Some(format!("{what} is by {by}, who gains by it")),
+                Likeness::Same(_) => {
+                    let found = format!("{what} is by {by}, who gains by it");
+                    own.push(Part::of(found, vec![change.index]));
+                }
                 Likeness::Alike | Likeness::Contradicted(_) => {
                     doubt = Some(format!("{what} is by {by}, who may be {gains}; no alias tells"));
                 }
             },
         }
     }
-    match (own, doubt) {
-        (Some(own), _) => fail(expected, own, evidence),
+    match (own.last(), doubt) {
+        (Some(last), _) => fail(expected, last.found.clone(), evidence).of_parts(own),
         (None, Some(doubt)) => not_evaluable(expected, doubt, evidence),
         (None, None) => {
             let found = match subject.administered.len() {
@@ -180,7 +183,12 @@ fn retained(subject: &PeriodSubject<'_>) -> Verdict {
             "{} of entries that must still be kept, #{first} first",
             count(lost.len(), "erasure")
         );
-        return fail(expected, found, lost);
+        let each = lost.iter().map(|index| {
+            let found = format!("the content of #{index} was erased before its time");
+            Part::of(found, vec![*index])
+        });
+        let each = each.collect();
+        return fail(expected, found, lost).of_parts(each);
     }
     let evidence = vec![oldest.index];
     let age = newest.millis_since(oldest.recorded_at);

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::domain::exception::Exception;
+
 /// The result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -65,6 +67,41 @@ pub struct Verdict {
     /// The exception that allows what would fail.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exception: Option<Applied>,
+    /// What a check of a period found, one by one; empty where it found no more than one thing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Part>,
+}
+
+/// One of the things that a check of a period found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Part {
+    /// What the ledger shows.
+    pub found: String,
+    /// Indexes of the entries that it rests on.
+    pub evidence: Vec<u64>,
+    /// The exception that allows it, where it is not of all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exception: Option<Applied>,
+}
+
+impl Part {
+    pub(super) fn of(found: String, evidence: Vec<u64>) -> Self {
+        Self {
+            found,
+            evidence,
+            exception: None,
+        }
+    }
+}
+
+impl Verdict {
+    /// The same, with what was found one by one.
+    pub(super) fn of_parts(self, parts: Vec<Part>) -> Self {
+        Self {
+            parts: if parts.len() > 1 { parts } else { Vec::new() },
+            ..self
+        }
+    }
 }
 
 /// An exception that was applied.
@@ -74,6 +111,15 @@ pub struct Applied {
     pub id: String,
     /// Index of its entry.
     pub index: u64,
+}
+
+impl Applied {
+    pub(super) fn of(exception: &Exception) -> Self {
+        Self {
+            id: exception.id.clone(),
+            index: exception.index,
+        }
+    }
 }
 
 pub(super) fn pass(expected: impl Into<String>, found: impl Into<String>, evidence: Vec<u64>) -> Verdict {
@@ -99,5 +145,6 @@ fn verdict(result: CheckResult, expected: impl Into<String>, found: impl Into<St
         found: found.into(),
         evidence,
         exception: None,
+        parts: Vec::new(),
     }
 }

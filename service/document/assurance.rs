@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::Links;
-use crate::check::{self, Applied, CheckResult, Finding, Parameters, Subject};
+use crate::check::{self, Applied, CheckResult, Finding, Parameters, Part, Subject};
 use crate::domain::deployment::Deployment;
 use crate::domain::evidence::Bond;
 use crate::domain::facts::Facts;
@@ -117,6 +117,9 @@ pub struct CheckRow {
     /// The exception that allows what would fail.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exception: Option<Applied>,
+    /// What a check of a period found, one by one; left out where it found no more than one thing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Part>,
 }
 
 /// A rollback plan.
@@ -233,6 +236,7 @@ impl CheckRow {
             found: verdict.found,
             evidence: verdict.evidence,
             exception: verdict.exception,
+            parts: verdict.parts,
         }
     }
 }

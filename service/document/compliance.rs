@@ -173,7 +173,7 @@ pub fn compose(input: &ComplianceInput<'_>) -> Result<ComplianceReport, Document
         .collect();
     deployments.sort_by_key(|d| (d.start_at(), d.index));
     let tested = Tested::of(&deployments, input.facts, &input.catalogue.parameters);
-    let results = tested.rows();
+    let results = ResultRow::all(&tested.results.iter().collect::<Vec<_>>());
     let parameters = &input.catalogue.parameters;
     let period_checks = input
         .log
@@ -184,7 +184,7 @@ pub fn compose(input: &ComplianceInput<'_>) -> Result<ComplianceReport, Document
     let csv = csv::table(&tested.results, input.facts)?;
     let population = Population::of(&deployments, sha256(csv.as_bytes()).to_string(), input);
     let (conclusions_without_sample, conclusions_elsewhere) = samples::without_sample(input, &deployments);
-    let granted = granted(&tested, input);
+    let granted = granted(&tested, &period_checks, input);
     let aliases = people::declared(&deployments, &granted, input);
     let against_gate = gates::followed(&deployments, input);
     let emergency_share = EmergencyShare::of(&deployments, parameters.max_emergency_percent);
@@ -249,10 +249,16 @@ pub fn compose(input: &ComplianceInput<'_>) -> Result<ComplianceReport, Document
 }
 
 /// The exceptions that held at any time of the period, of what the report is about, and all that were applied.
-fn granted(tested: &Tested<'_>, input: &ComplianceInput<'_>) -> Vec<Exception> {
+fn granted(tested: &Tested<'_>, period_checks: &[CheckRow], input: &ComplianceInput<'_>) -> Vec<Exception> {
     let period = input.period;
-    let applied = tested.results.iter().flat_map(|results| &results.applied);
-    let applied: BTreeSet<u64> = applied.map(|(_, exception)| exception.index).collect();
+    let of_deployments = tested.results.iter().flat_map(|results| &results.applied);
+    let of_period = period_checks
+        .iter()
+        .flat_map(|row| row.parts.iter().map(|part| &part.exception).chain([&row.exception]));
+    let applied = of_deployments
+        .map(|(_, exception)| exception)
+        .chain(of_period.flatten());
+    let applied: BTreeSet<u64> = applied.map(|exception| exception.index).collect();
     let concerns = |exception: &Exception| {
         let scope = &exception.grant.scope;
         (scope.environments.is_empty() || scope.environments.contains(input.environment))

@@ -24,6 +24,7 @@ mod audiences;
 mod compliance_report;
 mod hostile;
 mod notes;
+mod oscal;
 mod people;
 mod releases;
 mod service_report_document;
@@ -132,9 +133,18 @@ fn report(ledger: &Ledger) -> ComplianceReport {
 }
 
 fn report_on(ledger: &Ledger, frameworks: &[&str]) -> ComplianceReport {
+    report_by(ledger, &Catalogue::built_in().unwrap(), &completeness(), frameworks)
+}
+
+/// A report by a catalogue, of what was seen to run.
+fn report_by(
+    ledger: &Ledger,
+    catalogue: &Catalogue,
+    completeness: &Completeness,
+    frameworks: &[&str],
+) -> ComplianceReport {
     let facts = Facts::fold(&ledger.records);
     let view = view(ledger);
-    let catalogue = Catalogue::built_in().unwrap();
     let frameworks: Vec<_> = frameworks.iter().map(|id| catalogue.framework(id).unwrap()).collect();
     compliance::compose(&ComplianceInput {
         request: request(&view, compliance::TEMPLATE),
@@ -146,9 +156,9 @@ fn report_on(ledger: &Ledger, frameworks: &[&str]) -> ComplianceReport {
             zone: Zone::UTC,
         },
         frameworks: &frameworks,
-        catalogue: &catalogue,
+        catalogue,
         facts: &facts,
-        completeness: &completeness(),
+        completeness,
         log: &log(&Keyring::default()),
     })
     .unwrap()

@@ -7,8 +7,10 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::assessment::{attestation, conclusion};
+use crate::completeness::snapshot;
 use crate::documents::{history, text};
-use crate::support::events::{at, deployed};
+use crate::gate::question;
+use crate::support::events::{at, deployed, digest, event, sign};
 use crate::support::{Backend, TestApp};
 
 const REPORT: &str = "/v1/reports/compliance?environment=production&period=2026-Q1";
@@ -134,7 +136,29 @@ fn oscal_is_valid_by_the_schema_and_by_trestle() {
     history(&app);
     let mut evil = at(deployed("evil", "checkout", "production", 9), "2026-03-25T10:00:00Z");
     evil["customData"]["shipslog"]["version"] = "<script>*1*</script>".into();
+    let hostile = json!({ "override_reason": "<script>\n*1*</script>" });
+    let asked = question(
+        "q",
+        "production",
+        json!({ "artifact": digest(9), "gate_question": hostile }),
+    );
+    let envelope = sign(&asked, &app.pipeline);
+    app.client.post("/v1/gate", "application/json", &envelope).expect(200);
+    let granted = json!({
+        "checks": ["DL-TST-1", "DL-CHG-1"], "scope": { "deployments": ["evil"] }, "requested_by": "<script>dev", "approved_by": "risk",
+        "compensating_control": "<script>\n*1*</script>", "expires_at": "2026-05-01T00:00:00Z",
+    });
+    let reason = json!({ "exception": granted, "reason": "<script>*1*</script>" });
+    app.record(&event(
+        "EX",
+        "shipslog-exception.granted.0.1.0",
+        "EX-1",
+        json!({}),
+        reason,
+    ));
     app.record(&evil);
+    let running = [("checkout", 5), ("shadow", 6)];
+    app.record(&snapshot("seen", "2026-03-26T10:00:00Z", &running));
     let mut attested = attestation("AT-1", json!({ "valid_from": "2026-01-01T00:00:00Z" }));
     attested["customData"]["shipslog"]["attestation"]["statement"] = "<script>\n*1*</script>".into();
     app.record(&attested);
@@ -162,6 +186,17 @@ fn oscal_is_valid_by_the_schema_and_by_trestle() {
             let document = text(&app, &asked);
             assert_eq!(document, text(&app, &asked), "the same bytes, uuids included");
             assert!(!document.contains("<script>"), "{document}");
+            let of_results = [
+                "\"risks\"",
+                "DL-POP-2: finding 2",
+                "began against the answer",
+                "Override of the gate",
+            ];
+            let missing = of_results.iter().find(|part| !document.contains(**part));
+            assert!(
+                model != "assessment-results" || missing.is_none(),
+                "{missing:?}: {document}"
+            );
             let file = folder.path().join(format!("{model}-{}.json", frameworks.len()));
             fs::write(&file, document).unwrap();
             files.push((model, file));

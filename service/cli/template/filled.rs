@@ -137,6 +137,7 @@ fn unseen(deployment: &Value) -> Value {
         "aliases": [{ "index": 7, "person": "ann", "names": ["a.lee"], "not": ["anna"], "roles": [{ "role": "manager", "services": ["shop"] }],
             "from": at["at"], "until": at["at"], "recorded_at": at["at"], "recorded_after": true, "producer": "hr",
             "by": { "id": "ann", "name": "Ann", "kind": "human" } }],
+        "parts": [{ "found": "undocumented of shop", "evidence": [7], "exception": { "id": "EX-7", "index": 7 } }],
         "reviews": [{ "person": "ann", "at": at["at"], "outcome": "Cards work again.", "index": 7 }],
         "sequences": [{ "source": "ci", "series": "runs", "first": 1, "last": 9, "missing": 1, "gaps": [{ "from": 4, "to": 4, "after": 7 }] }],
         "silent_sources": [{ "source": "ci", "last": at, "expected_within_ms": 60_000 }],

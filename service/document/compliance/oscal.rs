@@ -5,13 +5,18 @@
 //! the catalogue; no text of a standard is in them. Source: <https://pages.nist.gov/OSCAL/>.
 
 mod component;
+mod concerned;
 mod concluded;
+mod findings;
+mod observed;
 mod plan;
 mod results;
+mod risks;
 
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use super::tested::Counts;
 use super::{ComplianceReport, FrameworkResult};
 
 /// The version of OSCAL that is written.
@@ -134,6 +139,18 @@ impl Writer<'_> {
 /// An entry of the ledger, as evidence.
 fn entry(index: u64) -> Value {
     json!({ "href": format!("/v1/events/{index}"), "description": format!("Entry {index} of the ledger.") })
+}
+
+/// How often something came out how, as properties.
+fn counts(writer: &Writer<'_>, counts: &Counts) -> Value {
+    writer.props(&[
+        ("tested", &counts.tested),
+        ("pass", &counts.pass),
+        ("fail", &counts.fail),
+        ("excepted", &counts.excepted),
+        ("not-applicable", &counts.not_applicable),
+        ("not-evaluable", &counts.not_evaluable),
+    ])
 }
 
 /// Takes away members without a value and lists without an item: OSCAL allows neither.

@@ -5,11 +5,12 @@ use serde::Serialize;
 
 use super::super::assurance::CheckRow;
 use super::attested::{self, ManualRow};
-use super::tested::{Counts, Results, Tested};
+use super::tested::{Counts, ResultRow, Results, Tested};
 use super::{ComplianceInput, sentences};
 use crate::catalogue::framework::{Coverage, Framework, Requirement, Support};
 use crate::catalogue::scope::Scope;
 use crate::check::CheckResult;
+use crate::domain::{EnvironmentName, Instant, ServiceName};
 
 /// What the ledger shows for a framework.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -30,6 +31,8 @@ pub struct FrameworkResult {
     pub in_scope: usize,
     /// How many it does not.
     pub out_of_scope: usize,
+    /// The results of the checks over those that it concerns.
+    pub results: Vec<ResultRow>,
     /// Its requirements.
     pub requirements: Vec<RequirementRow>,
 }
@@ -93,6 +96,7 @@ pub(super) fn results(input: &ComplianceInput<'_>, tested: &Tested<'_>, period: 
             control_source: framework.control_source.clone(),
             in_scope: here.len(),
             out_of_scope: tested.results.len() - here.len(),
+            results: ResultRow::all(&here),
             requirements: framework
                 .requirements
                 .iter()
@@ -102,6 +106,14 @@ pub(super) fn results(input: &ComplianceInput<'_>, tested: &Tested<'_>, period: 
         }
     });
     rows.collect()
+}
+
+impl FrameworkResult {
+    /// Whether what is of a place at a time concerns it.
+    pub(super) fn concerns(&self, service: &ServiceName, environment: &EnvironmentName, at: Instant) -> bool {
+        let mut scopes = self.scopes.iter();
+        self.scopes.is_empty() || scopes.any(|scope| scope.covers_at(service, environment, at))
+    }
 }
 
 impl RequirementRow {

@@ -52,6 +52,25 @@ pub struct Counts {
     pub not_evaluable: usize,
 }
 
+impl ResultRow {
+    /// One row a check, over these deployments.
+    pub(super) fn all(of: &[&Results<'_>]) -> Vec<Self> {
+        let rows = of_deployments().enumerate().map(|(at, check)| {
+            let mut counts = Counts::default();
+            of.iter()
+                .filter_map(|results| results.at(at))
+                .for_each(|result| counts.add(result));
+            Self {
+                id: check.id,
+                title: check.title,
+                conclusion: sentences::conclusion(&counts),
+                counts,
+            }
+        });
+        rows.collect()
+    }
+}
+
 impl Counts {
     pub(super) fn add(&mut self, result: CheckResult) {
         let (count, tested) = match result {
@@ -162,23 +181,6 @@ impl<'a> Tested<'a> {
         let order = |gap: &GapRow| of_deployments().position(|check| check.id == gap.id);
         tested.gaps.sort_by_key(order);
         tested
-    }
-
-    /// One row a check.
-    pub(super) fn rows(&self) -> Vec<ResultRow> {
-        let rows = of_deployments().enumerate().map(|(at, check)| {
-            let mut counts = Counts::default();
-            for results in &self.results {
-                counts.add(results.results[at]);
-            }
-            ResultRow {
-                id: check.id,
-                title: check.title,
-                conclusion: sentences::conclusion(&counts),
-                counts,
-            }
-        });
-        rows.collect()
     }
 
     fn add(&mut self, deployment: &'a Deployment, checks: Vec<CheckRow>, facts: &Facts) {

@@ -66,7 +66,7 @@ fn what_is_declared_about_these_people_is_listed_with_who_said_it_and_when() {
 }
 
 /// An answer of the gate about a version.
-fn answer(ledger: &mut Ledger, minute: i64, version: &str, decision: Decision, reason: Option<&str>) {
+pub fn answer(ledger: &mut Ledger, minute: i64, version: &str, decision: Decision, reason: Option<&str>) {
     let record = ledger.add(minute, "shipslog-gate.decided", "question", Body::Other);
     let verdict = GateVerdict {
         id: "DL-TST-1".to_owned(),
