@@ -37,6 +37,22 @@ fn every_check_supports_a_requirement() {
     }
 }
 
+/// A check of the effect on users, of administrators or of builds is no evidence of something else.
+#[test]
+fn what_no_check_speaks_to_is_for_people_to_attest() {
+    let catalogue = Catalogue::built_in().unwrap();
+    for (framework, id) in [
+        ("nist-800-53", "CM-4"),
+        ("eu-dora", "17(1)(h)"),
+        ("cfr-21-part-11", "11.10(k)(2)"),
+        ("slsa-source", "L3"),
+    ] {
+        let requirements = &catalogue.framework(framework).unwrap().requirements;
+        let row = requirements.iter().find(|row| row.id == id).unwrap();
+        assert!(row.supported_by.is_none() && !row.manual.is_empty(), "{framework} {id}");
+    }
+}
+
 #[test]
 fn every_mistake_is_named_with_its_line() {
     let source = format!(

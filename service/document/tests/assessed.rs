@@ -49,6 +49,7 @@ fn an_attestation_counts_at_the_end_of_the_period_or_is_a_finding() {
         standing(&ledger),
         json!({
             "preproduction-access": ["missing", "no attestation recorded"],
+            "security-impact": ["missing", "no attestation recorded"],
             "three-months-at-hand": ["missing", "no attestation recorded"],
             "significant-change": ["attested", "attested by eve at 2026-03-02 12:30:00 UTC, until 2026-03-16 06:20:00 UTC"],
             "no-live-pan": ["expired", "attested by eve at 2026-03-02 12:20:00 UTC, until 2026-03-02 10:00:00 UTC; \
@@ -59,7 +60,7 @@ fn an_attestation_counts_at_the_end_of_the_period_or_is_a_finding() {
     );
     let summary = report_on(&ledger, &["pci-dss"]).summary.join(" ");
     assert!(
-        summary.contains("period: 1; for some services alone: 1; ran out before or taken back: 1; not recorded: 2."),
+        summary.contains("period: 1; for some services alone: 1; ran out before or taken back: 1; not recorded: 3."),
         "{summary}"
     );
     ledger.revoke_attestation(220, "AT-2");
