@@ -85,7 +85,8 @@ pub struct Part {
 }
 
 impl Part {
-    pub(super) fn of(found: String, evidence: Vec<u64>) -> Self {
+    pub(super) fn of(found: String, mut evidence: Vec<u64>) -> Self {
+        evidence.dedup();
         Self {
             found,
             evidence,

@@ -79,14 +79,13 @@ fn rests_on(writer: &Writer<'_>, concerned: &Concerned<'_>, row: &RequirementRow
 
 /// The exceptions that excused what a requirement asks for.
 fn excused_by(writer: &Writer<'_>, concerned: &Concerned<'_>, row: &RequirementRow) -> BTreeSet<u64> {
+    let asks = |check: &&CheckRow| row.checks.contains(&check.id);
     let deployments = concerned.excepted.iter().flat_map(|excepted| &excepted.checks);
-    let deployments = deployments.map(|check| (check.id, check.exception.as_ref()));
-    let period = writer.report.period_checks.iter();
-    let period = period.flat_map(|check| parts(check).into_iter().map(move |part| (check.id, part.exception)));
-    let period: Vec<_> = period.collect();
-    let period = period.iter().map(|(id, exception)| (*id, exception.as_ref()));
-    let excused = deployments.chain(period).filter(|(id, _)| row.checks.contains(id));
-    excused.filter_map(|(_, exception)| Some(exception?.index)).collect()
+    let deployments = deployments.filter(asks).map(|check| check.exception.clone());
+    let period = writer.report.period_checks.iter().filter(asks);
+    let period = period.flat_map(parts).map(|part| part.exception);
+    let excused = deployments.chain(period).flatten();
+    excused.map(|exception| exception.index).collect()
 }
 
 /// What a check of the period found, and no exception allows.
