@@ -98,6 +98,28 @@ fn issue(ledger: &mut Ledger, by: Option<&str>, name: &str) {
 }
 
 #[test]
+fn each_of_several_findings_is_told() {
+    let mut ledger = Ledger::default();
+    issue(&mut ledger, Some("carol"), "carol");
+    let one = judged(&ledger, "DL-ADM-1", &[], |_| {});
+    assert!(one.parts.is_empty(), "the verdict tells it");
+    issue(&mut ledger, Some("dave"), "dave");
+    issue(&mut ledger, Some("root"), "erin");
+    let both = judged(&ledger, "DL-ADM-1", &[], |_| {});
+    let parts = both
+        .parts
+        .iter()
+        .map(|part| (part.found.as_str(), part.evidence.as_slice()));
+    assert_eq!(
+        parts.collect::<Vec<_>>(),
+        [
+            ("#0 (token issued) is by carol, who gains by it", &[0][..]),
+            ("#1 (token issued) is by dave, who gains by it", &[1][..]),
+        ]
+    );
+}
+
+#[test]
 fn nobody_gives_rights_to_themselves() {
     let with = |change: &dyn Fn(&mut Ledger)| {
         let mut ledger = Ledger::default();
