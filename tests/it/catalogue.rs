@@ -48,7 +48,8 @@ fn mistakes_are_named_with_file_and_line() {
     // A service does not start with a catalogue that says something else than it seems to.
     let data = tempfile::tempdir().unwrap();
     let data = data.path().to_str().unwrap();
-    let serve = run(&["serve", "--data", data, "--catalogue", directory]);
+    let anywhere = ["--listen", "127.0.0.1:0"];
+    let serve = run(&[&["serve", "--data", data, "--catalogue", directory][..], &anywhere].concat());
     assert!(
         code(&serve) == 2 && said(&serve).contains("own.toml:10"),
         "{}",
