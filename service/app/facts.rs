@@ -29,9 +29,15 @@ pub(super) fn compliance_facts(
     period: Period,
     size: u64,
 ) -> Result<Facts, StoreError> {
-    let asked = asked(services, environment, period, period);
+    let asked = Asked {
+        recorded: true,
+        ..asked(services, environment, period, period)
+    };
     let mut gathered = gather(tx, &asked, size)?;
-    let attempts = attempts(&gathered, period);
+    // What counts in another period is checked too.
+    let all = gathered.deployments();
+    let attempts: BTreeSet<u64> = gathered.population(&all).map(|found| found.index).collect();
+    drop(all);
     gathered.add_assurance(&attempts)?;
     let answers = gate_indexes(gathered.deployed.tx, environment, period, size)?;
     gathered.others.extend(answers);
@@ -41,20 +47,28 @@ pub(super) fn compliance_facts(
     with_verified(tx, facts, &attempts, size)
 }
 
-/// All that the working papers of a sample speak of: `pick` draws from the deployments of the period, by first index.
+/// All that the working papers of a sample speak of: `pick` draws from the deployments of the period, by first index, and is told those
+/// that meet it and count in another.
 pub(super) fn sample_facts<E: From<StoreError>>(
     tx: &mut ReadTx<'_>,
     services: &BTreeSet<ServiceName>,
     environment: &EnvironmentName,
     period: Period,
     size: u64,
-    pick: impl FnOnce(&mut ReadTx<'_>, &[&Deployment]) -> Result<BTreeSet<u64>, E>,
+    pick: impl FnOnce(&mut ReadTx<'_>, &[&Deployment], &[&Deployment]) -> Result<BTreeSet<u64>, E>,
 ) -> Result<Facts, E> {
-    let asked = asked(services, environment, period, period);
+    let asked = Asked {
+        recorded: true,
+        ..asked(services, environment, period, period)
+    };
     let mut gathered = deployments(tx, &asked, size)?;
     let attempts = attempts(&gathered, period);
     let all = gathered.deployments();
-    let picked = pick(gathered.deployed.tx, &among(&all, &attempts))?;
+    let elsewhere = gathered
+        .population(&all)
+        .filter(|found| found.counts_elsewhere(&period));
+    let elsewhere: Vec<&Deployment> = elsewhere.collect();
+    let picked = pick(gathered.deployed.tx, &among(&all, &attempts), &elsewhere)?;
     drop(all);
     gathered.keep(&picked);
     gathered.add_incidents(&asked)?;
@@ -104,6 +118,7 @@ fn asked<'q>(
         environments: BTreeSet::from([environment.clone()]),
         from: first.from,
         to: last.to,
+        recorded: false,
     }
 }
 

@@ -89,6 +89,7 @@ fn facts(tx: &mut ReadTx<'_>, query: &Query, size: u64) -> Result<Facts, StoreEr
         },
         from: query.period.from,
         to: query.period.to,
+        recorded: false,
     };
     let services = services(tx, &asked, size)?;
     let everywhere = tx.services(size)?;

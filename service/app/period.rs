@@ -35,15 +35,18 @@ pub(super) struct Asked<'q> {
     pub(super) from: Instant,
     /// Before this time.
     pub(super) to: Instant,
+    /// Whether what was recorded then is asked about too, whatever time it claims.
+    pub(super) recorded: bool,
 }
 
 impl Asked<'_> {
-    /// Whether something was said about the deployment that claims to be of the period.
+    /// Whether something was said about the deployment that is of the period.
     fn holds(&self, found: &Deployment) -> bool {
-        let mut times = found.statements.iter().map(|said| said.occurred_at);
+        let holds = |at: Instant| self.from <= at && at < self.to;
+        let mut said = found.statements.iter();
         self.environments.contains(&found.environment)
             && (self.services.is_empty() || self.services.contains(&found.service))
-            && times.any(|at| self.from <= at && at < self.to)
+            && said.any(|said| holds(said.occurred_at) || self.recorded && holds(said.recorded_at))
     }
 }
 
@@ -89,7 +92,10 @@ pub(super) fn deployments<'t, 'a>(
             to: asked.to.as_millis(),
         })
         .collect();
-    let rows = deployed.tx.said_between(&times, size)?;
+    let mut rows = deployed.tx.said_between(&times, size)?;
+    if asked.recorded {
+        rows.extend(deployed.tx.recorded_between(&times, size)?);
+    }
     deployed.add(rows)?;
     let all = deployed.fold();
     let population: BTreeSet<u64> = all

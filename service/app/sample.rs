@@ -37,14 +37,15 @@ impl Documents<'_> {
             let services = query.service.iter().cloned().collect();
             demand_known::<DocumentsError>(tx, &services, Some(&query.environment), size)?;
             let mut leaves = BTreeMap::new();
-            let mut drawn = Vec::new();
+            let (mut drawn, mut counted_elsewhere) = (Vec::new(), Vec::new());
             let facts = sample_facts(
                 tx,
                 &services,
                 &query.environment,
                 query.period,
                 size,
-                |tx, population| {
+                |tx, population, elsewhere| {
+                    counted_elsewhere = elsewhere.iter().map(|found| found.index).collect();
                     leaves = leaves_of(tx, population)?;
                     drawn = sample::draw(population, &leaves, &query.plan)?;
                     Ok::<_, DocumentsError>(drawn.iter().map(|drawn| drawn.index).collect())
@@ -69,6 +70,7 @@ impl Documents<'_> {
                 service: query.service.as_ref(),
                 period: query.period,
                 plan: &query.plan,
+                counted_elsewhere: &counted_elsewhere,
                 leaves: &leaves,
                 drawn: &drawn,
                 facts: &facts,

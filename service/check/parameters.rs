@@ -15,7 +15,7 @@ use super::calendar::Calendar;
 pub struct Parameters {
     /// Checks whose evidence the organisation asks for: where it is absent they fail, instead of being not evaluable.
     pub required: Vec<String>,
-    /// DL-POP-4: a deployment recorded later than this after its end is late.
+    /// DL-POP-4: what was recorded later than this after it happened is late.
     pub late_after_ms: i64,
     /// DL-POP-4: later than this, it was filled in afterwards.
     pub backfilled_after_ms: i64,

@@ -20,6 +20,8 @@ pub struct PeriodSubject<'a> {
     pub period: Period,
     /// Numbers.
     pub parameters: &'a Parameters,
+    /// Attempts with entries of the period that claim to have begun at another time, by their first entry.
+    pub misplaced: &'a [u64],
     /// The log at both ends of the period.
     pub continuity: Continuity,
     /// What was changed in the period about keys, tokens, roles and exceptions.
@@ -56,14 +58,15 @@ pub struct Kept {
 
 pub(super) const CONTINUOUS: Check = Check {
     id: "DL-POP-1",
-    version: 1,
+    version: 2,
     title: "The ledger of the period continues the one before without a gap",
     severity: Severity::High,
     scope: Scope::All,
     definition: "The entries of the period are all those between the size of the tree at its beginning and the size at its end, \
                  and the tree at its end is proved to continue the tree at its beginning.",
     limits: "Not evaluable when nothing was recorded before the period: there is no root to continue. An auditor proves the \
-             same with a bundle, without the service.",
+             same with a bundle, without the service. Attempts with entries of the period that claim to have begun at another time \
+             count in the period of that time; it names them.",
     rule: Rule::Period(continuous),
 };
 
@@ -115,16 +118,22 @@ fn continuous(subject: &PeriodSubject<'_>) -> Verdict {
     } = subject.continuity;
     let expected = format!("every entry from #{before} to before #{after}, in one tree");
     let last = after.checked_sub(1);
+    let misplaced = match subject.misplaced {
+        [] => String::new(),
+        [one] => format!("; 1 attempt with entries of the period claims to have begun at another time (#{one})"),
+        [first, ..] => format!(
+            "; {} attempts with entries of the period claim to have begun at another time (#{first} first)",
+            subject.misplaced.len()
+        ),
+    };
+    let evidence = before.checked_sub(1).into_iter().chain(last);
+    let evidence = evidence.chain(subject.misplaced.iter().copied()).collect();
     if before == 0 {
-        return not_evaluable(
-            expected,
-            "nothing was recorded before the period",
-            last.into_iter().collect(),
-        );
+        let found = format!("nothing was recorded before the period{misplaced}");
+        return not_evaluable(expected, found, evidence);
     }
-    let evidence = [before - 1].into_iter().chain(last).collect();
     match after.checked_sub(before).filter(|_| consistent) {
-        Some(entries) => pass(expected, format!("{entries} entries in one piece"), evidence),
+        Some(entries) => pass(expected, format!("{entries} entries in one piece{misplaced}"), evidence),
         None => fail(
             expected,
             "the tree at the end does not continue the one before",

@@ -2,18 +2,20 @@
 
 use super::verdict::{fail, not_evaluable, pass};
 use super::{Check, Rule, Scope, Severity, Subject, Verdict};
+use crate::domain::deployment::Statement;
 use crate::domain::extension::ActorKind;
 use crate::domain::words::{span, when};
 
 pub(super) const TIMELY: Check = Check {
     id: "DL-POP-4",
-    version: 1,
+    version: 2,
     title: "The deployment was recorded when it happened",
     severity: Severity::Medium,
     scope: Scope::All,
-    definition: "The end of the deployment was recorded at most 15 minutes after it is said to have happened, and not \
-                 more than 5 minutes before.",
-    limits: "Not evaluable while no end is recorded.",
+    definition: "The start and the end of the deployment were each recorded at most 15 minutes after they are said to have \
+                 happened, and not more than 5 minutes before.",
+    limits: "Not evaluable while no end is recorded, unless its start fails already. Of a deployment that is known only by its \
+             end, only that is judged.",
     rule: Rule::Deployment(timely),
 };
 
@@ -64,26 +66,42 @@ const SHARED_NAMES: [&str; 16] = [
 ];
 
 fn timely(subject: &Subject<'_>) -> Verdict {
+    let expected = format!(
+        "start and end recorded within {}",
+        span(subject.parameters.late_after_ms)
+    );
+    let (start, end) = (subject.deployment.started(), subject.deployment.end());
+    let both = [("began", start), ("ended", end)];
+    for (what, said) in both.into_iter().filter_map(|(what, said)| Some((what, said?))) {
+        if let Some(flaw) = untimely(subject, said) {
+            return fail(expected, format!("{}: {flaw}", times(what, said)), vec![said.index]);
+        }
+    }
+    match end {
+        None => not_evaluable(expected, "no end is recorded", subject.deployment.indexes()),
+        Some(end) => {
+            let evidence = start.into_iter().chain([end]).map(|said| said.index);
+            pass(expected, times("ended", end), evidence.collect())
+        }
+    }
+}
+
+fn times(what: &str, said: &Statement) -> String {
+    format!("{what} {}, recorded {}", when(said.occurred_at), when(said.recorded_at))
+}
+
+/// Why something was not recorded when it is said to have happened.
+fn untimely(subject: &Subject<'_>, said: &Statement) -> Option<String> {
     let parameters = subject.parameters;
-    let expected = format!("recorded within {} of its end", span(parameters.late_after_ms));
-    let Some(end) = subject.deployment.end() else {
-        return not_evaluable(expected, "no end is recorded", subject.deployment.indexes());
-    };
-    let delay = end.recorded_at.millis_since(end.occurred_at);
-    let evidence = vec![end.index];
-    let times = format!("ended {}, recorded {}", when(end.occurred_at), when(end.recorded_at));
+    let delay = said.recorded_at.millis_since(said.occurred_at);
     if delay > parameters.backfilled_after_ms {
-        fail(expected, format!("{times}: filled in {} later", span(delay)), evidence)
+        Some(format!("filled in {} later", span(delay)))
     } else if delay > parameters.late_after_ms {
-        fail(expected, format!("{times}: {} late", span(delay)), evidence)
+        Some(format!("{} late", span(delay)))
     } else if delay < -parameters.skew_ms {
-        fail(
-            expected,
-            format!("{times}: claims a time {} after it was recorded", span(-delay)),
-            evidence,
-        )
+        Some(format!("claims a time {} after it was recorded", span(-delay)))
     } else {
-        pass(expected, times, evidence)
+        None
     }
 }
 

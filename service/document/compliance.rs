@@ -6,6 +6,7 @@
 mod attested;
 mod csv;
 mod duties;
+mod elsewhere;
 mod emergencies;
 mod gates;
 mod integrity;
@@ -24,6 +25,7 @@ use serde::Serialize;
 
 pub use self::attested::{AttestationRow, ManualRow, ManualState};
 pub use self::duties::DutyRow;
+pub use self::elsewhere::ElsewhereRow;
 pub use self::emergencies::{AfterwardsRow, EmergencyRow, EmergencyShare};
 pub use self::gates::FollowedRow;
 pub use self::integrity::{Integrity, LogPeriod};
@@ -95,6 +97,8 @@ pub struct ComplianceReport {
     pub summary: Vec<String>,
     /// What was looked at.
     pub population: Population,
+    /// Attempts that meet the period and count in another.
+    pub counted_elsewhere: Vec<ElsewhereRow>,
     /// What is not in the ledger although it should be.
     pub completeness: Completeness,
     /// Results by the requirements of frameworks.
@@ -141,7 +145,7 @@ pub struct ComplianceReport {
     pub parameters: Vec<ParameterValue>,
     /// What the report does not show.
     pub limits: Vec<String>,
-    /// The population as a table.
+    /// The population as a table, and after it what counts in another period.
     #[serde(skip)]
     pub csv: String,
 }
@@ -164,24 +168,18 @@ pub struct MethodRow {
 /// Composes a compliance report.
 pub fn compose(input: &ComplianceInput<'_>) -> Result<ComplianceReport, DocumentError> {
     let period = input.period;
-    let mut deployments: Vec<&Deployment> = input
-        .facts
-        .deployments
-        .iter()
-        .filter(|d| d.environment == *input.environment && input.service.is_none_or(|service| d.service == *service))
-        .filter(|d| period.contains(d.start_at()))
-        .collect();
-    deployments.sort_by_key(|d| (d.start_at(), d.index));
-    let tested = Tested::of(&deployments, input.facts, &input.catalogue.parameters);
-    let results = ResultRow::all(&tested.results.iter().collect::<Vec<_>>());
+    let deployments = chosen(input, |found| period.contains(found.start_at()));
+    let elsewhere = chosen(input, |found| found.counts_elsewhere(&period));
     let parameters = &input.catalogue.parameters;
-    let period_checks = input
-        .log
-        .checks(input.facts, parameters, input.completeness, period)
-        .into_iter();
+    let tested = Tested::of(&deployments, input.facts, parameters);
+    let results = ResultRow::all(&tested.results.iter().collect::<Vec<_>>());
+    let beside = Tested::of(&elsewhere, input.facts, parameters);
+    let counted_elsewhere = beside.results.iter().map(|results| ElsewhereRow::of(results, &period));
+    let counted_elsewhere: Vec<ElsewhereRow> = counted_elsewhere.collect();
+    let period_checks = input.log.checks(input, &counted_elsewhere).into_iter();
     let period_checks: Vec<CheckRow> = period_checks.map(CheckRow::of).collect();
     let frameworks = requirements::results(input, &tested, &period_checks);
-    let csv = csv::table(&tested.results, input.facts)?;
+    let csv = csv::table(&tested.results, &beside.results, input.facts)?;
     let population = Population::of(&deployments, sha256(csv.as_bytes()).to_string(), input);
     let (conclusions_without_sample, conclusions_elsewhere) = samples::without_sample(input, &deployments);
     let granted = granted(&tested, &period_checks, input);
@@ -191,6 +189,16 @@ pub fn compose(input: &ComplianceInput<'_>) -> Result<ComplianceReport, Document
     let subject = input
         .service
         .map_or_else(|| "all services".to_owned(), ToString::to_string);
+    let mut summary = sentences::summary(
+        &population,
+        &results,
+        &tested,
+        &period_checks,
+        &frameworks,
+        &emergency_share,
+        &against_gate,
+    );
+    summary.splice(1..1, sentences::elsewhere(&counted_elsewhere));
     Ok(ComplianceReport {
         context_version: super::CONTEXT_VERSION,
         document: "compliance_report",
@@ -199,17 +207,10 @@ pub fn compose(input: &ComplianceInput<'_>) -> Result<ComplianceReport, Document
         environment: input.environment.clone(),
         service: input.service.cloned(),
         period,
-        summary: sentences::summary(
-            &population,
-            &results,
-            &tested,
-            &period_checks,
-            &frameworks,
-            &emergency_share,
-            &against_gate,
-        ),
+        summary,
         limits: [sentences::limits(&population), input.request.ledger.erased_notes()].concat(),
         population,
+        counted_elsewhere,
         completeness: input.completeness.clone(),
         unasked_attestations: match input.frameworks {
             [] => Vec::new(),
@@ -246,6 +247,17 @@ pub fn compose(input: &ComplianceInput<'_>) -> Result<ComplianceReport, Document
         parameters: parameters.rows(),
         csv,
     })
+}
+
+/// The attempts that the report is about and that are wanted, by claimed start.
+fn chosen<'a>(input: &ComplianceInput<'a>, wanted: impl Fn(&Deployment) -> bool) -> Vec<&'a Deployment> {
+    let here = |found: &&Deployment| {
+        found.environment == *input.environment && input.service.is_none_or(|service| found.service == *service)
+    };
+    let mut chosen: Vec<&Deployment> = input.facts.deployments.iter().filter(here).collect();
+    chosen.retain(|found| wanted(found));
+    chosen.sort_by_key(|found| (found.start_at(), found.index));
+    chosen
 }
 
 /// The exceptions that held at any time of the period, of what the report is about, and all that were applied.

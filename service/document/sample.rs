@@ -107,6 +107,8 @@ pub struct SampleInput<'a> {
     pub period: Period,
     /// How it was drawn.
     pub plan: &'a Plan,
+    /// First indexes of the attempts that meet the period and count in another.
+    pub counted_elsewhere: &'a [u64],
     /// First indexes of the population, each with the hash of its leaf.
     pub leaves: &'a BTreeMap<u64, Hash>,
     /// What was drawn.
@@ -144,6 +146,9 @@ pub struct Sample {
     pub size: usize,
     /// How many there are to draw from.
     pub population: usize,
+    /// First indexes of the attempts that are not among these, since they claim to have begun at another time, although something about
+    /// them was recorded in the period or claims to have happened in it.
+    pub counted_elsewhere: Vec<u64>,
     /// What a clean sample of that size proves, in words.
     pub reach: String,
     /// The items, those drawn in full first, then by rank.
@@ -243,6 +248,7 @@ pub fn compose(input: &SampleInput<'_>) -> Result<Sample, DocumentError> {
         full: input.plan.full.iter().map(|kind| kind.as_str()).collect(),
         size: input.plan.size,
         population: input.leaves.len(),
+        counted_elsewhere: input.counted_elsewhere.to_vec(),
         reach: reach(input.drawn.len() - in_full, input.leaves.len() - in_full),
         items,
     })

@@ -143,6 +143,21 @@ fn report_by(
     completeness: &Completeness,
     frameworks: &[&str],
 ) -> ComplianceReport {
+    report_from(ledger, (catalogue, completeness), frameworks, (-10_000, 10_000))
+}
+
+/// A report of the time between two minutes.
+fn report_of(ledger: &Ledger, frameworks: &[&str], minutes: (i64, i64)) -> ComplianceReport {
+    let catalogue = Catalogue::built_in().unwrap();
+    report_from(ledger, (&catalogue, &completeness()), frameworks, minutes)
+}
+
+fn report_from(
+    ledger: &Ledger,
+    (catalogue, completeness): (&Catalogue, &Completeness),
+    frameworks: &[&str],
+    (from, to): (i64, i64),
+) -> ComplianceReport {
     let facts = Facts::fold(&ledger.records);
     let view = view(ledger);
     let frameworks: Vec<_> = frameworks.iter().map(|id| catalogue.framework(id).unwrap()).collect();
@@ -151,8 +166,8 @@ fn report_by(
         environment: &"production".parse().unwrap(),
         service: None,
         period: Period {
-            from: at(-10_000),
-            to: at(10_000),
+            from: at(from),
+            to: at(to),
             zone: Zone::UTC,
         },
         frameworks: &frameworks,

@@ -13,6 +13,7 @@ use super::extension::{
 };
 use super::id::{DeploymentId, EnvironmentName, ProducerName, ServiceName};
 use super::instant::Instant;
+use super::period::Period;
 
 mod fold;
 
@@ -284,6 +285,14 @@ impl Deployment {
     /// Whether something happened before its start, by claim and in the order of the ledger.
     pub fn starts_after(&self, index: u64, occurred_at: Instant) -> bool {
         occurred_at < self.start_at() && index < self.start_index()
+    }
+
+    /// Whether it meets a period and counts in another: something about it was recorded in that period or claims to have happened in
+    /// it, but by claim it began at another time.
+    pub fn counts_elsewhere(&self, period: &Period) -> bool {
+        let mut said = self.statements.iter();
+        !period.contains(self.start_at())
+            && said.any(|said| period.contains(said.recorded_at) || period.contains(said.occurred_at))
     }
 
     /// Who wrote its commits and proposed its changes, by the names that were recorded; a name may come more than once.

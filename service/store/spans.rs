@@ -73,6 +73,14 @@ impl ReadTx<'_> {
         self.rows_among(times, &rows)
     }
 
+    /// What was said about deployments and recorded in one of these times, and claims to have happened at another.
+    pub fn recorded_between(&mut self, times: &[Span<'_>], tree_size: u64) -> Result<Vec<EventRow>, StoreError> {
+        let elsewhere =
+            format!("{IS_OF_DEPLOYMENT} AND NOT (event.occurred_ms >= near.low AND event.occurred_ms < near.high)");
+        let rows = self.recorded_in(&elsewhere, tree_size);
+        self.rows_among(times, &rows)
+    }
+
     /// The commits that deployments are said to have brought, of what claims to have happened in one of these times.
     pub fn commits_between(&mut self, times: &[Span<'_>], tree_size: u64) -> Result<Vec<Named>, StoreError> {
         let rows = self.claimed_in(IS_OF_DEPLOYMENT, tree_size);
@@ -89,13 +97,7 @@ impl ReadTx<'_> {
         subject: &'static str,
         tree_size: u64,
     ) -> Result<Vec<EventRow>, StoreError> {
-        let recorded = format!(
-            "event.environment = near.environment AND event.service = near.service \
-             AND event.idx >= near.first_idx AND event.idx < near.last_idx AND event.idx < {tree_size} \
-             AND event.recorded_ms >= near.low AND event.recorded_ms < near.high \
-             AND {IS_EVIDENCE} AND event.subject = '{subject}'"
-        );
-        let rows = format!("{} {}", near(tree_size), self.of_each("near", &recorded, None));
+        let rows = self.recorded_in(&format!("{IS_EVIDENCE} AND event.subject = '{subject}'"), tree_size);
         self.rows_among(times, &rows)
     }
 
@@ -192,6 +194,16 @@ impl ReadTx<'_> {
             self.of_each("near", &recorded_near, None),
             self.of_each("near", &astray, None),
         )
+    }
+
+    /// Events of a kind that were recorded between the times asked for.
+    fn recorded_in(&self, kind: &str, tree_size: u64) -> String {
+        let recorded = format!(
+            "event.environment = near.environment AND event.service = near.service \
+             AND event.idx >= near.first_idx AND event.idx < near.last_idx AND event.idx < {tree_size} \
+             AND event.recorded_ms >= near.low AND event.recorded_ms < near.high AND {kind}"
+        );
+        format!("{} {}", near(tree_size), self.of_each("near", &recorded, None))
     }
 
     /// Each event once, in order of index.

@@ -128,6 +128,38 @@ fn the_population_is_a_table_of_text(#[values(Backend::Sqlite, Backend::Postgres
     }
 }
 
+/// A claimed start of long ago takes nothing out of the report of the time in which it was recorded.
+#[rstest]
+fn what_claims_another_time_is_named_where_it_was_recorded(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let Some(app) = TestApp::start(backend) else { return };
+    history(&app);
+    let before = app.client.get(&format!("{REPORT}&format=json")).expect(200).json();
+    let index = app.record(&at(
+        deployed("old", "checkout", "production", 9),
+        "2020-01-01T10:00:00Z",
+    ));
+    let report = app.client.get(&format!("{REPORT}&format=json")).expect(200).json();
+    assert_eq!(report["population"]["count"], before["population"]["count"]);
+    let beside = report["counted_elsewhere"].as_array().unwrap();
+    assert_eq!(
+        (beside.len(), &beside[0]["recorded"]),
+        (1, &json!([index])),
+        "{beside:?}"
+    );
+    assert!(
+        beside[0]["failed"].as_array().unwrap().contains(&"DL-POP-4".into()),
+        "{beside:?}"
+    );
+    let table = text(&app, &format!("{REPORT}&format=csv"));
+    assert_eq!(table.lines().filter(|row| row.contains(",no,")).count(), 1, "{table}");
+    let sample = "/v1/samples?environment=production&period=2026-Q1&size=99&seed=Smith&format=json";
+    let sample = app.client.get(sample).expect(200).json();
+    assert_eq!(sample["counted_elsewhere"], json!([index]));
+    assert_eq!(sample["population"], report["population"]["count"]);
+}
+
 #[test]
 fn oscal_is_valid_by_the_schema_and_by_trestle() {
     let Some(app) = TestApp::start(Backend::Sqlite) else {

@@ -313,6 +313,11 @@ fn record_filled_in_afterwards() {
     expect(&ledger, "DL-POP-4", Fail, "filled in 1 day 1 h later");
     ledger.records.pop();
     expect(&ledger, "DL-POP-4", NotEvaluable, "no end");
+    let start = ledger.records.last_mut().unwrap();
+    start.recorded_at = start.event.occurred_at.plus_millis(25 * 3_600_000);
+    expect(&ledger, "DL-POP-4", Fail, "filled in 1 day 1 h later");
+    ledger.finish(25 * 60, "d2", "2", Outcome::Success);
+    expect(&ledger, "DL-POP-4", Fail, "began 2026-03-02 09:00:00 UTC");
 }
 
 #[test]

@@ -37,6 +37,7 @@ fn judged_with(
 ) -> Verdict {
     let (facts, administered) = (Facts::fold(&ledger.records), administered::fold(&ledger.records));
     let mut subject = PeriodSubject {
+        misplaced: &[],
         facts: &facts,
         period: PERIOD,
         parameters: &Parameters::default(),

@@ -129,6 +129,8 @@ fn unseen(deployment: &Value) -> Value {
     });
     let of_reports = json!({
         "control/late": [7],
+        "counted_elsewhere": [{ "deployment": deployment, "claims": "a day before the period", "start_recorded_at": at["at"],
+            "recorded": [7], "failed": ["DL-POP-4"] }],
         "overrides": [{ "index": 7, "recorded_at": at["at"], "service": "shop", "artifact": "pkg:oci/shop", "asked_by": "ann",
             "said": { "decision": "deny", "catalogue_sha256": "00ff", "override_reason": "users are hurt", "question": 7 } }],
         "against_gate": [{ "deployment": deployment, "answer": { "index": 7, "recorded_at": at["at"], "asked_by": "ann",

@@ -180,6 +180,7 @@ fn plain() -> Result<Vec<Sample>, Failure> {
         service: None,
         period,
         plan: &plan,
+        counted_elsewhere: &items,
         leaves: &leaves,
         drawn: &drawn,
         facts: &facts,

@@ -1,4 +1,5 @@
-//! The population as a table for spreadsheets: one row a deployment, one column a check. Text that a spreadsheet would take for a formula
+//! The population as a table for spreadsheets: one row a deployment, one column a check. What meets the period and counts in another comes
+//! after it, and is told to be no part of it. Text that a spreadsheet would take for a formula
 //! is written so that it stays text.
 
 use super::super::DocumentError;
@@ -9,7 +10,7 @@ use crate::domain::facts::Facts;
 use crate::domain::{Instant, Outcome};
 
 /// The columns before those of the checks.
-const COLUMNS: [&str; 22] = [
+const COLUMNS: [&str; 23] = [
     "index",
     "entries",
     "deployment_id",
@@ -32,17 +33,23 @@ const COLUMNS: [&str; 22] = [
     "reason",
     "run_url",
     "exceptions",
+    "in_population",
 ];
 
 /// The table as text (RFC 4180), its first line the names of the columns.
-pub(super) fn table(population: &[Results<'_>], facts: &Facts) -> Result<String, DocumentError> {
+pub(super) fn table(
+    population: &[Results<'_>],
+    elsewhere: &[Results<'_>],
+    facts: &Facts,
+) -> Result<String, DocumentError> {
     let failed = |error: &dyn std::fmt::Display| DocumentError::Table(error.to_string());
     let mut writer = csv::Writer::from_writer(Vec::new());
     let names = COLUMNS.into_iter().chain(of_deployments().map(|check| check.id));
     writer.write_record(names).map_err(|error| failed(&error))?;
-    for results in population {
+    let counted = population.iter().map(|results| (results, "yes"));
+    for (results, counted) in counted.chain(elsewhere.iter().map(|results| (results, "no"))) {
         let checks = results.each().map(|(_, result)| result.words().to_owned());
-        let cells = cells(results, facts).into_iter().chain(checks);
+        let cells = cells(results, counted, facts).into_iter().chain(checks);
         writer
             .write_record(cells.map(|cell| as_text(&cell)))
             .map_err(|error| failed(&error))?;
@@ -72,7 +79,7 @@ fn as_text(cell: &str) -> String {
     text
 }
 
-fn cells(results: &Results<'_>, facts: &Facts) -> [String; COLUMNS.len()] {
+fn cells(results: &Results<'_>, counted: &str, facts: &Facts) -> [String; COLUMNS.len()] {
     let deployment = results.deployment;
     let parts = Parts::of(deployment, facts);
     let tickets = deployment.tickets.iter().map(|ticket| ticket.value.id.clone());
@@ -131,6 +138,7 @@ fn cells(results: &Results<'_>, facts: &Facts) -> [String; COLUMNS.len()] {
             .map(|url| url.value.clone())
             .unwrap_or_default(),
         applied.collect::<Vec<_>>().join("; "),
+        counted.to_owned(),
     ]
 }
 

@@ -4,14 +4,13 @@
 use ledger::{Hash, verify_consistency};
 use serde::Serialize;
 
-use crate::check::{Continuity, Finding, Kept, Parameters, PeriodSubject, evaluate_period};
+use super::{ComplianceInput, ElsewhereRow};
+use crate::check::{Continuity, Finding, Kept, PeriodSubject, evaluate_period};
 use crate::domain::administered::{self, Administered};
-use crate::domain::facts::Facts;
 use crate::domain::keyring::Keyring;
 use crate::domain::producer::{Administration, Producer, Scope};
 use crate::domain::words::list;
 use crate::domain::{EnvironmentName, Instant, Period, ProducerName, Recorded, ServiceName};
-use crate::reconcile::Completeness;
 
 /// What a report prints about its log.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -110,29 +109,26 @@ impl LogPeriod<'_> {
     }
 
     /// The verdicts of the checks of a period.
-    pub(super) fn checks(
-        &self,
-        facts: &Facts,
-        parameters: &Parameters,
-        completeness: &Completeness,
-        period: Period,
-    ) -> Vec<Finding> {
+    pub(super) fn checks(&self, input: &ComplianceInput<'_>, counted_elsewhere: &[ElsewhereRow]) -> Vec<Finding> {
+        let recorded = counted_elsewhere.iter().filter(|row| !row.recorded.is_empty());
+        let misplaced: Vec<u64> = recorded.map(|row| row.deployment.index).collect();
         let (before, after) = (self.before.0, self.after.0);
         let administered: Vec<Administered> = administered::fold(self.administrative)
             .into_iter()
             .filter(|change| (before..after).contains(&change.index))
             .collect();
         evaluate_period(&PeriodSubject {
-            facts,
-            period,
-            parameters,
+            facts: input.facts,
+            period: input.period,
+            parameters: &input.catalogue.parameters,
+            misplaced: &misplaced,
             continuity: Continuity {
                 before,
                 after,
                 consistent: self.consistent().unwrap_or(true),
             },
             administered: &administered,
-            completeness: Some(completeness),
+            completeness: Some(input.completeness),
             oldest: self.oldest,
             recorded_until: Some(self.recorded_until),
             erased: self.erased,

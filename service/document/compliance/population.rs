@@ -23,7 +23,8 @@ pub struct Population {
     pub last_index: Option<u64>,
     /// SHA-256 of their ids, sorted by bytes, each followed by a line feed.
     pub ids_sha256: String,
-    /// SHA-256 of the same population as a table, with the result of every check: the form `csv` of this report.
+    /// SHA-256 of the same population as a table, with the result of every check, and of what counts in another period: the form `csv`
+    /// of this report.
     pub csv_sha256: String,
     /// By service.
     pub services: Vec<ServiceRow>,

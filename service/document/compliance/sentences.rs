@@ -1,12 +1,12 @@
 //! The sentences of a compliance report: what it found, what it cannot show, which numbers it used.
 
 use super::super::assurance::CheckRow;
-use super::Population;
 use super::attested::{ManualRow, ManualState};
 use super::emergencies::EmergencyShare;
 use super::gates::FollowedRow;
 use super::requirements::{Conclusion, FrameworkResult};
 use super::tested::{Counts, ResultRow, Tested};
+use super::{ElsewhereRow, Population};
 use crate::check::CheckResult;
 use crate::domain::deployment::Status;
 use crate::domain::words::count;
@@ -22,6 +22,7 @@ pub(super) fn summary(
 ) -> Vec<String> {
     if population.count == 0 {
         let mut sentences = vec!["The ledger holds no deployment attempt in this scope and period.".to_owned()];
+        sentences.extend(elsewhere(counted_elsewhere));
         sentences.extend(of_period(period_checks));
         sentences.extend(frameworks.iter().map(framework));
         sentences.extend(attestations(frameworks));
@@ -42,7 +43,7 @@ pub(super) fn summary(
         .count();
     let mut sentences = vec![
         format!(
-            "All {} that the ledger holds for this scope were tested against {}; none was sampled.",
+            "All {} that the ledger holds for this scope and period were tested against {}; none was sampled.",
             count(population.count, "deployment attempt"),
             count(results.len(), "check"),
         ),
@@ -108,6 +109,21 @@ fn against(rows: &[FollowedRow]) -> Option<String> {
             silent.count()
         )
     })
+}
+
+/// What meets the period and counts in another; nothing where there is none.
+pub(super) fn elsewhere(rows: &[ElsewhereRow]) -> Option<String> {
+    let failing = rows.iter().filter(|row| !row.failed.is_empty()).count();
+    let claim = match rows.len() {
+        0 => return None,
+        1 => "claims",
+        _ => "claim",
+    };
+    Some(format!(
+        "{} of which something was recorded in this period, or is said to have happened in it, {claim} to have begun at another time: \
+         not counted, but listed apart; {failing} of these failed at least one check.",
+        count(rows.len(), "attempt"),
+    ))
 }
 
 /// What checks of the period as a whole did not show; nothing where all passed.

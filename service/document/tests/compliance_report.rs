@@ -56,30 +56,11 @@ fn the_population_can_be_counted_again() {
 #[test]
 fn the_period_holds_its_first_instant_and_not_its_last() {
     let ledger = story();
-    let facts = Facts::fold(&ledger.records);
-    let view = view(&ledger);
-    let compose = |from, to| {
-        compliance::compose(&ComplianceInput {
-            request: request(&view, compliance::TEMPLATE),
-            environment: &"production".parse().unwrap(),
-            service: Some(&"payments".parse().unwrap()),
-            period: Period {
-                from,
-                to,
-                zone: Zone::UTC,
-            },
-            frameworks: &[],
-            catalogue: &Catalogue::built_in().unwrap(),
-            facts: &facts,
-            completeness: &completeness(),
-            log: &log(&Keyring::default()),
-        })
-        .unwrap()
-    };
-    assert_eq!(compose(at(0), at(90)).population.count, 1);
-    assert_eq!(compose(at(1), at(91)).population.count, 1);
-    assert_eq!(compose(at(1), at(90)).population.count, 0);
-    let empty = compose(at(1), at(90));
+    let compose = |from, to| report_of(&ledger, &[], (from, to));
+    assert_eq!(compose(0, 90).population.count, 1);
+    assert_eq!(compose(1, 91).population.count, 1);
+    assert_eq!(compose(1, 90).population.count, 0);
+    let empty = compose(1, 90);
     let text = markdown(compliance::TEMPLATE, &empty);
     assert!(text.contains("holds no deployment attempt"), "{text}");
 }
@@ -229,4 +210,79 @@ fn many_emergencies_are_a_warning_sign() {
         [above(21, 7), above(20, 6), above(19, 19)],
         [Some(true), Some(false), None]
     );
+}
+
+/// An attempt that claims another time than the one it was recorded at counts in one period, and is named in both.
+#[test]
+fn attempts_that_meet_two_periods_count_once_and_are_named_twice() {
+    let mut ledger = Ledger::default();
+    ledger.deploy(0, "run-1", "1", release(vec![]));
+    ledger.deploy(58, "run-2", "2", release(vec![]));
+    ledger.deploy(90, "run-3", "3", release(vec![]));
+    ledger.start(-3 * 525_600, "run-4", "4", release(vec![]));
+    ledger.records.last_mut().unwrap().recorded_at = at(30);
+    ledger.finish(31, "run-4", "4", Outcome::Success);
+    ledger.deploy(3 * 525_600, "run-5", "5", release(vec![]));
+    for record in ledger.records.iter_mut().rev().take(2) {
+        record.recorded_at = at(50);
+    }
+    let of = |from, to| {
+        let report = report_of(&ledger, &[], (from, to));
+        let counted: Vec<String> = report.population.deployments.iter().map(|row| row.id.clone()).collect();
+        let beside = report.counted_elsewhere.iter();
+        let beside: Vec<String> = beside.map(|row| row.deployment.id.clone()).collect();
+        (counted, beside, report)
+    };
+    let (counted, beside, report) = of(0, 60);
+    assert_eq!(
+        (counted.join(" "), beside.join(" ")),
+        ("run-1 run-2".to_owned(), "run-4 run-5".to_owned())
+    );
+    let back_dated = &report.counted_elsewhere[0];
+    assert_eq!(
+        (back_dated.claims.as_str(), back_dated.recorded.as_slice()),
+        ("1095 days before the period", &[6, 7][..])
+    );
+    assert!(
+        report
+            .counted_elsewhere
+            .iter()
+            .all(|row| row.failed.contains(&"DL-POP-4"))
+    );
+    let said = "2 attempts of which something was recorded in this period, or is said to have happened in it, claim to have begun at another time";
+    assert!(report.summary.join(" ").contains(said), "{:?}", report.summary);
+    let continuity = report.period_checks.iter().find(|row| row.id == "DL-POP-1").unwrap();
+    assert!(
+        continuity
+            .found
+            .ends_with("; 2 attempts with entries of the period claim to have begun at another time (#6 first)")
+    );
+    let text = markdown(compliance::TEMPLATE, &report);
+    assert!(text.contains("1095 days before the period"), "{text}");
+    let rows = csv::Reader::from_reader(report.csv.as_bytes())
+        .into_records()
+        .collect::<Result<Vec<_>, _>>();
+    let rows: Vec<(String, bool)> = rows
+        .unwrap()
+        .iter()
+        .map(|row| (row[2].to_owned(), row.iter().any(|cell| cell == "no")))
+        .collect();
+    let told = [("run-1", false), ("run-2", false), ("run-4", true), ("run-5", true)];
+    assert_eq!(rows, told.map(|(id, apart)| (id.to_owned(), apart)));
+    // It began in the hour before, and ended in this one.
+    let (counted, beside, report) = of(60, 120);
+    assert_eq!(
+        (counted.join(" "), beside.join(" ")),
+        ("run-3".to_owned(), "run-2".to_owned())
+    );
+    assert!(!report.counted_elsewhere[0].failed.contains(&"DL-POP-4"));
+    // Where nothing counts, what is beside it is told all the same.
+    let (counted, _, report) = of(24, 40);
+    assert!(
+        counted.is_empty() && report.summary[1].starts_with("1 attempt of which"),
+        "{:?}",
+        report.summary
+    );
+    let (counted, beside, _) = of(-4 * 525_600, -525_600);
+    assert_eq!((counted.join(" "), beside.len()), ("run-4".to_owned(), 0));
 }

@@ -71,6 +71,7 @@ fn result(writer: &Writer<'_>, framework: Option<&FrameworkResult>, table: &str)
         "props": writer.props(&[
             ("population", &report.population.count),
             ("in-scope", &concerned.count),
+            ("counted-in-another-period", &report.counted_elsewhere.len()),
             ("ids-sha256", &report.population.ids_sha256),
             ("csv-sha256", &report.population.csv_sha256),
             ("deployments-with-failures", &concerned.failing),
