@@ -20,7 +20,7 @@ use crate::domain::sequence::Numbered;
 use crate::domain::snapshot::Snapshot;
 use crate::domain::{EnvironmentName, Instant, ProducerName, Recorded, ServiceName};
 
-pub use coverage::{NotCovered, Uncovered};
+pub use coverage::{NotCovered, Sighting, Uncovered};
 pub use finding::{Closed, Closing, Expected, Finding, FindingKind, Moment};
 pub use judgement::{ROLLOUT_MS, SKEW_MS};
 pub use sequence::{Gap, Series};
@@ -52,6 +52,9 @@ pub struct Input<'a> {
     pub snapshots: &'a [Snapshot],
     /// The entries behind both that claim to be of the time that is asked about, in ledger order.
     pub heard: &'a [Heard],
+    /// The last that was sent before that time by whoever spoke last of what was deployed, in ledger order: a source that was heard of
+    /// then may be silent now. None where no time is asked about.
+    pub heard_before: &'a [Heard],
     /// All numbers that their sources gave, anywhere.
     pub numbered: &'a [Numbered],
 }
@@ -139,8 +142,8 @@ impl Heard {
 
 /// Holds what ran against what was recorded.
 ///
-/// An answer about a time takes from it: the sources that were heard of, the numbers that they gave and those just before and after,
-/// the snapshots that are counted, and when silence is judged. What was found is told with all that is known of it.
+/// An answer about a time takes from it: the sources that were heard of then or last before, the numbers that were given then and those
+/// just before and after, the snapshots that are counted, and when silence is judged. What was found is told with all that is known of it.
 pub fn reconcile(query: &Query, input: &Input<'_>) -> Completeness {
     let (findings, incomparable) = finding::findings(query, input);
     let open_in = |finding: &Finding| {
@@ -162,13 +165,16 @@ pub fn reconcile(query: &Query, input: &Input<'_>) -> Completeness {
         .iter()
         .filter(|snapshot| query.contains(snapshot.observed_at))
         .collect();
-    let silent_sources = silence::silent(input.heard, judged_at);
+    let mut heard: Vec<&Heard> = input.heard_before.iter().chain(input.heard).collect();
+    heard.sort_by_key(|heard| heard.index);
+    heard.dedup_by_key(|heard| heard.index);
+    let silent_sources = silence::silent(&heard, judged_at);
     let gaps = sequences.iter().filter(|series| !series.gaps.is_empty());
     let missing = gaps.map(|series| &series.source);
     let wanting: BTreeSet<&String> = missing
         .chain(silent_sources.iter().map(|silent| &silent.source))
         .collect();
-    let theirs = input.heard.iter().filter(|heard| wanting.contains(&heard.source));
+    let theirs = heard.iter().filter(|heard| wanting.contains(&heard.source));
     let signers = theirs.filter_map(|heard| heard.producer.clone()).collect();
     Completeness {
         tree_size: input.tree_size,

@@ -96,6 +96,7 @@ fn whole(tx: &mut ReadTx<'_>, query: &Query, tree_size: u64) -> Result<Completen
         deployments: &deployment::fold(&records),
         snapshots: &snapshot::fold(&records),
         heard: &heard,
+        heard_before: &[],
         numbered: &numbered,
     };
     Ok(reconcile(query, &input))
@@ -116,6 +117,7 @@ fn newest(tx: &mut ReadTx<'_>, environment: EnvironmentName, tree_size: u64) -> 
         deployments: &deployed.fold(),
         snapshots: &snapshots,
         heard: &[],
+        heard_before: &[],
         numbered: &[],
     };
     let query = Query {

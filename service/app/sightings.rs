@@ -15,6 +15,11 @@ use crate::store::{EventRow, ReadTx, Span, StoreError};
 
 /// Snapshots before the time, or after it, that are read first.
 const BESIDE: i64 = 64;
+/// The last statements of a place before the time, whose sources may be silent since. One after which others said so much there is taken
+/// for replaced.
+const LAST_SAID: usize = 20;
+/// The same of snapshots of the environment.
+const LAST_TAKEN: i64 = 1000;
 
 /// The answer to a question about a time that begins at `from`.
 pub(super) fn of_time(
@@ -28,7 +33,10 @@ pub(super) fn of_time(
     let mut asked = add_deployments(&mut deployed, query, seen.begin().min(from))?;
     asked.retain(|row| query.contains(Instant::from_millis(row.occurred_ms)));
     asked.extend(taken);
-    let heard = heard(deployed.tx, asked)?;
+    let (before, heard) = (
+        heard_before(deployed.tx, query, from, size)?,
+        heard(deployed.tx, asked)?,
+    );
     let numbered = numbered(deployed.tx, &heard, size)?;
     let recorded_until = recorded_until(deployed.tx, size)?;
     let rest = Input {
@@ -37,6 +45,7 @@ pub(super) fn of_time(
         deployments: &[],
         snapshots: &[],
         heard: &heard,
+        heard_before: &before,
         numbered: &numbered,
     };
     let services = troubled(
@@ -185,9 +194,28 @@ fn add_deployments(
     Ok(said)
 }
 
+/// What was last sent before the time about each place and by whoever took snapshots; and what was recorded in the time and claims to
+/// be older.
+fn heard_before(tx: &mut ReadTx<'_>, query: &Query, from: Instant, size: u64) -> Result<Vec<Heard>, StoreError> {
+    let (services, here) = (tx.services(size)?, BTreeSet::from([query.environment.clone()]));
+    let (from_ms, to_ms) = (from.as_millis(), query.to.map_or(i64::MAX / 2, Instant::as_millis));
+    let spans = places(&services, &here).map(|place| Span {
+        place,
+        from: from_ms,
+        to: to_ms,
+    });
+    let spans: Vec<Span<'_>> = spans.collect();
+    let mut rows = tx.recorded_between(&spans, size)?;
+    rows.extend(tx.last_said_before(&spans, size, LAST_SAID)?);
+    rows.extend(tx.snapshots_before(query.environment.as_str(), from_ms, size, LAST_TAKEN)?);
+    rows.retain(|row| row.occurred_ms < from_ms && row.recorded_ms < to_ms);
+    heard(tx, rows)
+}
+
 /// That these entries were sent. How long a source may be silent is read from the last of each.
 fn heard(tx: &mut ReadTx<'_>, mut rows: Vec<EventRow>) -> Result<Vec<Heard>, StoreError> {
     rows.sort_unstable_by_key(|row| row.idx);
+    rows.dedup_by_key(|row| row.idx);
     let last: BTreeMap<&str, i64> = rows.iter().map(|row| (row.source.as_str(), row.idx)).collect();
     let last = tx.recorded(&last.into_values().collect())?;
     let last: BTreeMap<u64, Heard> = last.iter().map(|record| (record.index, Heard::of(record))).collect();

@@ -6,19 +6,19 @@ use super::period::PeriodSubject;
 use super::verdict::{Applied, Part, fail, not_evaluable, pass};
 use super::{Check, Rule, Scope, Severity, Verdict};
 use crate::domain::words::{count, when};
-use crate::reconcile::{Completeness, Finding, Silent, Uncovered};
+use crate::reconcile::{Completeness, Finding, NotCovered, Silent, Uncovered};
 
 pub(super) const RECONCILED: Check = Check {
     id: "DL-POP-2",
-    version: 3,
+    version: 4,
     title: "What ran is what was deployed on the record",
     severity: Severity::High,
     scope: Scope::All,
     definition: "In no runtime snapshot of the period did anything run that no successful deployment had put there, or that another \
                  deployment had come after, and nothing was missing that should have run. A deployment that was recorded only \
                  afterwards does not undo it; an exception that was granted before allows it.",
-    limits: "Not evaluable without a runtime snapshot of the environment, and when no snapshot speaks of one of its services, or \
-             what runs could not be compared with what was deployed. Between two snapshots it sees nothing. An exception holds \
+    limits: "Not evaluable without a runtime snapshot of the environment, and when no snapshot speaks of one of its services, \
+             something ran at any time that is of no known service, or what runs could not be compared with what was deployed. Between two snapshots it sees nothing. An exception holds \
              for what it covers (services, environments, digests) if it was granted and recorded before that was first seen, or \
              before the period, approved by somebody who did not ask for it, signed with another key than the snapshots that show it \
              and the deployments of the service are, and had neither run out nor been taken back when it was last seen.",
@@ -27,13 +27,14 @@ pub(super) const RECONCILED: Check = Check {
 
 pub(super) const NUMBERED: Check = Check {
     id: "DL-POP-3",
-    version: 3,
+    version: 4,
     title: "No record of a source is missing",
     severity: Severity::High,
     scope: Scope::All,
     definition: "The numbers that sources give their records have no gap, and no source is silent for longer than it announced or \
                  usually is.",
-    limits: "Not evaluable when a source that deploys to the environment does not number its records: what it left out cannot show. \
+    limits: "Not evaluable when a source that deploys to the environment does not number its records, or not all: what it left out \
+             cannot show. \
              Excepted by an exception for the environment that holds for the whole period, and that is signed with another key than \
              the records of those sources are.",
     rule: Rule::Period(|subject| exception::apply_to_period(subject, NUMBERED.id, numbered(subject))),
@@ -68,7 +69,7 @@ fn reconciled(subject: &PeriodSubject<'_>) -> Verdict {
         let verdict = fail(expected, listed(&excepted, first), evidence.chain(allowing).collect());
         return exception::excepted(verdict.of_parts(parts), exception);
     }
-    let unseen = uncovered(told, |why| why != Uncovered::NoSequence);
+    let unseen = uncovered(told, |why| !of_numbers(why));
     match unseen.as_slice() {
         [] => pass(
             expected,
@@ -81,7 +82,8 @@ fn reconciled(subject: &PeriodSubject<'_>) -> Verdict {
 
 fn numbered(subject: &PeriodSubject<'_>) -> Verdict {
     let expected = "numbers without a gap, from sources that are heard of";
-    let Some(told) = subject.completeness.filter(|told| !told.sequences.is_empty()) else {
+    let speaks = |told: &&Completeness| !told.sequences.is_empty() || !told.silent_sources.is_empty();
+    let Some(told) = subject.completeness.filter(speaks) else {
         return not_evaluable(expected, "no source numbers its records", Vec::new());
     };
     let parts = missing(told);
@@ -98,14 +100,26 @@ fn numbered(subject: &PeriodSubject<'_>) -> Verdict {
         let evidence = told.silent_sources.iter().map(|silent| silent.last.index).collect();
         return fail(expected, last_heard(silent), evidence).of_parts(parts);
     }
-    let silent = uncovered(told, |why| why == Uncovered::NoSequence);
-    match silent.as_slice() {
+    let without = uncovered(told, of_numbers);
+    match without.as_slice() {
         [] => pass(
             expected,
-            format!("{} without a gap", count(told.sequences.len(), "series")),
+            format!("{} series without a gap", told.sequences.len()),
             Vec::new(),
         ),
-        silent => not_evaluable(expected, format!("without numbers: {}", silent.join(", ")), Vec::new()),
+        without => {
+            let records = told.not_covered.iter().filter(|limit| of_numbers(limit.why));
+            let evidence = records.flat_map(|limit| &limit.indexes).copied().collect();
+            not_evaluable(expected, format!("without numbers: {}", without.join(", ")), evidence)
+        }
+    }
+}
+
+/// Whether it is about numbers that sources give their records.
+fn of_numbers(why: Uncovered) -> bool {
+    match why {
+        Uncovered::NoSequence | Uncovered::Unnumbered => true,
+        Uncovered::NoSnapshot | Uncovered::NotComparable | Uncovered::Unmapped => false,
     }
 }
 
@@ -145,11 +159,21 @@ fn entries(finding: &Finding) -> [u64; 2] {
 /// What is not covered for these reasons, the first few by name.
 fn uncovered(told: &Completeness, wanted: impl Fn(Uncovered) -> bool) -> Vec<String> {
     let names = told.not_covered.iter().filter(|missing| wanted(missing.why));
-    let mut names: Vec<String> = names.map(|missing| missing.what.clone()).collect();
+    let mut names: Vec<String> = names.map(name).collect();
     if names.len() > 5 {
         let more = names.len() - 5;
         names.truncate(5);
         names.push(format!("{more} more"));
     }
     names
+}
+
+fn name(missing: &NotCovered) -> String {
+    match (missing.why, missing.indexes.as_slice()) {
+        (Uncovered::Unnumbered, [first, ..]) => {
+            let records = count(missing.indexes.len(), "record");
+            format!("{} ({records} beside those with one, #{first} first)", missing.what)
+        }
+        _ => missing.what.clone(),
+    }
 }

@@ -116,9 +116,19 @@ fn text(answer: &Value) -> String {
         ]);
     }
     add("Silent sources", rows);
-    let mut rows = table(["what", "why"]);
+    let mut rows = table(["what", "why", "entries"]);
     for limit in items(&answer["not_covered"]) {
-        rows.add_row([cell(limit, "what"), cell(limit, "why").replace('_', " ")]);
+        let gone = match &limit["seen"]["gone"] {
+            Value::Null => String::new(),
+            gone => format!(", gone by {}", moment(gone)),
+        };
+        let why = format!("{}{gone}", cell(limit, "why").replace('_', " "));
+        let indexes = items(&limit["indexes"]);
+        let mut entries: Vec<String> = indexes.iter().take(5).map(|index| format!("#{index}")).collect();
+        if indexes.len() > 5 {
+            entries.push(format!("{} more", indexes.len() - 5));
+        }
+        rows.add_row([cell(limit, "what"), why, entries.join(", ")]);
     }
     add("What this does not cover", rows);
     text
@@ -137,7 +147,7 @@ fn verdict(answer: &Value) -> Result<(), Failure> {
     }
     let untold = items(&answer["not_covered"])
         .iter()
-        .any(|limit| limit["why"] != "no_sequence");
+        .any(|limit| limit["why"] != "no_sequence" && limit["seen"]["gone"].is_null());
     if untold {
         return Err(Failure::unclear(
             "whether the ledger is complete cannot be told of everything",
@@ -158,6 +168,10 @@ mod tests {
         let limit = |why: &str| json!([{ "what": "shop", "why": why, "indexes": [] }]);
         assert_eq!(code(json!({ "open": 0, "not_covered": limit("no_sequence") })), 0);
         assert_eq!(code(json!({ "open": 0, "not_covered": limit("no_snapshot") })), 2);
+        assert_eq!(code(json!({ "open": 0, "not_covered": limit("unnumbered") })), 2);
+        let ran = |gone: Value| json!([{ "what": "pod x", "why": "unmapped", "seen": { "gone": gone } }]);
+        assert_eq!(code(json!({ "open": 0, "not_covered": ran(Value::Null) })), 2);
+        assert_eq!(code(json!({ "open": 0, "not_covered": ran(json!({ "index": 7 })) })), 0);
         assert_eq!(code(json!({ "open": 1, "not_covered": limit("no_snapshot") })), 1);
         assert_eq!(code(json!({ "open": 0, "sequences": [{ "gaps": [{}] }] })), 1);
         assert_eq!(code(json!({ "open": 0, "silent_sources": [{}] })), 1);

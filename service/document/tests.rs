@@ -193,6 +193,7 @@ fn completeness() -> Completeness {
         deployments: &[],
         snapshots: &[],
         heard: &[],
+        heard_before: &[],
         numbered: &[],
     };
     reconcile(&query, &input)

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::finding::Incomparable;
+use super::finding::{Incomparable, Moment};
 use super::sequence::Series;
-use super::{Input, Query};
+use super::{Heard, Input, Query};
 use crate::domain::ServiceName;
 use crate::domain::deployment::{Deployment, Effect};
 use crate::domain::snapshot::Snapshot;
@@ -21,6 +21,19 @@ pub struct NotCovered {
     pub what: String,
     /// Entries that say so; none where it is that there are none.
     pub indexes: Vec<u64>,
+    /// When it ran, of what runs and is of no known service.
+    pub seen: Option<Sighting>,
+}
+
+/// From when to when snapshots of one source show something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Sighting {
+    /// The first that shows it.
+    pub first: Moment,
+    /// The last.
+    pub last: Moment,
+    /// The next of the same source, which would show it and does not. It may have run until then.
+    pub gone: Option<Moment>,
 }
 
 /// Why something is not covered.
@@ -31,10 +44,12 @@ pub enum Uncovered {
     NoSnapshot,
     /// Something runs that snapshots tell by one thing and deployments by another, such as a digest and a version.
     NotComparable,
-    /// Something runs that the newest snapshot of its source could not tell to be of a service.
+    /// Something ran that a snapshot could not tell to be of a service.
     Unmapped,
     /// A source that does not number its records: what it left out cannot show.
     NoSequence,
+    /// A source that numbers some of its records, and these not: what it left out beside its numbers cannot show.
+    Unnumbered,
 }
 
 /// All that is not covered.
@@ -63,33 +78,83 @@ pub(super) fn not_covered(
             && !snapshots.iter().any(|snapshot| snapshot.speaks_of(name))
     });
     let mut all: Vec<NotCovered> = unseen
-        .map(|(name, _)| NotCovered {
-            why: Uncovered::NoSnapshot,
-            what: name.to_string(),
-            indexes: Vec::new(),
-        })
+        .map(|(name, _)| NotCovered::new(Uncovered::NoSnapshot, name, Vec::new()))
         .collect();
-    all.extend(incomparable.iter().map(|((name, content), index)| NotCovered {
-        why: Uncovered::NotComparable,
-        what: format!("{name} {}", content.label()),
-        indexes: vec![*index],
+    all.extend(incomparable.iter().map(|((name, content), index)| {
+        let what = format!("{name} {}", content.label());
+        NotCovered::new(Uncovered::NotComparable, &what, vec![*index])
     }));
-    let by_source: BTreeMap<_, _> = snapshots.iter().map(|snapshot| (&snapshot.source, snapshot)).collect();
-    all.extend(by_source.into_values().flat_map(|snapshot| {
-        snapshot.unmapped.iter().map(|what| NotCovered {
-            why: Uncovered::Unmapped,
-            what: what.clone(),
-            indexes: vec![snapshot.index],
-        })
-    }));
-    let sources: BTreeSet<&str> = input.heard.iter().map(|heard| heard.source.as_str()).collect();
-    let unnumbered = sources
-        .iter()
-        .filter(|source| !sequences.iter().any(|series| series.source == **source));
-    all.extend(unnumbered.map(|source| NotCovered {
-        why: Uncovered::NoSequence,
-        what: (*source).to_owned(),
-        indexes: Vec::new(),
-    }));
+    all.extend(unmapped(snapshots));
+    all.extend(unnumbered(input, sequences));
     all
+}
+
+impl NotCovered {
+    fn new(why: Uncovered, what: &(impl ToString + ?Sized), indexes: Vec<u64>) -> Self {
+        Self {
+            why,
+            what: what.to_string(),
+            indexes,
+            seen: None,
+        }
+    }
+}
+
+/// What ran at any time and is of no known service, as each source calls it.
+fn unmapped(snapshots: &[&Snapshot]) -> Vec<NotCovered> {
+    let mut by_source: BTreeMap<&str, Vec<&Snapshot>> = BTreeMap::new();
+    for snapshot in snapshots {
+        by_source.entry(&snapshot.source).or_default().push(snapshot);
+    }
+    let mut all = Vec::new();
+    for taken in by_source.values_mut() {
+        taken.sort_by_key(|snapshot| (snapshot.observed_at, snapshot.index));
+        let names: BTreeSet<&String> = taken.iter().flat_map(|snapshot| &snapshot.unmapped).collect();
+        all.extend(names.into_iter().filter_map(|what| {
+            let shows = |snapshot: &&Snapshot| snapshot.unmapped.contains(what);
+            let (first, last) = (taken.iter().position(shows)?, taken.iter().rposition(shows)?);
+            let would_show = |later: &&Snapshot| later.services.is_empty() || later.services == taken[last].services;
+            let gone = taken[last + 1..].iter().copied().find(would_show);
+            let mut indexes = vec![taken[first].index, taken[last].index];
+            indexes.dedup();
+            Some(NotCovered {
+                seen: Some(Sighting {
+                    first: moment(taken[first]),
+                    last: moment(taken[last]),
+                    gone: gone.map(moment),
+                }),
+                ..NotCovered::new(Uncovered::Unmapped, what, indexes)
+            })
+        }));
+    }
+    all
+}
+
+fn moment(snapshot: &Snapshot) -> Moment {
+    Moment {
+        index: snapshot.index,
+        at: snapshot.observed_at,
+    }
+}
+
+/// The sources that number nothing, and the records without a number of those that number others. Who numbers deployments need not
+/// number snapshots too.
+fn unnumbered(input: &Input<'_>, sequences: &[Series]) -> Vec<NotCovered> {
+    let numbered: BTreeSet<u64> = input.numbered.iter().map(|one| one.index).collect();
+    let snapshots: BTreeSet<u64> = input.snapshots.iter().map(|snapshot| snapshot.index).collect();
+    let mut sources: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
+    for Heard { source, index, .. } in input.heard {
+        sources.entry(source).or_default().push(*index);
+    }
+    let limit = |(source, sent): (&str, Vec<u64>)| {
+        if !sequences.iter().any(|series| series.source == source) {
+            return Some(NotCovered::new(Uncovered::NoSequence, source, Vec::new()));
+        }
+        let (with, mut without): (Vec<u64>, Vec<u64>) = sent.iter().partition(|index| numbered.contains(index));
+        if !with.iter().any(|index| snapshots.contains(index)) {
+            without.retain(|index| !snapshots.contains(index));
+        }
+        (!without.is_empty()).then(|| NotCovered::new(Uncovered::Unnumbered, source, without))
+    };
+    sources.into_iter().filter_map(limit).collect()
 }

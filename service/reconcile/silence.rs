@@ -44,9 +44,9 @@ pub enum Expectation {
 }
 
 /// The silent ones among the sources that were heard of, at a time.
-pub(super) fn silent(heard: &[Heard], judged_at: Option<Instant>) -> Vec<Silent> {
+pub(super) fn silent(heard: &[&Heard], judged_at: Option<Instant>) -> Vec<Silent> {
     let mut sources: BTreeMap<&str, Vec<&Heard>> = BTreeMap::new();
-    for record in heard {
+    for record in heard.iter().copied() {
         sources.entry(&record.source).or_default().push(record);
     }
     let judged = |(source, records): (&str, Vec<&Heard>)| {

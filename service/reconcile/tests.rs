@@ -44,12 +44,19 @@ fn reconciled(ledger: &Ledger) -> Completeness {
 }
 
 fn asked(ledger: &Ledger, query: &Query) -> Completeness {
+    let before = Query {
+        from: None,
+        to: query.from,
+        ..query.clone()
+    };
+    let before = query.from.map(|_| before.heard(&ledger.records));
     let input = Input {
         tree_size: ledger.records.len() as u64,
         recorded_until: ledger.records.last().map(|record| record.recorded_at),
         deployments: &deployment::fold(&ledger.records),
         snapshots: &snapshot::fold(&ledger.records),
         heard: &query.heard(&ledger.records),
+        heard_before: &before.unwrap_or_default(),
         numbered: &ledger.records.iter().filter_map(Numbered::of).collect::<Vec<_>>(),
     };
     reconcile(query, &input)
@@ -339,4 +346,102 @@ fn a_source_is_silent_after_three_times_its_longest_pause() {
     let silent = heard(50 + 37);
     assert_eq!((silent.len(), silent[0].expectation), (1, Expectation::Usual));
     assert_eq!(silent[0].expected_within_ms, 36 * HOUR * 60_000);
+}
+
+#[test]
+fn a_source_that_fell_silent_before_the_time_that_is_asked_about_is_silent_in_it() {
+    let mut ledger = Ledger::default();
+    numbered(&mut ledger, 0, 1, Some(3600));
+    ledger.add(300, "build.finished", "run", Body::Other).event.source = "https://other.example".to_owned();
+    let silent = |from| {
+        let query = Query {
+            environment: "production".parse().unwrap(),
+            service: None,
+            from: Some(at(from)),
+            to: Some(at(400)),
+        };
+        let answer = asked(&ledger, &query);
+        let signers = answer.signers.len();
+        let silent = answer
+            .silent_sources
+            .into_iter()
+            .map(|silent| (silent.source, silent.last.index));
+        (silent.collect::<Vec<_>>(), signers, answer.sequences.len())
+    };
+    let told = vec![("https://ci.example".to_owned(), 0)];
+    assert_eq!(silent(0), (told.clone(), 1, 1));
+    // Its numbers are of the time before.
+    assert_eq!(silent(200), (told, 1, 0));
+}
+
+#[test]
+fn records_without_a_number_of_a_source_that_numbers_others_are_named() {
+    let mut ledger = Ledger::default();
+    for number in [1, 2] {
+        numbered(&mut ledger, number as i64, number, None);
+    }
+    let without = [3, 4].map(|minute| ledger.add(minute, "build.finished", "run", Body::Other).index);
+    // Who numbers deployments need not number snapshots too.
+    snapshot(&mut ledger, 5, &[]);
+    let answer = reconciled(&ledger);
+    let [limit] = <[NotCovered; 1]>::try_from(answer.not_covered).unwrap();
+    assert_eq!(
+        (limit.why, limit.what.as_str(), limit.indexes),
+        (Uncovered::Unnumbered, "https://ci.example", without.to_vec())
+    );
+}
+
+#[test]
+fn what_ran_unknown_in_an_older_snapshot_is_not_forgotten() {
+    let mut ledger = Ledger::default();
+    ledger.deploy(0, "d1", "1", Extension::default());
+    let mut taken = |minute: i64, unmapped: &[&str]| {
+        let index = snapshot(&mut ledger, minute, &["1"]);
+        let taken = ledger.records[index as usize]
+            .event
+            .extension
+            .snapshot
+            .as_mut()
+            .unwrap();
+        taken.unmapped = unmapped.iter().map(|what| (*what).to_owned()).collect();
+        index
+    };
+    let first = taken(30, &["cryptominer", "shadow-db"]);
+    let second = taken(60, &["shadow-db"]);
+    let third = taken(90, &[]);
+    let answer = reconciled(&ledger);
+    let told = answer
+        .not_covered
+        .iter()
+        .filter(|limit| limit.why == Uncovered::Unmapped);
+    let told: Vec<_> = told
+        .map(|limit| {
+            (
+                limit.what.as_str(),
+                limit.indexes.clone(),
+                limit.seen.unwrap().gone.unwrap().index,
+            )
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("cryptominer", vec![first], second),
+            ("shadow-db", vec![first, second], third)
+        ]
+    );
+    // In the time after it was gone, nothing is to be told of it.
+    let after = Query {
+        environment: "production".parse().unwrap(),
+        service: None,
+        from: Some(at(60)),
+        to: None,
+    };
+    let told = asked(&ledger, &after).not_covered;
+    let told: Vec<_> = told
+        .iter()
+        .filter(|limit| limit.seen.is_some())
+        .map(|limit| limit.what.as_str())
+        .collect();
+    assert_eq!(told, ["shadow-db"]);
 }

@@ -73,6 +73,25 @@ impl ReadTx<'_> {
         self.rows_among(times, &rows)
     }
 
+    /// What was last said about deployments of each of these places before a time, by claim and by record; at most `limit` of each.
+    pub fn last_said_before(
+        &mut self,
+        times: &[Span<'_>],
+        tree_size: u64,
+        limit: usize,
+    ) -> Result<Vec<EventRow>, StoreError> {
+        let wanted = format!(
+            "event.environment = near.environment AND event.service = near.service \
+             AND event.idx < near.from_idx AND event.idx < {tree_size} AND event.occurred_ms < near.low AND {IS_OF_DEPLOYMENT}"
+        );
+        let begin = after("asked.low - 1", tree_size);
+        let rows = format!(
+            "WITH near AS MATERIALIZED (SELECT asked.*, {begin} AS from_idx FROM asked) {}",
+            self.of_each("near", &wanted, Some(Most::Last(limit)))
+        );
+        self.rows_among(times, &rows)
+    }
+
     /// What was said about deployments and recorded in one of these times, and claims to have happened at another.
     pub fn recorded_between(&mut self, times: &[Span<'_>], tree_size: u64) -> Result<Vec<EventRow>, StoreError> {
         let elsewhere =

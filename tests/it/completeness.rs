@@ -271,6 +271,43 @@ fn a_key_that_is_limited_reports_what_is_within_its_limits(
     );
 }
 
+/// A source that stopped just before a period is silent in it, where nobody else spoke of its place since.
+#[rstest]
+fn a_source_that_is_silent_since_before_the_period_is_named(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let Some(app) = TestApp::start(backend) else { return };
+    let record = |id: &str, service: &str, n: u64, source: &str, day: i64| {
+        let time = Instant::parse("2026-03-01T09:00:00Z")
+            .unwrap()
+            .plus_millis(day * 86_400_000);
+        app.clock.set(time);
+        let mut event = at(deployed(id, service, "production", n), &time.to_string());
+        event["context"]["source"] = source.into();
+        event["customData"]["shipslog"]["sequence"] = json!({ "number": n, "next_within_s": 86_400 });
+        app.record(&event)
+    };
+    let last = record("c1", "checkout", 1, "https://old.example", 0);
+    record("c2", "search", 1, "https://new.example", 20);
+    let silent = |from: &str| {
+        let told = completeness(&app, &format!("&from={from}&to=2026-03-22T00:00:00Z"));
+        let silent = told["silent_sources"].as_array().unwrap().iter();
+        let silent: Vec<Value> = silent
+            .map(|silent| json!([silent["source"], silent["last"]["index"]]))
+            .collect();
+        (silent, told["sequences"].as_array().unwrap().len())
+    };
+    let told = vec![json!(["https://old.example", last])];
+    assert_eq!(silent("2026-03-01T00:00:00Z"), (told.clone(), 2));
+    assert_eq!(silent("2026-03-10T00:00:00Z"), (told, 1));
+    // One that others came after twenty times was replaced.
+    for n in 2..22 {
+        record(&format!("c1-{n}"), "checkout", n, "https://new.example", 21);
+    }
+    let told = completeness(&app, "&from=2026-03-23T00:00:00Z");
+    assert_eq!(told["silent_sources"], json!([]), "{told}");
+}
+
 #[rstest]
 fn missing_numbers_and_silent_sources_show_apart_from_what_is_not_covered(
     #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
@@ -297,7 +334,7 @@ fn missing_numbers_and_silent_sources_show_apart_from_what_is_not_covered(
     assert_eq!(told["silent_sources"], json!([]));
     assert_eq!(
         told["not_covered"],
-        json!([{ "why": "no_snapshot", "what": "checkout", "indexes": [] }])
+        json!([{ "why": "no_snapshot", "what": "checkout", "indexes": [], "seen": null }])
     );
     // Nothing that is numbered like that is found by who searches.
     let found = app

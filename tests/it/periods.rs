@@ -421,6 +421,7 @@ fn nothing_looked_at() -> Completeness {
         deployments: &[],
         snapshots: &[],
         heard: &[],
+        heard_before: &[],
         numbered: &[],
     };
     reconcile::reconcile(&query, &input)

@@ -143,6 +143,7 @@ fn unseen(deployment: &Value) -> Value {
         "reviews": [{ "person": "ann", "at": at["at"], "outcome": "Cards work again.", "index": 7 }],
         "sequences": [{ "source": "ci", "series": "runs", "first": 1, "last": 9, "missing": 1, "gaps": [{ "from": 4, "to": 4, "after": 7 }] }],
         "silent_sources": [{ "source": "ci", "last": at, "expected_within_ms": 60_000 }],
+        "seen": { "first": at, "last": at, "gone": at },
         "closed": { "at": at["at"], "index": 7, "how": "resolved" },
         "keys": [{ "name": "ci", "key": "00ff", "scope": {}, "may_sign": "all", "registered_at": at["at"], "registered": 7,
             "valid_from": at["at"], "valid_until": at["at"], "revoked": [7] }],

@@ -138,6 +138,7 @@ fn plain() -> Result<Vec<Sample>, Failure> {
             deployments: &here().cloned().collect::<Vec<_>>(),
             snapshots: &snapshots,
             heard: &query.heard(&records),
+            heard_before: &[],
             numbered: &[],
         },
     );

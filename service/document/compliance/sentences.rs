@@ -22,7 +22,6 @@ pub(super) fn summary(
 ) -> Vec<String> {
     if population.count == 0 {
         let mut sentences = vec!["The ledger holds no deployment attempt in this scope and period.".to_owned()];
-        sentences.extend(elsewhere(counted_elsewhere));
         sentences.extend(of_period(period_checks));
         sentences.extend(frameworks.iter().map(framework));
         sentences.extend(attestations(frameworks));

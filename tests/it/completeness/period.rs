@@ -81,6 +81,13 @@ fn whole(app: &TestApp, query: &Query) -> Value {
     let (mut records, tree_size) = read.unwrap();
     let recorded_until = records.last().map(|record| record.recorded_at);
     records.retain(|record| record.event.environment.as_ref() == Some(&query.environment));
+    let before = Query {
+        from: None,
+        to: query.from,
+        ..query.clone()
+    };
+    let mut before = before.heard(&records);
+    before.retain(|heard| query.to.is_none_or(|to| heard.recorded_at < to));
     let answer = reconcile(
         query,
         &Input {
@@ -89,6 +96,7 @@ fn whole(app: &TestApp, query: &Query) -> Value {
             deployments: &deployment::fold(&records),
             snapshots: &snapshot::fold(&records),
             heard: &query.heard(&records),
+            heard_before: &before,
             numbered: &records.iter().filter_map(Numbered::of).collect::<Vec<_>>(),
         },
     );

@@ -313,6 +313,7 @@ fn snapshots_find_what_was_recorded_late_and_what_was_never_recorded() {
             deployments: &deployments,
             snapshots: &snapshot::fold(&records),
             heard: &query.heard(&records),
+            heard_before: &[],
             numbered: &records.iter().filter_map(Numbered::of).collect::<Vec<_>>(),
         };
         let found = reconcile(&query, &input);
