@@ -7,6 +7,7 @@ use ledger::{Hash, leaf_hash};
 use super::documents::{Documents, DocumentsError, at_size, ledger_view};
 use super::facts::sample_facts;
 use super::log::{LogError, inclusion};
+use super::metrics::recorded_until;
 use super::read::{demand_known, tree_size};
 use crate::document::Request;
 use crate::document::sample::{self, Plan, Sample, SampleInput};
@@ -69,6 +70,7 @@ impl Documents<'_> {
                 environment: &query.environment,
                 service: query.service.as_ref(),
                 period: query.period,
+                recorded_until: recorded_until(tx, size)?,
                 plan: &query.plan,
                 counted_elsewhere: &counted_elsewhere,
                 leaves: &leaves,

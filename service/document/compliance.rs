@@ -37,7 +37,7 @@ pub use self::tested::{ExceptedRow, ExceptionRow, GapRow, LateRow, ResultRow};
 
 use self::tested::Tested;
 use super::assurance::CheckRow;
-use super::{DocumentError, Generated, Request};
+use super::{DocumentError, Generated, Request, open_period};
 use crate::catalogue::Catalogue;
 use crate::catalogue::framework::Framework;
 use crate::check::{CATALOGUE, ParameterValue};
@@ -198,7 +198,11 @@ pub fn compose(input: &ComplianceInput<'_>) -> Result<ComplianceReport, Document
         &emergency_share,
         &against_gate,
     );
-    summary.splice(1..1, sentences::elsewhere(&counted_elsewhere));
+    let of_the_population = [
+        open_period(&period, Some(input.log.recorded_until)),
+        sentences::elsewhere(&counted_elsewhere),
+    ];
+    summary.splice(1..1, of_the_population.into_iter().flatten());
     Ok(ComplianceReport {
         context_version: super::CONTEXT_VERSION,
         document: "compliance_report",

@@ -21,7 +21,7 @@ use crate::correlate::{self, Candidate, Correlator};
 use crate::domain::facts::Facts;
 use crate::domain::incident::Incident;
 use crate::domain::parse::MAX_ITEMS;
-use crate::domain::{EnvironmentName, ServiceName, Zone};
+use crate::domain::{EnvironmentName, Instant, Period, ServiceName, Zone};
 
 /// Most erased entries that are named in sentences; the JSON form names all.
 const ERASED_NOTES: usize = 20;
@@ -214,6 +214,22 @@ impl Request<'_> {
             },
         }
     }
+}
+
+/// That a period is not over in the ledger, or has not begun: what is said of it is not the last word.
+fn open_period(period: &Period, recorded_until: Option<Instant>) -> Option<String> {
+    let Some(until) = recorded_until else {
+        return Some("The ledger is empty.".to_owned());
+    };
+    let state = match until {
+        until if until >= period.to => return None,
+        until if until < period.from => "has not begun",
+        _ => "is not over",
+    };
+    let newest = period.zone.to_the_minute(until);
+    Some(format!(
+        "The period {state} in the ledger, whose newest entry is of {newest}."
+    ))
 }
 
 /// The incidents with the deployments that may have caused them, looked up by deployment.

@@ -13,7 +13,7 @@ use sha2::Sha256;
 
 use super::assurance::Assurance;
 use super::rows::{DeploymentRow, IncidentRow, StatementRow, statements};
-use super::{DocumentError, Generated, Links, Request};
+use super::{DocumentError, Generated, Links, Request, open_period};
 use crate::check::Parameters;
 use crate::domain::deployment::Deployment;
 use crate::domain::extension::DeploymentKind;
@@ -21,7 +21,7 @@ use crate::domain::facts::Facts;
 use crate::domain::issued::IssuedSample;
 use crate::domain::parse::MAX_ITEMS;
 use crate::domain::words::count;
-use crate::domain::{EnvironmentName, Period, ServiceName};
+use crate::domain::{EnvironmentName, Instant, Period, ServiceName};
 
 /// Name of the built-in template.
 pub const TEMPLATE: &str = "sample.md";
@@ -105,6 +105,8 @@ pub struct SampleInput<'a> {
     pub service: Option<&'a ServiceName>,
     /// The period.
     pub period: Period,
+    /// When the newest entry below the tree size was recorded; none in an empty log.
+    pub recorded_until: Option<Instant>,
     /// How it was drawn.
     pub plan: &'a Plan,
     /// First indexes of the attempts that meet the period and count in another.
@@ -138,6 +140,8 @@ pub struct Sample {
     pub service: Option<ServiceName>,
     /// The period.
     pub period: Period,
+    /// That the period is not over in the ledger, or has not begun, in words: then others may be drawn later.
+    pub period_note: Option<String>,
     /// The seed.
     pub seed: String,
     /// Kinds that were drawn in full.
@@ -244,6 +248,7 @@ pub fn compose(input: &SampleInput<'_>) -> Result<Sample, DocumentError> {
         environment: input.environment.clone(),
         service: input.service.cloned(),
         period: input.period,
+        period_note: open_period(&input.period, input.recorded_until),
         seed: input.plan.seed.clone(),
         full: input.plan.full.iter().map(|kind| kind.as_str()).collect(),
         size: input.plan.size,

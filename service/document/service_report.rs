@@ -239,7 +239,7 @@ pub fn compose(input: &ServiceReportInput<'_>) -> Result<ServiceReport, MetricsE
         at_a_glance: at_a_glance(&performance, &previous),
         decisions: sentences::decisions(&stability, &control, &performance, &next),
         data_notes: [
-            sentences::data_notes(input, &performance, as_of),
+            sentences::data_notes(input, &performance),
             input.request.ledger.erased_notes(),
         ]
         .concat(),

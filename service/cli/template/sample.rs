@@ -181,6 +181,7 @@ fn plain() -> Result<Vec<Sample>, Failure> {
         service: None,
         period,
         plan: &plan,
+        recorded_until: records.last().map(|record| record.recorded_at),
         counted_elsewhere: &items,
         leaves: &leaves,
         drawn: &drawn,

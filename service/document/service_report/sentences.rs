@@ -3,8 +3,8 @@
 use super::glance::{of_number, range, times};
 use super::stability::without_incidents;
 use super::{Control, Decision, ServiceReportInput, Stability, is_here};
+use crate::document::open_period;
 use crate::document::rows::{DeploymentRow, IncidentRow};
-use crate::domain::Instant;
 use crate::domain::deployment::Deployment;
 use crate::domain::words::{count, list, span};
 use crate::metrics::Performance;
@@ -43,6 +43,7 @@ pub(super) fn summary(
             n => format!("{} began", count(n, "incident")),
         };
         let mut sentences = vec![format!("Nothing was deployed in this period, and {incidents}.")];
+        sentences.extend(open_period(&input.period, input.recorded_until));
         sentences.extend(open_incidents(stability));
         return sentences;
     }
@@ -197,21 +198,8 @@ pub(super) fn decisions(
     decisions
 }
 
-pub(super) fn data_notes(
-    input: &ServiceReportInput<'_>,
-    performance: &Performance,
-    as_of: Option<Instant>,
-) -> Vec<String> {
-    let mut notes = Vec::new();
-    let zone = input.period.zone;
-    match as_of {
-        None => notes.push("The ledger is empty.".to_owned()),
-        Some(as_of) if as_of < input.period.to => notes.push(format!(
-            "The period is not over in the ledger, whose newest entry is of {}.",
-            zone.to_the_minute(as_of)
-        )),
-        Some(_) => {}
-    }
+pub(super) fn data_notes(input: &ServiceReportInput<'_>, performance: &Performance) -> Vec<String> {
+    let mut notes: Vec<String> = open_period(&input.period, input.recorded_until).into_iter().collect();
     let (frequency, lead) = (&performance.deployment_frequency, &performance.change_lead_time);
     let fail = &performance.change_fail_rate;
     let mut note = |n: usize, one: &str, many: &str| notes.extend(of_number(n, one, many));

@@ -279,10 +279,34 @@ fn attempts_that_meet_two_periods_count_once_and_are_named_twice() {
     // Where nothing counts, what is beside it is told all the same.
     let (counted, _, report) = of(24, 40);
     assert!(
-        counted.is_empty() && report.summary[1].starts_with("1 attempt of which"),
+        counted.is_empty() && report.summary[2].starts_with("1 attempt of which"),
         "{:?}",
         report.summary
     );
     let (counted, beside, _) = of(-4 * 525_600, -525_600);
     assert_eq!((counted.join(" "), beside.len()), ("run-4".to_owned(), 0));
+}
+
+#[test]
+fn a_period_that_is_not_over_in_the_ledger_is_told_to_be_so() {
+    let period = |from, to| Period {
+        from: at(from),
+        to: at(to),
+        zone: Zone::UTC,
+    };
+    let told = |from, to, until: Option<i64>| open_period(&period(from, to), until.map(at));
+    assert_eq!(told(0, 60, Some(60)), None);
+    let words = |state: &str| {
+        Some(format!(
+            "The period {state} in the ledger, whose newest entry is of 2026-03-02 09:30 UTC."
+        ))
+    };
+    assert_eq!(told(0, 60, Some(30)), words("is not over"));
+    assert_eq!(told(40, 60, Some(30)), words("has not begun"));
+    assert_eq!(told(0, 60, None), Some("The ledger is empty.".to_owned()));
+    // The log of these reports ends at minute 0.
+    let summary = |from, to| report_of(&story(), &[], (from, to)).summary.join(" ");
+    assert!(summary(-10, 10).contains("The period is not over in the ledger"));
+    assert!(summary(9_000, 9_001).contains("The period has not begun in the ledger"));
+    assert!(!summary(-9_000, 0).contains("in the ledger, whose"));
 }
