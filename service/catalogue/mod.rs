@@ -98,10 +98,7 @@ impl Catalogue {
         let mut mistakes = Vec::new();
         for (is_own, (name, source)) in built_in.map(|file| (false, file)).chain(own.map(|file| (true, file))) {
             list.push_str(&format!("{}  {name}\n", ledger::sha256(source.as_bytes())));
-            match file::parse(name, source, is_own) {
-                Ok(file) => parsed.push(file),
-                Err(mistake) => mistakes.push(mistake),
-            }
+            parsed.extend(file::parse(name, source, is_own, &mut mistakes));
         }
         let mut catalogue = lint::check(parsed, &mut mistakes);
         if !mistakes.is_empty() {

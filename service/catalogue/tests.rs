@@ -107,11 +107,39 @@ nothing = 1
 }
 
 #[test]
+fn a_word_that_is_not_known_hides_no_other_mistake() {
+    let source = format!(
+        "{FRAMEWORK}colour = \"red\"
+
+[[requirement]]
+id = \"1\"
+titel = \"Misspelt\"
+all = [\"DL-NONE-1\"]
+coverage = \"most\"
+
+[[requirement]]
+title = 3
+all = \"DL-AUTH-1\"
+coverage = \"full\"
+manual = [{{ id = \"one\", title = \"One\" }}, {{ id = \"two\", title = \"Two\", valid_days = 0 }}]
+
+[[scope]]
+framework = \"other\"
+service = [\"payments\"]
+
+[parameters]
+nothing = 1
+"
+    );
+    insta::assert_snapshot!(mistakes(&source).join("\n"));
+}
+
+#[test]
 fn what_cannot_be_read_is_one_mistake_of_its_file() {
     assert_eq!(mistakes("[framework\n").len(), 1);
     let unknown = mistakes(&format!("{FRAMEWORK}colour = \"red\"\n"));
     assert!(
-        unknown[0].starts_with("own.toml:6: unknown field `colour`"),
+        unknown[1].starts_with("own.toml:6: unknown field `colour`"),
         "{unknown:?}"
     );
     let long = mistakes(&"#".repeat(MAX_SOURCE_BYTES + 1));
