@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use super::{App, RecordError};
 use crate::check;
 use crate::domain::alias::Aliases;
+use crate::domain::artifact::{Artifact, NO_DIGEST};
 use crate::domain::attestation::{ATTESTATION_REVOKED, AttestationStatement};
 use crate::domain::exception::EXCEPTION_REVOKED;
 use crate::domain::parse::{EventError, EventErrorKind};
@@ -32,6 +33,23 @@ pub(super) fn knows_checks(event: &Event) -> Result<(), EventError> {
             format!("/customData/shipslog/exception/checks/{at}"),
             format!("there is no check {id}"),
         )),
+    }
+}
+
+/// Whether a question to the gate names what would be deployed by its content: nothing that was recorded could be compared with a
+/// mere name.
+pub(super) fn names_content(event: &Event) -> Result<(), EventError> {
+    let asked = event
+        .extension
+        .gate_question
+        .as_ref()
+        .and(event.extension.artifact.as_deref());
+    match asked.map(Artifact::parse) {
+        Some(Artifact { digest: None, .. }) => Err(invalid(
+            "/customData/shipslog/artifact".to_owned(),
+            NO_DIGEST.to_owned(),
+        )),
+        Some(Artifact { digest: Some(_), .. }) | None => Ok(()),
     }
 }
 

@@ -15,6 +15,7 @@ use super::output::{Format, cell, note, print, print_json, table};
 use super::producer::items;
 use super::record::{Changes, Common, environment, service};
 use super::{Context, Failure, text};
+use crate::domain::artifact::{Artifact, NO_DIGEST};
 use crate::domain::extension::DeploymentKind;
 use crate::domain::gate::{GATE_ASKED, GateQuestion};
 use crate::domain::{DeploymentId, EnvironmentName, Extension, ServiceName};
@@ -33,7 +34,7 @@ pub struct Gate {
     #[arg(long, value_name = "NAME")]
     environment: Option<EnvironmentName>,
     /// Artifact: its digest, or a package URL with one
-    #[arg(long, value_name = "DIGEST", value_parser = text)]
+    #[arg(long, value_name = "DIGEST", value_parser = content)]
     artifact: String,
     /// Version that people know it by
     #[arg(long, value_name = "VERSION", value_parser = text)]
@@ -146,6 +147,15 @@ impl Gate {
                 ..self.common.extension(claims)
             },
         })
+    }
+}
+
+/// An artifact by its content.
+fn content(argument: &str) -> Result<String, String> {
+    let argument = text(argument)?;
+    match Artifact::parse(argument.as_str()).digest {
+        Some(_) => Ok(argument),
+        None => Err(NO_DIGEST.to_owned()),
     }
 }
 

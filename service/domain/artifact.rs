@@ -10,6 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use super::id::is_hidden;
 
+/// What is wrong with an artifact without a digest, where content must be named.
+pub const NO_DIGEST: &str =
+    "must be a digest such as sha256: and 64 hex digits, or a package URL or reference with one";
+
 /// What `artifactId` names: a package URL as a rule, but any text is accepted.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Artifact {

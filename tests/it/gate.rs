@@ -199,6 +199,24 @@ fn what_is_no_question_is_refused_and_not_recorded(#[values(Backend::Sqlite, Bac
         post(&asked, &limited).problem(403)["pointer"],
         "/customData/shipslog/environment"
     );
+    // What names no content could be compared with nothing.
+    for artifact in [
+        "notadigest",
+        "sha256:12",
+        "registry.example/checkout:1.2",
+        "pkg:oci/checkout",
+    ] {
+        let named = question("q", "production", json!({ "artifact": artifact }));
+        let refused = [
+            post(&named, &app.pipeline).problem(422),
+            app.client.record(&sign(&named, &app.pipeline)).problem(422),
+        ];
+        assert!(
+            refused
+                .iter()
+                .all(|problem| problem["pointer"] == "/customData/shipslog/artifact")
+        );
+    }
     post(&asked, &key(99)).problem(401);
     let mut answer = question(
         "q",
@@ -274,6 +292,21 @@ fn a_pipeline_goes_by_the_exit_code(#[values(Backend::Sqlite, Backend::Postgres)
 
     let wrong = gate("staging", &["--key", &path("none.pem")]);
     assert_eq!(code(&wrong), 2, "{}", said(&wrong));
+    let name = run(&[
+        "gate",
+        "--service",
+        "s",
+        "--environment",
+        "e",
+        "--artifact",
+        "notadigest",
+    ]);
+    assert_eq!(code(&name), 2);
+    assert!(
+        said(&name).contains("--artifact") && said(&name).contains("must be a digest"),
+        "{}",
+        said(&name)
+    );
     stdout(&run(&["keygen", "--out", &path("other.pem")]));
     let stranger = [
         "gate",
