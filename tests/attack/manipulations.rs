@@ -140,6 +140,21 @@ pub const MANIPULATIONS: &[Manipulation] = &[
             "UPDATE envelope SET salt = NULL, bytes = NULL WHERE idx = {index}"
         ));
     }),
+    way("a registration is told to be an erased event", ALL, |o, _| {
+        let (index, last) = (o.first - 1, o.leaves.len() - 1);
+        o.run(format!(
+            "INSERT INTO erasure (idx, erased_by, reason) VALUES ({index}, {last}, 'legal-order')"
+        ));
+        o.run(format!(
+            "UPDATE envelope SET salt = NULL, bytes = NULL WHERE idx = {index}"
+        ));
+        // As an erasure leaves it: of nobody, about nothing.
+        o.run(format!(
+            "UPDATE event SET event_id = '{index}', source = '', producer = '', event_type = '', subject = '', predicate = '', \
+             subject_id = '', about = NULL, administrative = {} WHERE idx = {index}",
+            o.boolean(false)
+        ));
+    }),
     way("an envelope is deleted", ALL, |o, _| {
         let index = o.pick();
         o.run(format!("DELETE FROM envelope WHERE idx = {index}"));
