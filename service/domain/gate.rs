@@ -19,7 +19,8 @@ pub const GATE_DECIDED: &str = "dev.cdeventsx.shipslog-gate.decided.0.1.0";
 pub const GATE_SUBJECT: &str = "shipslog-gate";
 
 /// A question to the gate: `customData.shipslog.gate_question` of an event of the type `dev.cdeventsx.shipslog-gate.asked.0.1.0`,
-/// whose `service`, `environment` and `artifact` say what would be deployed where, and whose other members what its record would say.
+/// whose `service`, `environment` and `artifact` (a digest, or an id with one) say what would be deployed where, and whose other members
+/// what its record would say.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GateQuestion {
