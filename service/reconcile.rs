@@ -183,7 +183,7 @@ pub fn reconcile(query: &Query, input: &Input<'_>) -> Completeness {
         service: query.service.clone(),
         snapshots: snapshots.len(),
         open: findings.iter().filter(|finding| finding.closed.is_none()).count(),
-        not_covered: coverage::not_covered(query, input, &snapshots, &incomparable, &sequences),
+        not_covered: coverage::not_covered(query, input, &snapshots, &incomparable),
         silent_sources,
         sequences,
         findings,

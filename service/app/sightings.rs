@@ -13,13 +13,11 @@ use crate::domain::{EnvironmentName, Instant, ServiceName};
 use crate::reconcile::{Completeness, Finding, Heard, Input, Query, ROLLOUT_MS, SKEW_MS, reconcile, troubled};
 use crate::store::{EventRow, ReadTx, Span, StoreError};
 
-/// Snapshots before the time, or after it, that are read first.
+/// Snapshots before the time, or after it, that are read first. The sources of those before it may be silent since.
 const BESIDE: i64 = 64;
-/// The last statements of a place before the time, whose sources may be silent since. One after which others said so much there is taken
-/// for replaced.
+/// The last statements of a place before the time, whose sources may be silent since too. One after which others said so much is taken for
+/// replaced.
 const LAST_SAID: usize = 20;
-/// The same of snapshots of the environment.
-const LAST_TAKEN: i64 = 1000;
 
 /// The answer to a question about a time that begins at `from`.
 pub(super) fn of_time(
@@ -28,15 +26,13 @@ pub(super) fn of_time(
     from: Instant,
     size: u64,
 ) -> Result<Completeness, StoreError> {
-    let (mut seen, taken) = Sightings::of(tx, query, from, size)?;
+    let (mut seen, taken, earlier) = Sightings::of(tx, query, from, size)?;
     let mut deployed = Deployed::new(tx, size);
     let mut asked = add_deployments(&mut deployed, query, seen.begin().min(from))?;
     asked.retain(|row| query.contains(Instant::from_millis(row.occurred_ms)));
     asked.extend(taken);
-    let (before, heard) = (
-        heard_before(deployed.tx, query, from, size)?,
-        heard(deployed.tx, asked)?,
-    );
+    let before = heard_before(deployed.tx, query, from, earlier, size)?;
+    let heard = heard(deployed.tx, asked)?;
     let numbered = numbered(deployed.tx, &heard, size)?;
     let recorded_until = recorded_until(deployed.tx, size)?;
     let rest = Input {
@@ -93,8 +89,13 @@ struct Sightings {
 }
 
 impl Sightings {
-    /// Those of the time, and some before; and the rows of those of the time.
-    fn of(tx: &mut ReadTx<'_>, query: &Query, from: Instant, size: u64) -> Result<(Self, Vec<EventRow>), StoreError> {
+    /// Those of the time, and some before; and the rows of both.
+    fn of(
+        tx: &mut ReadTx<'_>,
+        query: &Query,
+        from: Instant,
+        size: u64,
+    ) -> Result<(Self, Vec<EventRow>, Vec<EventRow>), StoreError> {
         let (from_ms, next_ms) = (from.as_millis(), query.to.map(Instant::as_millis));
         let environment = query.environment.as_str();
         let taken = tx.snapshots_between(environment, (from_ms, next_ms.unwrap_or(i64::MAX)), size)?;
@@ -107,9 +108,9 @@ impl Sightings {
             next_ms,
             reach: BESIDE * 4,
         };
-        seen.add(tx, before, |snapshot| snapshot)?;
+        seen.add(tx, before.clone(), |snapshot| snapshot)?;
         seen.add(tx, taken.clone(), |snapshot| snapshot)?;
-        Ok((seen, taken))
+        Ok((seen, taken, before))
     }
 
     /// When the first was taken.
@@ -194,9 +195,15 @@ fn add_deployments(
     Ok(said)
 }
 
-/// What was last sent before the time about each place and by whoever took snapshots; and what was recorded in the time and claims to
-/// be older.
-fn heard_before(tx: &mut ReadTx<'_>, query: &Query, from: Instant, size: u64) -> Result<Vec<Heard>, StoreError> {
+/// What was last sent before the time about each place, beside these snapshots; and what was recorded in the time and claims to be
+/// older.
+fn heard_before(
+    tx: &mut ReadTx<'_>,
+    query: &Query,
+    from: Instant,
+    mut rows: Vec<EventRow>,
+    size: u64,
+) -> Result<Vec<Heard>, StoreError> {
     let (services, here) = (tx.services(size)?, BTreeSet::from([query.environment.clone()]));
     let (from_ms, to_ms) = (from.as_millis(), query.to.map_or(i64::MAX / 2, Instant::as_millis));
     let spans = places(&services, &here).map(|place| Span {
@@ -205,10 +212,10 @@ fn heard_before(tx: &mut ReadTx<'_>, query: &Query, from: Instant, size: u64) ->
         to: to_ms,
     });
     let spans: Vec<Span<'_>> = spans.collect();
-    let mut rows = tx.recorded_between(&spans, size)?;
+    rows.extend(tx.recorded_between(&spans, size)?);
     rows.extend(tx.last_said_before(&spans, size, LAST_SAID)?);
-    rows.extend(tx.snapshots_before(query.environment.as_str(), from_ms, size, LAST_TAKEN)?);
     rows.retain(|row| row.occurred_ms < from_ms && row.recorded_ms < to_ms);
+    tx.count_as_read(&rows);
     heard(tx, rows)
 }
 

@@ -6,7 +6,6 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::finding::{Incomparable, Moment};
-use super::sequence::Series;
 use super::{Heard, Input, Query};
 use crate::domain::ServiceName;
 use crate::domain::deployment::{Deployment, Effect};
@@ -46,7 +45,7 @@ pub enum Uncovered {
     NotComparable,
     /// Something ran that a snapshot could not tell to be of a service.
     Unmapped,
-    /// A source that does not number its records: what it left out cannot show.
+    /// A source that does not number its records of deployments and snapshots: what it left out cannot show.
     NoSequence,
     /// A source that numbers some of its records, and these not: what it left out beside its numbers cannot show.
     Unnumbered,
@@ -58,7 +57,6 @@ pub(super) fn not_covered(
     input: &Input<'_>,
     snapshots: &[&Snapshot],
     incomparable: &Incomparable,
-    sequences: &[Series],
 ) -> Vec<NotCovered> {
     let mut newest: BTreeMap<&ServiceName, &Deployment> = BTreeMap::new();
     let by = |d: &Deployment| {
@@ -85,7 +83,7 @@ pub(super) fn not_covered(
         NotCovered::new(Uncovered::NotComparable, &what, vec![*index])
     }));
     all.extend(unmapped(snapshots));
-    all.extend(unnumbered(input, sequences));
+    all.extend(unnumbered(input));
     all
 }
 
@@ -137,9 +135,9 @@ fn moment(snapshot: &Snapshot) -> Moment {
     }
 }
 
-/// The sources that number nothing, and the records without a number of those that number others. Who numbers deployments need not
+/// The sources that number nothing of what was heard of them, and the records without a number of those that number others. Who numbers deployments need not
 /// number snapshots too.
-fn unnumbered(input: &Input<'_>, sequences: &[Series]) -> Vec<NotCovered> {
+fn unnumbered(input: &Input<'_>) -> Vec<NotCovered> {
     let numbered: BTreeSet<u64> = input.numbered.iter().map(|one| one.index).collect();
     let snapshots: BTreeSet<u64> = input.snapshots.iter().map(|snapshot| snapshot.index).collect();
     let mut sources: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
@@ -147,10 +145,10 @@ fn unnumbered(input: &Input<'_>, sequences: &[Series]) -> Vec<NotCovered> {
         sources.entry(source).or_default().push(*index);
     }
     let limit = |(source, sent): (&str, Vec<u64>)| {
-        if !sequences.iter().any(|series| series.source == source) {
+        let (with, mut without): (Vec<u64>, Vec<u64>) = sent.iter().partition(|index| numbered.contains(index));
+        if with.is_empty() {
             return Some(NotCovered::new(Uncovered::NoSequence, source, Vec::new()));
         }
-        let (with, mut without): (Vec<u64>, Vec<u64>) = sent.iter().partition(|index| numbered.contains(index));
         if !with.iter().any(|index| snapshots.contains(index)) {
             without.retain(|index| !snapshots.contains(index));
         }

@@ -17,6 +17,11 @@ impl ReadTx<'_> {
         &self.contents
     }
 
+    /// Counts these among what was read: who sent them, and when, makes a difference too.
+    pub fn count_as_read(&mut self, rows: &[EventRow]) {
+        self.contents.extend(rows.iter().map(|row| row.idx));
+    }
+
     /// The events of these entries, in order of index. Erased ones are left out.
     pub fn recorded(&mut self, indexes: &BTreeSet<i64>) -> Result<Vec<Recorded>, StoreError> {
         let rows = self.events_of(indexes)?;
