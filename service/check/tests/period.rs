@@ -9,7 +9,7 @@ use crate::domain::exception::ExceptionGrant;
 use crate::domain::producer::{Administration, Role, SERVICE_PRODUCER};
 use crate::domain::snapshot::Content;
 use crate::domain::{Instant, Period, Zone};
-use crate::reconcile::{Completeness, Finding as Shown, FindingKind, Gap, Moment, Series};
+use crate::reconcile::{Completeness, Expectation, Finding as Shown, FindingKind, Gap, Moment, Series, Silent};
 
 const WHOLE: Continuity = Continuity {
     before: 100,
@@ -416,4 +416,20 @@ fn a_source_does_not_excuse_its_own_gaps() {
     };
     assert_eq!(with("desk"), [CheckResult::Excepted, Pass]);
     assert_eq!(with("pipeline"), [Fail, Fail]);
+}
+
+/// Its numbers may all be of the time before.
+#[test]
+fn a_source_that_is_silent_all_the_time_is_missing() {
+    let mut told = shown(&[]);
+    let judged = |told: &Completeness| judged_with(&Ledger::default(), "DL-POP-3", &[], Some(told), |_| {});
+    assert_eq!(judged(&told).result, NotEvaluable);
+    told.silent_sources = vec![Silent {
+        source: "ci".to_owned(),
+        last: Moment { index: 7, at: at(-100) },
+        expected_within_ms: 60_000,
+        expectation: Expectation::Declared,
+        silent_for_ms: 6_000_000,
+    }];
+    assert_eq!((judged(&told).result, judged(&told).evidence), (Fail, vec![7]));
 }
