@@ -17,6 +17,7 @@ use utoipa::ToSchema;
 
 use self::reach::Reach;
 use self::rules::Case;
+pub use self::rules::names_content;
 use self::state::Verdicts;
 use crate::domain::deployment::Deployment;
 use crate::domain::facts::Facts;
@@ -28,7 +29,7 @@ use crate::domain::words::span;
 use crate::domain::{DeploymentId, EnvironmentName, IncidentId, ServiceName};
 
 /// Names the rules below; any change to them changes it. Since `tiers-6` a change that an incident names blames one deployment, content
-/// counts where the incident happened, and a record that claims to be older ends no deployment.
+/// counts where the incident happened, and a record that claims to be older ends no deployment and takes no place.
 pub const ALGORITHM: &str = "tiers-6";
 /// How far clocks may disagree: a deployment that started this much after the incident may still have caused it.
 pub const SKEW_MS: i64 = 5 * MINUTE_MS;
@@ -83,6 +84,8 @@ pub struct Candidate {
     pub index: u64,
     /// The service that was deployed.
     pub service: ServiceName,
+    /// Where.
+    pub environment: EnvironmentName,
     /// What was deployed, in a word: its version, else what else it is called.
     pub label: String,
     /// How strong the evidence is, from 0 to 1, rounded to two places; 0 where the rules see none.

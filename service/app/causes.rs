@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::declared::declared_indexes;
 use super::deployed::{Deployed, at};
 use super::suspects::facts_with_tests;
-use crate::correlate::{DEPENDENCY_WINDOW_MS, RECOVERY_MS, SKEW_MS, WINDOW_MS};
+use crate::correlate::{DEPENDENCY_WINDOW_MS, RECOVERY_MS, SKEW_MS, WINDOW_MS, names_content};
 use crate::domain::dependency::{Dependencies, MAX_DISTANCE};
 use crate::domain::deployment::Deployment;
 use crate::domain::facts::Facts;
@@ -17,13 +17,10 @@ use crate::domain::reference::{ReferenceKind, entry_named};
 use crate::domain::{EnvironmentName, Instant, ServiceName};
 use crate::store::{EventRow, Rare, ReadTx, Span, StoreError};
 
-/// Successes of a place that are read after those of a time, to know until when the last of them ran.
-const NEXT: usize = 4;
-
 /// A time on a place in which deployments may have caused an incident.
 struct Window<'i> {
     service: ServiceName,
-    environment: &'i EnvironmentName,
+    environment: EnvironmentName,
     incident: &'i Incident,
     from: Instant,
     to: Instant,
@@ -63,7 +60,7 @@ pub(super) fn add_causes(deployed: &mut Deployed<'_, '_>, incidents: &[Incident]
     let (declared, dependencies) = dependencies(deployed.tx, incidents, size)?;
     others.extend(declared);
 
-    let windows: Vec<Window<'_>> = incidents.iter().flat_map(|one| windows(one, &dependencies)).collect();
+    let mut windows: Vec<Window<'_>> = incidents.iter().flat_map(|one| windows(one, &dependencies)).collect();
     let mut rows = deployed.tx.events_of(&judged)?;
     let times: Vec<Span<'_>> = windows.iter().flat_map(Window::times).collect();
     rows.extend(deployed.tx.said_between(&times, size)?);
@@ -72,6 +69,11 @@ pub(super) fn add_causes(deployed: &mut Deployed<'_, '_>, incidents: &[Incident]
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     rows.extend(deployed.tx.naming(&names, size)?);
     deployed.add(rows)?;
+    let elsewhere = windows_of_content(incidents, &deployed.fold());
+    let times: Vec<Span<'_>> = elsewhere.iter().flat_map(Window::times).collect();
+    let rows = deployed.tx.said_between(&times, size)?;
+    deployed.add(rows)?;
+    windows.extend(elsewhere);
     add_surroundings(deployed, incidents, &windows)?;
     Ok(others)
 }
@@ -79,7 +81,7 @@ pub(super) fn add_causes(deployed: &mut Deployed<'_, '_>, incidents: &[Incident]
 impl Window<'_> {
     /// The times in which deployments of its place matter: when they may have caused the incident, and when one may have ended it.
     fn times(&self) -> impl Iterator<Item = Span<'_>> {
-        let place = at(&self.service, self.environment);
+        let place = at(&self.service, &self.environment);
         let end = self.incident.resolved().map(|end| end.occurred_at);
         let end = end.map(|end| (end.plus_millis(-RECOVERY_MS), end.plus_millis(SKEW_MS)));
         let times = std::iter::once((self.from, self.to)).chain(end);
@@ -108,15 +110,19 @@ fn add_surroundings(
     let mut names = BTreeSet::new();
     let mut spans = Vec::new();
     for window in windows {
-        let within = here.get(&(&window.service, window.environment)).into_iter().flatten();
-        let within = within.filter(|found| (window.from..=window.to).contains(&found.start_at()));
+        let within = here.get(&(&window.service, &window.environment)).into_iter().flatten();
+        // What ended then may have taken the place of another, unless what stands between them in the log did before.
+        let within = within.filter(|found| {
+            let mut times = found.finished_at().into_iter().chain([found.start_at()]);
+            times.any(|at| (window.from..=window.to).contains(&at))
+        });
         let mut span: Option<(u64, u64)> = None;
         for found in within {
             let order = found.order();
             span = Some(span.map_or((order, order), |(first, last)| (first.min(order), last.max(order))));
             names.extend(names_of_deployment(found));
         }
-        let place = at(&window.service, window.environment);
+        let place = at(&window.service, &window.environment);
         spans.extend(span.map(|(first, last)| Span {
             place,
             from: first as i64,
@@ -125,9 +131,7 @@ fn add_surroundings(
     }
     drop(here);
     drop(all);
-    let after: Vec<Span<'_>> = spans.iter().map(|span| span.after(size)).collect();
     let mut rows = deployed.tx.successes_within(&spans)?;
-    rows.extend(deployed.tx.first_successes(&after, NEXT)?);
     rows.extend(
         deployed
             .tx
@@ -158,7 +162,7 @@ fn windows<'i>(incident: &'i Incident, dependencies: &Dependencies) -> Vec<Windo
     let (began, _) = incident.began();
     let window = |service: &ServiceName, length_ms: i64| Window {
         service: service.clone(),
-        environment,
+        environment: environment.clone(),
         incident,
         from: began.plus_millis(-length_ms),
         to: began.plus_millis(SKEW_MS),
@@ -166,6 +170,30 @@ fn windows<'i>(incident: &'i Incident, dependencies: &Dependencies) -> Vec<Windo
     let needed = dependencies.of(service, began);
     let needed = needed.keys().map(|needed| window(needed, DEPENDENCY_WINDOW_MS));
     std::iter::once(window(service, WINDOW_MS)).chain(needed).collect()
+}
+
+/// The places of what incidents name by its content, wherever that was deployed.
+fn windows_of_content<'i>(incidents: &'i [Incident], deployments: &[Deployment]) -> Vec<Window<'i>> {
+    let mut windows = Vec::new();
+    for incident in incidents {
+        let (began, _) = incident.began();
+        let (from, to) = (began.plus_millis(-WINDOW_MS), began.plus_millis(SKEW_MS));
+        let recent = deployments
+            .iter()
+            .filter(|found| (from..=to).contains(&found.start_at()));
+        let places: BTreeSet<_> = recent
+            .filter(|found| names_content(incident, found))
+            .map(|found| (&found.service, &found.environment))
+            .collect();
+        windows.extend(places.into_iter().map(|(service, environment)| Window {
+            service: service.clone(),
+            environment: environment.clone(),
+            incident,
+            from,
+            to,
+        }));
+    }
+    windows
 }
 
 /// Entries that declare what the hurt services need, as far as correlation follows that.

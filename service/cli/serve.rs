@@ -270,7 +270,7 @@ pub(super) fn templates(directory: Option<&Path>) -> Result<Templates, Failure> 
         return Templates::built_in().map_err(|error| Failure::refused(error.to_string()));
     };
     let overrides = files(directory, "templates")?;
-    Templates::with_overrides(overrides).map_err(|error| Failure::unclear(error.to_string()))
+    Templates::from_files(overrides).map_err(|error| Failure::unclear(error.to_string()))
 }
 
 /// The built-in catalogue, with the files of a directory beside it.

@@ -324,7 +324,10 @@ fn previous(timeline: &Timeline<'_>, began_at: Instant) -> Option<u64> {
     let runs = timeline.runs();
     let live = runs
         .iter()
-        .rposition(|run| timeline.live_at(run.deployment, began_at, SKEW_MS))?;
+        .enumerate()
+        .filter(|(_, run)| timeline.live_at(run.deployment, began_at, SKEW_MS));
+    // What came late and claims to be older ended nothing, and stands before nothing.
+    let (live, _) = live.max_by_key(|(at, run)| (run.from, *at))?;
     Some(runs.get(live.checked_sub(1)?)?.deployment.index)
 }
 
@@ -357,7 +360,8 @@ fn names_deployment(name: &str, deployment: &Deployment) -> bool {
         || deployment.commits.iter().any(|c| c.value.id == name)
 }
 
-fn names_content(incident: &Incident, deployment: &Deployment) -> bool {
+/// Whether an incident names what a deployment put in place, by digest or commit.
+pub fn names_content(incident: &Incident, deployment: &Deployment) -> bool {
     let digest = incident.artifact.as_ref().and_then(|a| a.value.digest.as_deref());
     let commit = incident.commit.as_ref().map(|c| &c.value);
     digest.is_some_and(|digest| deployment.digest() == Some(digest))

@@ -64,6 +64,7 @@ impl<'a> Verdicts<'a> {
                 deployment: clue.deployment.id.clone(),
                 index: clue.deployment.index,
                 service: clue.deployment.service.clone(),
+                environment: clue.deployment.environment.clone(),
                 label: clue.deployment.label(),
                 score: hundredths(clue.score),
                 share: hundredths(share),

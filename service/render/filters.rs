@@ -21,6 +21,7 @@ pub(super) fn install(env: &mut Environment<'static>) {
     env.add_filter("duration", duration);
     env.add_filter("idx", idx);
     env.add_filter("link", link);
+    env.add_filter("percent", percent);
     env.add_filter("plural", plural);
     env.add_filter("sentence", sentence);
     env.add_filter("short", short);
@@ -146,6 +147,15 @@ fn date(value: &Value, precision: Option<&str>, zone: Tz) -> Result<Value, Error
     Ok(Value::from(time.with_timezone(&zone).format(&pattern).to_string()))
 }
 
+/// `{{ share | percent }}`: a part of 1 in hundredths, such as `48 %`.
+fn percent(value: &Value) -> Result<Value, Error> {
+    if value.is_none() {
+        return Ok(Value::from(NOT_RECORDED));
+    }
+    let part = f64::try_from(value.clone())?;
+    Ok(Value::from(format!("{:.0} %", part * 100.0)))
+}
+
 /// `{{ milliseconds | duration }}`: the two largest units, such as `3 min 20 s`.
 fn duration(value: &Value) -> Result<Value, Error> {
     if value.is_none() {
@@ -176,11 +186,12 @@ fn duration(value: &Value) -> Result<Value, Error> {
 
 /// `{{ count | plural("change") }}`: `1 change`, `2 changes`; a second argument gives an irregular plural.
 fn plural(value: &Value, one: &str, many: Option<&str>) -> Result<Value, Error> {
-    let count = u64::try_from(value.clone())?;
-    let word = match (count, many) {
-        (1, _) => one.to_owned(),
-        (_, Some(many)) => many.to_owned(),
-        (_, None) => format!("{one}s"),
+    // A median may lie between two.
+    let count = f64::try_from(value.clone())?;
+    let word = match many {
+        _ if count == 1.0 => one.to_owned(),
+        Some(many) => many.to_owned(),
+        None => format!("{one}s"),
     };
     Ok(Value::from(format!("{count} {word}")))
 }

@@ -105,11 +105,13 @@ pub enum RenderError {
     /// Longer than [`MAX_SOURCE_BYTES`].
     #[error("template `{0}`: the source must not be longer than {MAX_SOURCE_BYTES} bytes")]
     SourceTooLong(String),
-    /// It stands beside the built-in ones, nothing includes it, and it is called nearly as one of them.
-    #[error(
-        "template `{name}`: there is none of that name to take the place of, and nothing includes it; did you mean `{nearest}`?"
-    )]
-    Misspelt { name: String, nearest: &'static str },
+    /// No built-in one has its name, and no other of the organisation's own names it.
+    #[error("template `{name}`: there is none of that name to take the place of, and nothing includes it{}",
+        .nearest.map(|known| format!("; did you mean `{known}`?")).unwrap_or_default())]
+    Unused {
+        name: String,
+        nearest: Option<&'static str>,
+    },
     /// Its name begins with the prefix of the built-in ones.
     #[error("template `{0}`: names that begin with `{PREFIX}` are taken")]
     Reserved(String),
@@ -162,13 +164,6 @@ impl Templates {
         templates.overridden = true;
         templates.env.set_fuel(Some(FUEL));
         on_large_stack("overrides", move || {
-            for name in overrides.keys() {
-                let included = overrides.values().any(|source| source.contains(name.as_str()));
-                if let Some(nearest) = nearly_built_in(name).filter(|_| !included) {
-                    let name = name.clone();
-                    return Err(RenderError::Misspelt { name, nearest });
-                }
-            }
             for (name, source) in overrides {
                 if source.len() > MAX_SOURCE_BYTES {
                     return Err(RenderError::SourceTooLong(name));
@@ -181,6 +176,22 @@ impl Templates {
             }
             Ok(templates)
         })
+    }
+
+    /// The same from the files of a directory, each of which must be of use: one that takes no other's place, and that no other
+    /// names, is called by a wrong name.
+    pub fn from_files(files: BTreeMap<String, String>) -> Result<Self, RenderError> {
+        let is_built_in = |name: &str| BUILT_IN.iter().any(|(known, _)| *known == name);
+        for name in files.keys().filter(|name| !is_built_in(name)) {
+            let mut others = files.iter().filter(|(other, _)| *other != name);
+            if !others.any(|(_, source)| source.contains(name.as_str())) {
+                return Err(RenderError::Unused {
+                    name: name.clone(),
+                    nearest: nearly_built_in(name),
+                });
+            }
+        }
+        Self::with_overrides(files)
     }
 
     /// What a document states as the SHA-256 of its template: that of the file, or, where any template was overridden
@@ -231,11 +242,7 @@ impl Templates {
 
 /// The built-in template that a name is a misspelling of.
 fn nearly_built_in(name: &str) -> Option<&'static str> {
-    let names = || BUILT_IN.iter().map(|(known, _)| *known);
-    if names().any(|known| known == name) {
-        return None;
-    }
-    let distances = names().map(|known| (distance(name, known), known));
+    let distances = BUILT_IN.iter().map(|(known, _)| (distance(name, known), *known));
     distances
         .min()
         .filter(|(distance, _)| *distance <= 2)

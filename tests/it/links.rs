@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::documents::test;
 use crate::support::binary::{Service, code, run, said, stdout};
 use crate::support::database::TestDatabase;
-use crate::support::events::{at, deployed, event, incident, sign};
+use crate::support::events::{at, deployed, event, incident, purl, sign};
 use crate::support::{Backend, TestApp};
 
 fn links(app: &TestApp, query: &str) -> Vec<(String, String, String)> {
@@ -337,4 +337,62 @@ fn a_test_that_had_failed_counts_wherever_correlation_is_shown(
         assert!(place.to_string().contains("\"failed_checks\""), "{place}");
     }
     assert_eq!(listed["items"][0]["score"], candidate["score"]);
+}
+
+fn candidates(app: &TestApp) -> Vec<String> {
+    let answer = app.client.get("/v1/incidents/INC-1").expect(200).json();
+    let list = answer["incident"]["correlation"]["candidates"]
+        .as_array()
+        .unwrap()
+        .iter();
+    list.map(|one| one["deployment"].as_str().unwrap().to_owned()).collect()
+}
+
+/// A success that came first in the log took the place, although one after it claims to have done so before the incident; and what
+/// claims to be older than both took none, however much of that came between.
+#[rstest]
+fn records_that_came_late_hide_no_candidate(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+    let Some(app) = TestApp::start(backend) else { return };
+    app.record(&at(deployed("c1", "checkout", "production", 1), "2026-03-02T10:00:00Z"));
+    for n in 2..8 {
+        let late = deployed(&format!("late{n}"), "checkout", "production", n);
+        app.record(&at(late, &format!("2026-02-0{n}T10:00:00Z")));
+    }
+    app.record(&at(
+        deployed("next", "checkout", "production", 8),
+        "2026-03-02T12:00:00Z",
+    ));
+    for (phase, time, outcome) in [
+        ("started", "2026-02-20T10:00:00Z", None),
+        ("finished", "2026-03-02T10:50:00Z", Some("success")),
+    ] {
+        let mut said = json!({ "environment": { "id": "production" }, "artifactId": purl("checkout", 9) });
+        said["outcome"] = outcome.into();
+        if outcome.is_none() {
+            said.as_object_mut().unwrap().remove("outcome");
+        }
+        let kind = format!("shipslog-deployment.{phase}.0.1.0");
+        app.record(&at(
+            event(phase, &kind, "long", said, json!({ "service": "checkout" })),
+            time,
+        ));
+    }
+    app.record(&at(
+        incident("i1", "INC-1", "checkout", "production"),
+        "2026-03-02T11:00:00Z",
+    ));
+    assert_eq!(candidates(&app), ["c1"]);
+}
+
+/// The artifact ran in another environment, and no longer did when the incident began.
+#[rstest]
+fn content_that_was_replaced_elsewhere_is_no_candidate(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+    let Some(app) = TestApp::start(backend) else { return };
+    app.record(&at(deployed("s1", "checkout", "staging", 1), "2026-03-01T10:00:00Z"));
+    let mut hurt = incident("i1", "INC-1", "checkout", "production");
+    hurt["subject"]["content"]["artifactId"] = purl("checkout", 1).into();
+    app.record(&at(hurt, "2026-03-02T11:00:00Z"));
+    assert_eq!(candidates(&app), ["s1"]);
+    app.record(&at(deployed("s2", "checkout", "staging", 2), "2026-03-01T12:00:00Z"));
+    assert_eq!(candidates(&app), [""; 0]);
 }

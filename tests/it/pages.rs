@@ -210,6 +210,25 @@ fn pages_are_for_those_who_are_signed_in(#[values(Backend::Sqlite, Backend::Post
 }
 
 #[rstest]
+fn the_overview_names_a_likely_cause_only_where_it_is_likelier_than_none(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let Some(app) = TestApp::start(backend) else { return };
+    app.record(&at(deployed("c1", "checkout", "production", 1), "2026-01-05T10:00:00Z"));
+    let reader = Visitor::of_role(&app, "reader");
+    let begin = |name: &str, time: &str| app.record(&at(incident(name, name, "checkout", "production"), time));
+    begin("INC-1", "2026-01-05T10:10:00Z");
+    let shown = || reader.get("/").expect(200).text().to_owned();
+    assert!(
+        shown().contains("<td>checkout 1.1.0 in production: suggested, "),
+        "{}",
+        shown()
+    );
+    begin("INC-2", "2026-01-10T10:00:00Z");
+    assert!(shown().contains("<td>no deployment: "), "{}", shown());
+}
+
+#[rstest]
 fn delivery_of_a_period_is_shown_with_the_entries_behind_it(
     #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
 ) {

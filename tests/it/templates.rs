@@ -95,7 +95,10 @@ fn what_is_no_context_is_refused() {
 #[test]
 fn a_check_finds_what_leaks_and_nothing_in_the_built_in_ones() {
     let check = |folder: &tempfile::TempDir| run(&["template", "check", folder.path().to_str().unwrap()]);
-    let harmless = check(&folder(&[("own.md", "{{ title }}")]));
+    let harmless = check(&folder(&[
+        ("sample.md", "{% include 'own.md' %}"),
+        ("own.md", "{{ title }}"),
+    ]));
     assert_eq!(code(&harmless), 0, "{}", said(&harmless));
     let leaking = check(&folder(&[(
         "service-report.md",
@@ -150,6 +153,9 @@ fn a_check_finds_what_leaks_and_nothing_in_the_built_in_ones() {
         "{}",
         said(&misspelt)
     );
+    let idle = check(&folder(&[("novel.md", "{{ title }}")]));
+    assert_ne!(code(&idle), 0);
+    assert!(said(&idle).contains("`novel.md`"), "{}", said(&idle));
     // A template that fails says where.
     for (source, words) in [
         ("{{ nothing.here }}", "line 1: undefined value: `nothing` is undefined"),

@@ -239,3 +239,23 @@ fn what_does_not_fade_has_no_half_life() {
         (&[Reason::VersionMatch][..], None)
     );
 }
+
+#[test]
+fn what_ran_just_before_is_found_behind_records_that_came_late() {
+    let mut ledger = Ledger::default();
+    ledger.deploy(-120, "d1", "1", none());
+    ledger.deploy(-60, "d2", "2", none());
+    for (n, late) in ["l1", "l2"].into_iter().enumerate() {
+        ledger.deploy(-20_000 + n as i64, late, &format!("0.{n}"), none());
+    }
+    ledger.incident(0, "I", IncidentStep::Detected);
+    let found = correlate(&ledger).candidates;
+    let found: Vec<_> = found
+        .iter()
+        .map(|one| (one.deployment.as_str(), one.reasons[0]))
+        .collect();
+    assert_eq!(
+        found,
+        [("d2", Reason::SameServiceRecent), ("d1", Reason::PreviousOnService)]
+    );
+}

@@ -44,16 +44,27 @@ fn json_is_text_too() {
 }
 
 #[test]
-fn a_misspelt_override_is_named_with_what_was_meant() {
-    let refused = with("relase-notes.md", "x").unwrap_err().to_string();
-    assert!(
-        refused.contains("`relase-notes.md`") && refused.contains("`release-notes.md`"),
-        "{refused}"
-    );
-    assert!(with("header.md", "x").is_ok(), "a part of one's own");
-    let both = [("sampl.md", "x"), ("sample.md", "{% include 'sampl.md' %}")];
-    let both = both.map(|(name, source)| (name.to_owned(), source.to_owned()));
-    assert!(Templates::with_overrides(both.into()).is_ok(), "it is included");
+fn a_file_that_is_of_no_use_is_named_with_what_was_meant() {
+    let files = |files: &[(&str, &str)]| {
+        let files = files
+            .iter()
+            .map(|(name, source)| (String::from(*name), String::from(*source)));
+        Templates::from_files(files.collect()).map(|_| ())
+    };
+    for (name, words) in [
+        ("relase-notes.md", "did you mean `release-notes.md`?"),
+        ("novel.md", "nothing includes it"),
+    ] {
+        let refused = files(&[(name, "{{ title }}"), ("sample.md", "x")])
+            .unwrap_err()
+            .to_string();
+        assert!(
+            refused.contains(&format!("`{name}`")) && refused.contains(words),
+            "{refused}"
+        );
+    }
+    let included = files(&[("header.md", "x"), ("sample.md", "{% include 'header.md' %}")]);
+    assert_eq!(included, Ok(()), "a part of one's own");
 }
 
 #[test]
@@ -74,6 +85,10 @@ fn filters_say_it_for_people() {
         ("{{ none|date }}", "not recorded"),
         ("{{ d|duration }}", "3 min 20 s"),
         ("{{ day|duration }}", "2 days 2 h"),
+        (
+            "{{ 0.48|percent }} {{ 1|percent }} {{ none|percent }}",
+            "48 % 100 % not recorded",
+        ),
         ("{{ zero|duration }}", "less than 1 s"),
         ("{{ minus|duration }}", "minus 1 min"),
         ("{{ index|idx }}", "[#88](/entries/88)"),
@@ -115,6 +130,27 @@ fn errors_name_template_and_line() {
     let (template, line, message) = failed("a\n\n{{ nope }}");
     assert_eq!((template.as_str(), line), ("t.md", 3));
     assert!(message.contains("`nope` is undefined"), "{message}");
+    for source in [
+        "{{ d.nope }}",
+        "{% for row in rows %}{{ row.nope }}{% endfor %}",
+        "{{ d.nope|upper }}",
+        "{{ d.nope|duration }}",
+        "{{ d.nope|date }}",
+        "{% if d.nope %}x{% endif %}",
+        "{% for x in d.nope %}x{% endfor %}",
+        "{{ d.nope.deeper }}",
+        "{{ rows[0]['nope'] }}",
+        "{% set x = d.nope %}{{ x }}",
+        "{{ 'a' ~ d.nope }}",
+        "{{ d.nope + 1 }}",
+    ] {
+        let context = json!({ "d": { "label": "1" }, "rows": [{ "label": "1" }] });
+        let message = render(source, context).unwrap_err().to_string();
+        assert!(
+            message.contains("nope") || source.contains("set"),
+            "{source}: {message}"
+        );
+    }
     let hidden = render("{{ range(3) }}", json!({ "range": true })).unwrap_err();
     assert!(hidden.to_string().contains("`range` of release notes"), "{hidden}");
     let (template, line, _) = failed("a\n{% if %}");
