@@ -20,6 +20,7 @@ mod population;
 mod quantile;
 mod ratio;
 mod recovery;
+mod standing;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -42,13 +43,14 @@ pub use band::{BandRow, Bands, Edition, Rung};
 pub use bucket::Bucket;
 pub use change_fail::{ChangeFailRate, Immature};
 pub use frequency::{Frequency, FrequencyBucket, WholeBuckets};
-pub use incidents::{IncidentCounts, ReviewBacklog};
+pub use incidents::{IncidentCounts, ReviewBacklog, waiting};
 pub use lead_time::{LeadTime, LongCommit};
 pub use link::{Link, linked};
 pub use performance::{Performance, ServicePerformance, SuccessRate};
-pub use quantile::Distribution;
+pub use quantile::{Distribution, median};
 pub use ratio::{MIN_PERCENTAGE, Ratio};
 pub use recovery::{OpenFailure, RecoveredFailure, RecoveryTime};
+pub use standing::{StandingFailure, standing, went_on};
 
 /// Names the definitions below; any change to what a number means changes it. Since `delivery-3` rollbacks, redeploys and baselines are
 /// told by what a deployment did, and bands of the frequency by all days.

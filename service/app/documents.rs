@@ -407,17 +407,10 @@ impl Documents<'_> {
 
     fn service_report(&self, query: &ServiceReportQuery, asked: Option<u64>) -> Result<ServiceReport, DocumentsError> {
         let team = query.team.as_deref();
-        let (ledger, facts) = self.facts(asked, |tx, size| {
+        let (ledger, (facts, earlier_backlog)) = self.facts(asked, |tx, size| {
             demand_known::<DocumentsError>(tx, &query.services, Some(&query.environment), size)?;
-            let (services, environment) = (&query.services, &query.environment);
-            Ok(service_report_facts(
-                tx,
-                services,
-                team,
-                environment,
-                query.period,
-                size,
-            )?)
+            let (services, environment, period) = (&query.services, &query.environment, query.period);
+            Ok(service_report_facts(tx, services, team, environment, period, size)?)
         })?;
         if let Some(team) = query.team.as_ref().filter(|team| !facts.services.has_team(team)) {
             return Err(Unknown::Team(team.clone()).into());
@@ -439,15 +432,16 @@ impl Documents<'_> {
             recorded_from,
             recorded_until,
             facts: &facts,
+            earlier_backlog: &earlier_backlog,
             parameters: &self.catalogue.parameters,
         })?)
     }
 
-    fn facts(
+    fn facts<T>(
         &self,
         asked: Option<u64>,
-        load: impl FnOnce(&mut ReadTx<'_>, u64) -> Result<Facts, DocumentsError>,
-    ) -> Result<(LedgerView, Facts), DocumentsError> {
+        load: impl FnOnce(&mut ReadTx<'_>, u64) -> Result<T, DocumentsError>,
+    ) -> Result<(LedgerView, T), DocumentsError> {
         self.database.read(|tx| {
             let size = tree_size(tx, asked)?;
             Ok((ledger_view(tx, size)?, load(tx, size)?))

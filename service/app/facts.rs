@@ -8,7 +8,8 @@ use super::deployed::Deployed;
 use super::deployments::evidence_indexes;
 use super::notes::some_evidence;
 use super::period::{Asked, Gathered, deployments, gather, places, services};
-use crate::document::service_report::NEXT_MS;
+use super::standing::earlier_backlog;
+use crate::document::service_report::{Backlog, NEXT_MS};
 use crate::domain::artifact::Artifact;
 use crate::domain::deployment::{Deployment, Status};
 use crate::domain::facts::Facts;
@@ -77,7 +78,8 @@ pub(super) fn sample_facts<E: From<StoreError>>(
     Ok(with_verified(tx, facts, &picked, size)?)
 }
 
-/// All that a service report speaks of: its period and the one before, and what was announced for after it.
+/// All that a service report speaks of: its period and the one before, what went on from before, and what was announced for after
+/// it; and the suggestions about earlier incidents.
 pub(super) fn service_report_facts(
     tx: &mut ReadTx<'_>,
     named: &BTreeSet<ServiceName>,
@@ -85,12 +87,14 @@ pub(super) fn service_report_facts(
     environment: &EnvironmentName,
     period: Period,
     size: u64,
-) -> Result<Facts, StoreError> {
+) -> Result<(Facts, Backlog), StoreError> {
     let asked = asked(named, environment, period.previous(), period);
     let services = services(tx, &asked, size)?;
     let declared = tx.rare(Rare::Declaration, &[], size, i64::MAX)?;
     let owners = Services::fold(&tx.recorded_rows(&declared)?);
+    let backlog = earlier_backlog(tx, &asked, (team, &owners), period, size)?;
     let mut gathered = gather(tx, &asked, size)?;
+    gathered.add_standing(period)?;
     gathered.add_origins_of_commits(&asked)?;
     gathered.add_approvals()?;
     let here: Vec<Place<'_>> = places(&services, &asked.environments).collect();
@@ -102,9 +106,15 @@ pub(super) fn service_report_facts(
     })?;
     gathered.add_one_incident_of_each(&here)?;
     let attempts = attempts(&gathered, period);
-    gathered.add_assurance(&attempts)?;
+    // What people wrote about those that ended in the period too.
+    let all = gathered.deployments();
+    let ended = |found: &&Deployment| found.finished_at().is_some_and(|at| period.contains(at));
+    let ended = gathered.population(&all).filter(ended).map(|found| found.index);
+    let told = ended.chain(attempts.iter().copied()).collect();
+    drop(all);
+    gathered.add_assurance(&told)?;
     let facts = gathered.facts()?;
-    with_verified(tx, facts, &attempts, size)
+    Ok((with_verified(tx, facts, &attempts, size)?, backlog))
 }
 
 fn asked<'q>(

@@ -35,6 +35,7 @@ mod sample;
 mod sessions;
 mod sightings;
 mod sources;
+mod standing;
 mod suspects;
 mod tokens;
 mod within;

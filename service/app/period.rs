@@ -316,13 +316,29 @@ fn incidents(
 
     let names: BTreeSet<String> = population().flat_map(names_of_deployment).collect();
     drop(all);
+    let named = incidents_naming(deployed, &names)?;
+
+    let mut incidents = incidents_called(deployed.tx, recent.union(&named), size)?;
+    incidents.retain(|incident| {
+        let near = (first..=last).contains(&incident.began().0);
+        near || named.contains(incident.id.as_str())
+    });
+    Ok(incidents)
+}
+
+/// Ids of the incidents that have one of these names for their cause, or that a person judges with it; and of those that what is
+/// there says that it repairs. Adds what names them.
+pub(super) fn incidents_naming(
+    deployed: &mut Deployed<'_, '_>,
+    names: &BTreeSet<String>,
+) -> Result<BTreeSet<String>, StoreError> {
+    let size = deployed.size;
     let naming = deployed
         .tx
         .naming(&names.iter().map(String::as_str).collect::<Vec<_>>(), size)?;
-    let mut named: BTreeSet<String> = BTreeSet::new();
     let of_incident = |subject: &str| subject == "incident" || subject == "shipslog-link";
     let spoken = naming.iter().filter(|row| of_incident(&row.subject));
-    named.extend(spoken.filter_map(|row| row.about.clone()));
+    let mut named: BTreeSet<String> = spoken.filter_map(|row| row.about.clone()).collect();
     deployed.add(naming)?;
     let repaired = repaired(deployed);
     let tickets = deployed
@@ -332,16 +348,19 @@ fn incidents(
     rows.extend(called_any(deployed.tx, &repaired, size)?);
     let rows = rows.into_iter().filter(|row| row.subject == "incident");
     named.extend(rows.filter_map(|row| row.about));
+    Ok(named)
+}
 
-    let ids: Vec<&str> = recent.union(&named).map(String::as_str).collect();
-    let mut rows = deployed.tx.about(&ids, size)?;
+/// The incidents with these ids.
+pub(super) fn incidents_called(
+    tx: &mut ReadTx<'_>,
+    ids: impl IntoIterator<Item = impl AsRef<str>>,
+    size: u64,
+) -> Result<Vec<Incident>, StoreError> {
+    let ids: Vec<_> = ids.into_iter().collect();
+    let mut rows = tx.about(&ids.iter().map(AsRef::as_ref).collect::<Vec<_>>(), size)?;
     rows.retain(|row| row.subject == "incident");
-    let mut incidents = incident::fold(&deployed.tx.recorded_rows(&rows)?);
-    incidents.retain(|incident| {
-        let near = (first..=last).contains(&incident.began().0);
-        near || named.contains(incident.id.as_str())
-    });
-    Ok(incidents)
+    Ok(incident::fold(&tx.recorded_rows(&rows)?))
 }
 
 /// What the deployments that are there say that they repair.
@@ -352,7 +371,7 @@ fn repaired(deployed: &Deployed<'_, '_>) -> BTreeSet<String> {
 }
 
 /// Adds all deployments that a repair could mean: an id that several share means one of them, or none.
-fn add_namesakes(deployed: &mut Deployed<'_, '_>) -> Result<(), StoreError> {
+pub(super) fn add_namesakes(deployed: &mut Deployed<'_, '_>) -> Result<(), StoreError> {
     let size = deployed.size;
     let rows = called_any(deployed.tx, &repaired(deployed), size)?;
     deployed.add(rows)?;

@@ -21,6 +21,7 @@ use serde::Serialize;
 
 use self::also::Companions;
 pub use self::also::{AlsoDeployed, SAME_RUN_MS};
+pub(super) use self::highlights::texts;
 pub use self::release::{RELEASE_TEMPLATE, Release, ReleaseInput, compose_release};
 pub use self::replaced::ReplacedBy;
 pub use self::select::{Selection, Wanted, selected};
@@ -249,7 +250,7 @@ fn compose_selected<'a>(input: &ReleaseNotesInput<'a>) -> Result<(ReleaseNotes, 
     let mut companions = Companions::default();
     companions.add(&selection, &input.facts.deployments, &[service]);
     let (also_deployed, also_deployed_more) = companions.shown();
-    let texts = highlights::texts(&selection.deployments, input.facts);
+    let written = texts(&selection.deployments, input.facts);
     let previous = selection.previous.map(|previous| Previous {
         id: previous.id.to_string(),
         index: previous.index,
@@ -269,9 +270,9 @@ fn compose_selected<'a>(input: &ReleaseNotesInput<'a>) -> Result<(ReleaseNotes, 
         team: team(target, input.facts),
         range: selection.range,
         summary: Vec::new(),
-        highlights: texts.highlights,
-        actions_required: texts.actions_required,
-        known_issues: texts.known_issues,
+        highlights: written.highlights,
+        actions_required: written.actions_required,
+        known_issues: written.known_issues,
         deployment: DeploymentRow::of(target),
         deployments: selection.deployments.iter().map(|d| DeploymentRow::of(d)).collect(),
         previous,

@@ -116,6 +116,8 @@ pub struct IncidentRow {
     pub resolved_at: Option<Instant>,
     /// Where it is tracked.
     pub ticket: Option<String>,
+    /// The sources whose records stand under its id: where there are several, they may speak of different incidents.
+    pub sources: Vec<String>,
     /// How it is linked to the deployment.
     pub link: Option<LinkRow>,
 }
@@ -129,8 +131,8 @@ pub struct LinkRow {
     pub index: u64,
     /// How it is known.
     pub state: crate::correlate::LinkState,
-    /// Strength of the evidence, in hundredths.
-    pub score: u32,
+    /// Strength of the evidence, from 0 to 1, as everywhere.
+    pub score: f64,
     /// Reason codes.
     pub reasons: Vec<&'static str>,
     /// The reasons in words.
@@ -236,14 +238,30 @@ impl IncidentRow {
             began_by,
             resolved_at: incident.resolved().map(|s| s.occurred_at),
             ticket: incident.ticket.as_ref().map(|t| t.value.clone()),
+            sources: incident.sources().into_iter().map(str::to_owned).collect(),
             link: link.map(|(deployment, candidate)| LinkRow {
                 deployment: deployment.label(),
                 index: candidate.index,
                 state: candidate.state,
-                score: (candidate.score * 100.0).round() as u32,
+                score: candidate.score,
                 reasons: candidate.reasons.iter().map(|r| r.as_str()).collect(),
                 words: candidate.words(),
             }),
         }
     }
+}
+
+/// A sentence on each incident under whose id several sources speak: the id is all that ties them together.
+pub(super) fn shared_ids<'r>(rows: impl IntoIterator<Item = &'r IncidentRow>) -> Vec<String> {
+    let mut shared: Vec<(&str, usize)> = rows
+        .into_iter()
+        .map(|row| (row.id.as_str(), row.sources.len()))
+        .collect();
+    shared.retain(|(_, sources)| *sources > 1);
+    shared.sort_unstable();
+    shared.dedup();
+    let note = |(id, sources)| {
+        format!("Records of {sources} sources stand under the id of incident {id}, and are taken for one incident.")
+    };
+    shared.into_iter().map(note).collect()
 }

@@ -4,6 +4,7 @@
 //! Numbers are those of [`metrics`]; nothing is counted here in a second way. No number is of a person, nor are people
 //! ranked. What is not known is said to be, and never 0.
 
+mod backlog;
 mod chart;
 mod glance;
 mod sentences;
@@ -16,10 +17,10 @@ use serde::Serialize;
 
 use super::assurance::checks;
 use super::changes::first_line;
-use super::rows::DeploymentRow;
+use super::rows::{DeploymentRow, shared_ids};
 use super::{Generated, Links, Request};
 use crate::check::{self, CheckResult, Parameters};
-use crate::domain::deployment::{Deployment, Status};
+use crate::domain::deployment::{Deployment, Role, Status};
 use crate::domain::extension::DeploymentKind;
 use crate::domain::facts::Facts;
 use crate::domain::{EnvironmentName, Instant, Period, ServiceName};
@@ -27,9 +28,10 @@ use crate::metrics::{
     self, ApprovalLeadTime, Bucket, Frequency, Input, LeadTime, Link, MATURITY_HOURS, MetricsError, Performance, Query,
 };
 
+pub use backlog::Backlog;
 pub use chart::{Chart, Series};
 pub use glance::{Glance, at_a_glance};
-pub use shipped::{Shipped, ShippedRow};
+pub use shipped::{Shipped, ShippedRow, TextRow};
 pub use stability::{Failed, Stability};
 
 /// Name of the built-in template.
@@ -57,6 +59,8 @@ pub struct ServiceReportInput<'a> {
     pub recorded_until: Option<Instant>,
     /// Facts: of the services in all environments, the evidence that speaks of them, the incidents of the environment.
     pub facts: &'a Facts,
+    /// Suggestions about incidents of before the period; counted apart, so that the facts need not hold them.
+    pub earlier_backlog: &'a Backlog,
     /// Numbers of the checks.
     pub parameters: &'a Parameters,
 }
@@ -92,6 +96,8 @@ pub struct ServiceReport {
     pub shipped: Shipped,
     /// What went wrong, and what is not explained.
     pub stability: Stability,
+    /// Suggested links that wait for a person at the end of the period, whenever their incidents began.
+    pub review_backlog: Backlog,
     /// How often, day by day, week by week or month by month, and how fast.
     pub flow: Flow,
     /// How well deployments were controlled.
@@ -123,8 +129,9 @@ pub struct Flow {
     pub longest: Vec<LongChange>,
     /// The times from the request for an approval to the start.
     pub approval_lead_time: ApprovalLeadTime,
-    /// Half of the deployments that brought commits brought at most so many.
-    pub median_commits: Option<usize>,
+    /// The median of the commits that each deployment brought, of those that brought any; the first known of a service aside, with which
+    /// all that had been written before is told. Interpolated like the other medians.
+    pub median_commits: Option<f64>,
 }
 
 /// A commit that took long to reach users.
@@ -194,8 +201,11 @@ pub fn compose(input: &ServiceReportInput<'_>) -> Result<ServiceReport, MetricsE
     let period = input.period;
     let previous_period = period.previous();
     let linked = metrics::linked(input.facts);
-    let (performance, as_of) = measured(input, &linked, period)?;
-    let (previous, _) = measured(input, &linked, previous_period)?;
+    let facts = measurable(input, &linked);
+    let report = metrics::measure(&query(input, period), &facts)?;
+    let (performance, as_of) = (report.whole, report.as_of);
+    let previous = metrics::measure(&query(input, previous_period), &facts)?.whole;
+    let standing = metrics::standing(&query(input, period), &facts);
     let links = Links::of(input.facts);
     let here = |d: &&Deployment| is_here(input, d);
     let attempts: Vec<&Deployment> = input
@@ -209,7 +219,11 @@ pub fn compose(input: &ServiceReportInput<'_>) -> Result<ServiceReport, MetricsE
     let ended: Vec<&Deployment> = input.facts.deployments.iter().filter(here).filter(ended).collect();
     let control = control(&attempts, input, &links);
     let shipped = Shipped::of(&ended, input.facts);
-    let stability = Stability::of(&ended, input, &links, &performance, as_of);
+    let stability = Stability::of(&ended, input, &links, (&performance, &standing), as_of);
+    let review_backlog = input
+        .earlier_backlog
+        .clone()
+        .with(&performance.incidents.review_backlog);
     let next = input.facts.deployments.iter().filter(here);
     let next: Vec<DeploymentRow> = next
         .filter(|d| d.status() != Status::Finished && d.start_at() >= period.from)
@@ -237,15 +251,17 @@ pub fn compose(input: &ServiceReportInput<'_>) -> Result<ServiceReport, MetricsE
         as_of,
         summary: sentences::summary(input, (&performance, &previous), &stability, &ended),
         at_a_glance: at_a_glance(&performance, &previous),
-        decisions: sentences::decisions(&stability, &control, &performance, &next),
+        decisions: sentences::decisions(&stability, &control, &review_backlog, &next),
         data_notes: [
             sentences::data_notes(input, &performance),
+            shared_ids(stability.incidents()),
             input.request.ledger.erased_notes(),
         ]
         .concat(),
         charts: chart::charts(&flow),
         shipped,
         stability,
+        review_backlog,
         flow,
         control,
         next,
@@ -270,12 +286,8 @@ fn bucket(period: Period) -> Bucket {
     }
 }
 
-fn measured(
-    input: &ServiceReportInput<'_>,
-    (links, no_deployment): &(Vec<Link>, BTreeSet<u64>),
-    period: Period,
-) -> Result<(Performance, Option<Instant>), MetricsError> {
-    let query = Query {
+fn query(input: &ServiceReportInput<'_>, period: Period) -> Query {
+    Query {
         services: input.services.clone(),
         team: input.team.map(str::to_owned),
         environment: Some(input.environment.clone()),
@@ -284,23 +296,22 @@ fn measured(
         maturity_hours: MATURITY_HOURS,
         by_service: false,
         bands: None,
-    };
-    let report = metrics::measure(
-        &query,
-        &Input {
-            tree_size: input.request.ledger.tree_size,
-            recorded_until: input.recorded_until,
-            deployments: &input.facts.deployments,
-            incidents: &input.facts.incidents,
-            evidence: &input.facts.evidence,
-            aliases: &input.facts.aliases,
-            tiers: &input.facts.tiers,
-            owners: &input.facts.services,
-            links,
-            no_deployment,
-        },
-    )?;
-    Ok((report.whole, report.as_of))
+    }
+}
+
+fn measurable<'a>(input: &ServiceReportInput<'a>, (links, no_deployment): &'a (Vec<Link>, BTreeSet<u64>)) -> Input<'a> {
+    Input {
+        tree_size: input.request.ledger.tree_size,
+        recorded_until: input.recorded_until,
+        deployments: &input.facts.deployments,
+        incidents: &input.facts.incidents,
+        evidence: &input.facts.evidence,
+        aliases: &input.facts.aliases,
+        tiers: &input.facts.tiers,
+        owners: &input.facts.services,
+        links,
+        no_deployment,
+    }
 }
 
 fn control(attempts: &[&Deployment], input: &ServiceReportInput<'_>, links: &Links<'_>) -> Control {
@@ -360,13 +371,10 @@ fn longest(lead_time: &LeadTime, deployments: &[Deployment]) -> Vec<LongChange> 
     told.collect()
 }
 
-fn median_commits(ended: &[&Deployment]) -> Option<usize> {
-    let mut counts: Vec<usize> = ended
-        .iter()
-        .filter(|d| d.succeeded())
-        .map(|d| d.commits.len())
-        .collect();
-    counts.retain(|count| *count > 0);
-    counts.sort_unstable();
-    counts.get(counts.len().checked_sub(1)? / 2).copied()
+fn median_commits(ended: &[&Deployment]) -> Option<f64> {
+    let brings = |d: &&&Deployment| d.succeeded() && d.lineage.role != Role::First;
+    // Merges bring nothing of their own.
+    let own = |d: &Deployment| d.commits.iter().filter(|said| said.value.merge != Some(true)).count();
+    let counts = ended.iter().filter(brings).map(|d| own(d) as i64);
+    metrics::median(counts.filter(|count| *count > 0).collect())
 }

@@ -1,6 +1,6 @@
 //! An incident, folded from the events that speak of it: noticed, reported, resolved, and perhaps open again.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use serde::Serialize;
 
@@ -60,6 +60,8 @@ pub struct IncidentStatement {
     pub recorded_at: Instant,
     /// Whether the producer only shared a secret with the service, instead of signing.
     pub over_shared_secret: bool,
+    /// The source that the event names.
+    pub source: String,
 }
 
 /// What a statement says about an incident.
@@ -119,6 +121,11 @@ impl Incident {
     /// Whether it is not known to be over.
     pub fn open(&self) -> bool {
         self.resolved().is_none()
+    }
+
+    /// The sources whose records stand under its id.
+    pub fn sources(&self) -> BTreeSet<&str> {
+        self.statements.iter().map(|s| s.source.as_str()).collect()
     }
 
     /// How often it came back after it had been over.
@@ -213,6 +220,7 @@ impl Incident {
             occurred_at: event.occurred_at,
             recorded_at: record.recorded_at,
             over_shared_secret: record.over_shared_secret(),
+            source: event.source.clone(),
         });
         let service = event.service.as_ref().or(extension.service.as_ref());
         self.service = self.service.take().or_else(|| service.cloned());

@@ -119,17 +119,26 @@ impl<'a> Failures<'a> {
     /// How the failure of a deployment that ended at `end` was recovered from: by the first repair, or when every
     /// incident that it caused was over.
     pub(super) fn recovery(&self, index: u64, end: Instant) -> Recovery {
-        let known = self.incidents(index);
-        let over = |incident: &u64| Some(self.incidents.get(incident)?.resolved()?.occurred_at);
-        let all_over: Option<Vec<Instant>> = known.iter().map(over).collect();
-        let all_over = all_over.and_then(|ends| ends.into_iter().max());
         let repairs = self.repairs.get(&index).into_iter().flatten().copied();
-        let ends: Vec<Instant> = repairs.chain(all_over).collect();
+        let ends: Vec<Instant> = repairs.chain(self.over_at(&self.incidents(index))).collect();
         match ends.iter().filter(|at| **at >= end).min() {
             Some(at) => Recovery::Recovered(*at),
             None if ends.is_empty() => Recovery::Open,
             None => Recovery::BeforeItsEnd,
         }
+    }
+
+    /// When all of these incidents were over; none while one goes on, and of none.
+    pub(super) fn over_at(&self, incidents: &BTreeSet<u64>) -> Option<Instant> {
+        let over = |incident: &u64| Some(self.incidents.get(incident)?.resolved()?.occurred_at);
+        let ends: Option<Vec<Instant>> = incidents.iter().map(over).collect();
+        ends?.into_iter().max()
+    }
+
+    /// When a deployment that ended at `end` was first repaired after that.
+    pub(super) fn repaired_at(&self, index: u64, end: Instant) -> Option<Instant> {
+        let repairs = self.repairs.get(&index).into_iter().flatten().copied();
+        repairs.filter(|at| *at >= end).min()
     }
 }
 

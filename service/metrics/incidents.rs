@@ -6,9 +6,10 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::link::unreviewed;
+use super::link::{Link, unreviewed};
 use super::population::Population;
-use crate::correlate::LinkState;
+use crate::correlate::{Correlator, LinkState};
+use crate::domain::incident::Incident;
 
 /// The incidents that began in the period.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
@@ -64,4 +65,21 @@ impl IncidentCounts {
             incidents,
         }
     }
+}
+
+/// The suggestions about these incidents that nobody has looked at.
+pub fn waiting<'i>(incidents: impl IntoIterator<Item = &'i Incident>, correlator: &Correlator<'_>) -> ReviewBacklog {
+    let mut backlog = ReviewBacklog::default();
+    for incident in incidents {
+        let candidates = correlator.candidates(incident).candidates;
+        let links: Vec<Link> = candidates
+            .iter()
+            .map(|candidate| Link::of(incident, candidate))
+            .collect();
+        for link in unreviewed(&links) {
+            backlog.suggestions += 1;
+            backlog.incidents.insert(link.incident);
+        }
+    }
+    backlog
 }

@@ -38,10 +38,22 @@ impl Distribution {
 /// The quantile `p` of ascending values, interpolated between its neighbours: type 7 of Hyndman and Fan, "Sample
 /// quantiles in statistical packages" (1996), which spreadsheets, R and NumPy use by default.
 pub(super) fn quantile(ascending: &[i64], p: f64) -> Option<i64> {
+    let (low, step) = interpolated(ascending, p)?;
+    Some(low + step.round() as i64)
+}
+
+/// The median of numbers, by the same rule.
+pub fn median(mut values: Vec<i64>) -> Option<f64> {
+    values.sort_unstable();
+    let (low, step) = interpolated(&values, 0.5)?;
+    Some(low as f64 + step)
+}
+
+/// The value below the quantile, and how far it is above that.
+fn interpolated(ascending: &[i64], p: f64) -> Option<(i64, f64)> {
     let last = ascending.len().checked_sub(1)?;
     let at = last as f64 * p.clamp(0.0, 1.0);
     let below = at.floor() as usize;
     let (low, high) = (ascending[below], ascending[(below + 1).min(last)]);
-    let step = (at - at.floor()) * (high - low) as f64;
-    Some(low + step.round() as i64)
+    Some((low, (at - at.floor()) * (high - low) as f64))
 }

@@ -4,7 +4,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 use shipslog::domain::Instant;
 
-use crate::support::events::{at, digest, event, purl, sign};
+use crate::support::events::{at, deployed, digest, event, incident, purl, sign};
 use crate::support::{Backend, TestApp, key};
 
 const NOTES: &str = "/v1/release-notes?service=checkout&environment=production";
@@ -404,4 +404,37 @@ fn unexpected(page: &str) -> Vec<String> {
         }
     }
     found
+}
+
+/// What nobody reviewed in January waits in February too, as long as nobody has.
+#[rstest]
+fn a_service_report_counts_what_waits_for_a_review_since_before(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let Some(app) = TestApp::start(backend) else { return };
+    app.record(&at(deployed("c1", "checkout", "production", 1), "2026-01-05T10:00:00Z"));
+    for (name, time) in [("INC-1", "2026-01-05T10:10:00Z"), ("INC-2", "2026-01-05T12:00:00Z")] {
+        app.record(&at(incident(name, name, "checkout", "production"), time));
+    }
+    let february = "/v1/reports/service?environment=production&period=2026-02&format=json";
+    let report = || app.client.get(february).expect(200).json();
+    let before = report();
+    let waiting = &before["review_backlog"];
+    assert_eq!((&waiting["suggestions"], &waiting["earlier"]), (&json!(2), &json!(2)));
+    let decisions = before["decisions"].as_array().unwrap().iter();
+    let texts: Vec<&str> = decisions.map(|decision| decision["text"].as_str().unwrap()).collect();
+    assert_eq!(
+        texts,
+        [
+            "Incident INC-1 began before the period and is not known to be over.",
+            "Incident INC-2 began before the period and is not known to be over.",
+            "2 suggested links between incidents and deployments wait for a review, 2 of them about incidents of before the \
+             period; until then the change fail rate is a range.",
+        ]
+    );
+    let verdict = json!({ "incident": "INC-1", "deployment": "c1", "verdict": "confirmed", "reason": "we looked" });
+    app.client.post_json("/v1/links", &verdict).expect(201);
+    let after = report();
+    assert_eq!(after["review_backlog"]["suggestions"], 1);
+    assert_eq!(after["stability"]["still_failing"][0]["deployment"]["id"], "c1");
 }

@@ -8,12 +8,13 @@ use rstest::rstest;
 use serde_json::{Value, json};
 use shipslog::catalogue::Catalogue;
 use shipslog::check::Parameters;
+use shipslog::correlate::Correlator;
 use shipslog::document::compliance::{self, ComplianceInput, LogPeriod};
-use shipslog::document::service_report::{self, ServiceReportInput};
+use shipslog::document::service_report::{self, Backlog, ServiceReportInput};
 use shipslog::document::{LedgerView, Request};
 use shipslog::domain::facts::Facts;
 use shipslog::domain::keyring::Keyring;
-use shipslog::domain::{Instant, Period, ServiceName};
+use shipslog::domain::{EnvironmentName, Instant, Period, ServiceName};
 use shipslog::metrics::{self, Bucket, Input, MATURITY_HOURS, Query};
 use shipslog::reconcile::{self, Completeness};
 use shipslog::store::{Connect, Database, DatabaseUrl};
@@ -147,6 +148,12 @@ fn happening(chance: &mut Chance, number: u64, now: Instant) -> Value {
             }
             let said = json!({ "environment": place, "artifactId": artifact });
             event(&id, kind, service, said, ours)
+        }
+        11 if chance.one_in(3) => {
+            ours["environment"] = environment.into();
+            ours["deployment_id"] = format!("d{}", chance.below(25)).into();
+            ours["highlight"] = json!({ "kind": chance.of(&["highlight", "action"]), "text": "Look here." });
+            event(&id, "shipslog-highlight.written.0.1.0", service, json!({}), ours)
         }
         11 => event(
             &id,
@@ -338,6 +345,7 @@ fn reports_of_a_period_are_those_of_the_whole_ledger(
         keyring: &keyring,
     };
     let completeness = nothing_looked_at();
+    let mut failing = 0;
     for _ in 0..15 {
         let (from, to) = period(&mut chance);
         let service = chance.one_in(2).then(|| chance.of(&SERVICES));
@@ -367,6 +375,7 @@ fn reports_of_a_period_are_those_of_the_whole_ledger(
             completeness: &completeness,
             log: &log,
         });
+        let backlog = earlier_backlog(&facts, &services, team, &environment, period);
         let report = service_report::compose(&ServiceReportInput {
             request,
             environment: &environment,
@@ -376,8 +385,11 @@ fn reports_of_a_period_are_those_of_the_whole_ledger(
             recorded_from,
             recorded_until,
             facts: &facts,
+            earlier_backlog: &backlog,
             parameters: &Parameters::default(),
         });
+        let report = report.unwrap();
+        failing += report.stability.still_failing.len();
         let of_team = team.map(|team| format!("&team={team}")).unwrap_or_default();
         for (path, expected) in [
             (
@@ -386,7 +398,7 @@ fn reports_of_a_period_are_those_of_the_whole_ledger(
             ),
             (
                 format!("/v1/reports/service?{query}{of_team}"),
-                serde_json::to_value(report.unwrap()).unwrap(),
+                serde_json::to_value(report).unwrap(),
             ),
         ] {
             let mut found = app.client.get(&path).expect(200).json();
@@ -406,6 +418,29 @@ fn reports_of_a_period_are_those_of_the_whole_ledger(
             assert_same(&found, &expected, &path);
         }
     }
+    assert!(failing > 0, "no failure went on after its period");
+}
+
+fn earlier_backlog(
+    facts: &Facts,
+    services: &BTreeSet<ServiceName>,
+    team: Option<&str>,
+    environment: &EnvironmentName,
+    period: Period,
+) -> Backlog {
+    let earlier = facts.incidents.iter().filter(|incident| {
+        let began = incident.began().0;
+        let service = match &incident.service {
+            Some(service) => {
+                (services.is_empty() || services.contains(service)) && facts.services.is_of(team, service, began)
+            }
+            None => services.is_empty() && team.is_none(),
+        };
+        began < period.from && service && incident.environment.as_ref() == Some(environment)
+    });
+    let mut backlog = Backlog::default();
+    backlog.add_earlier(metrics::waiting(earlier, &Correlator::new(facts)));
+    backlog
 }
 
 fn nothing_looked_at() -> Completeness {

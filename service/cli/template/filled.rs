@@ -108,21 +108,25 @@ fn unseen(deployment: &Value) -> Value {
         "dependencies": [{ "name": "openssl", "from": "3.0", "to": "3.4", "indexes": [7] }], "tickets": change["tickets"] });
     let old = json!([{ "label": "1.1.0", "index": 7, "finished_at": at["at"], "changes": changes }]);
     let text = json!([{ "text": "Tell the desk.", "index": 7 }]);
-    let link = json!({ "deployment": "1.1.0", "index": 7, "state": "confirmed", "score": 90, "reasons": ["artifact_match"], "words": ["the same artifact"] });
+    let link = json!({ "deployment": "1.1.0", "index": 7, "state": "confirmed", "score": 0.9, "reasons": ["artifact_match"], "words": ["the same artifact"] });
     let incident = json!({ "id": "INC-7", "indexes": [7], "description": "Cards are refused.", "severity": "high", "began_at": at["at"],
         "began_by": "detected", "resolved_at": at["at"], "ticket": "https://tickets.example/INC-7", "link": link });
     let act = json!([{ "index": 7, "recorded_at": at["at"], "did": "asked for a report", "by": "smith" }]);
     let end = json!({ "at": at["at"], "index": 7, "reason": "No longer needed." });
     let rows = json!([deployment]);
+    let told = json!([{ "service": "shop", "label": "1.1.0", "text": "Tell the desk.", "index": 7 }]);
     let mut unseen = json!({
         "actions_required": text, "highlights": text, "known_issues": text,
         "reintroduced": old, "withdrawn": old, "breaking_note": change["breaking_note"], "commits": change["commits"],
         "changes/dependencies": changes["dependencies"], "changes/maintenance": changes["maintenance"],
         "came_and_went": rows, "next": rows, "stability/rollbacks": rows, "stability/hotfixes": rows,
+        "outlook/planned": at, "outlook/in_window": { "open": false, "found": "The year ends." },
+        "shipped/highlights": told, "shipped/actions_required": told, "shipped/known_issues": told,
         "late": [{ "deployment": deployment, "found": "recorded two days later" }],
         "also_deployed": [{ "service": "search", "label": "7.3.0", "ended": "succeeded", "finished_at": at["at"], "reasons": ["same_ticket"],
             "words": ["same ticket PAY-7"], "index": 7 }],
-        "linked": [incident], "stability/other_incidents": [incident], "link": link,
+        "linked": [incident], "stability/other_incidents": [incident], "stability/earlier_incidents": [incident], "link": link,
+        "still_failing": [{ "deployment": deployment, "in_rate": true, "certain": true, "incidents": [incident], "recovery_ms": 60_000, "open_for_ms": 60_000 }],
         "replaced_by": { "index": 7, "label": "1.2.0", "finished_at": at["at"], "ran_for_ms": 60_000, "went_back": true, "removes": false },
         "rollout": [{ "at": at["at"], "index": 7, "share_percent": 10, "strategy": "canary" }],
         "breaking": [{ "service": "shop", "label": "1.1.0", "change": change }],

@@ -14,7 +14,7 @@ use crate::document::audience::Audience;
 use crate::document::compliance::{ComplianceInput, LogPeriod};
 use crate::document::release_notes::{Point, RELEASE_TEMPLATE, ReleaseInput, ReleaseNotesInput, Scope};
 use crate::document::sample::SampleInput;
-use crate::document::service_report::ServiceReportInput;
+use crate::document::service_report::{Backlog, ServiceReportInput};
 use crate::document::{ErasedEntry, LedgerView, Request, compliance, release_notes, sample, service_report};
 use crate::domain::deployment::Deployment;
 use crate::domain::extension::DeploymentKind;
@@ -121,6 +121,7 @@ fn plain() -> Result<Vec<Sample>, Failure> {
         recorded_from: records.first().map(|record| record.recorded_at),
         recorded_until: records.last().map(|record| record.recorded_at),
         facts: &facts,
+        earlier_backlog: &Backlog::default(),
         parameters,
     });
     let snapshots = snapshot::fold(&records);

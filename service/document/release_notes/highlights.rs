@@ -7,13 +7,13 @@ use crate::domain::highlight::HighlightKind;
 
 /// The texts about some deployments, by what readers are to take from them, each in ledger order.
 #[derive(Default)]
-pub(super) struct Texts {
-    pub(super) highlights: Vec<Highlight>,
-    pub(super) actions_required: Vec<Highlight>,
-    pub(super) known_issues: Vec<Highlight>,
+pub(in crate::document) struct Texts {
+    pub(in crate::document) highlights: Vec<Highlight>,
+    pub(in crate::document) actions_required: Vec<Highlight>,
+    pub(in crate::document) known_issues: Vec<Highlight>,
 }
 
-pub(super) fn texts(deployments: &[&Deployment], facts: &Facts) -> Texts {
+pub(in crate::document) fn texts(deployments: &[&Deployment], facts: &Facts) -> Texts {
     let mut texts = Texts::default();
     for said in deployments.iter().filter_map(|d| d.highlights.as_ref()) {
         texts.highlights.push(Highlight {

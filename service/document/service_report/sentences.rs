@@ -2,7 +2,7 @@
 
 use super::glance::{of_number, range, times};
 use super::stability::without_incidents;
-use super::{Control, Decision, ServiceReportInput, Stability, is_here};
+use super::{Backlog, Control, Decision, ServiceReportInput, Stability, is_here};
 use crate::document::open_period;
 use crate::document::rows::{DeploymentRow, IncidentRow};
 use crate::domain::deployment::Deployment;
@@ -44,7 +44,7 @@ pub(super) fn summary(
         };
         let mut sentences = vec![format!("Nothing was deployed in this period, and {incidents}.")];
         sentences.extend(open_period(&input.period, input.recorded_until));
-        sentences.extend(open_incidents(stability));
+        sentences.extend(still_open(stability));
         return sentences;
     }
     let against = match before.deployment_frequency.count {
@@ -100,7 +100,7 @@ pub(super) fn summary(
     if open > 0 {
         sentences.push(format!("{} not known to be over.", are(open, "failure")));
     }
-    sentences.extend(open_incidents(stability));
+    sentences.extend(still_open(stability));
     if !stability.unattributed.is_empty() {
         sentences.push(format!(
             "{} without an explanation.",
@@ -110,34 +110,44 @@ pub(super) fn summary(
     sentences
 }
 
-/// A sentence on what goes on of the incidents that no deployment of the period is blamed for.
-fn open_incidents(stability: &Stability) -> Option<String> {
-    let open = open_elsewhere(stability).count();
-    (open > 0).then(|| {
-        format!(
-            "{} open that no deployment of the period is linked to.",
-            are(open, "incident")
-        )
-    })
-}
-
-fn open_elsewhere(stability: &Stability) -> impl Iterator<Item = &IncidentRow> {
-    let others = stability.other_incidents.iter().chain(&stability.unattributed);
-    others.filter(|row| row.resolved_at.is_none())
+/// Sentences on what goes on although no deployment of the period is blamed for it.
+fn still_open(stability: &Stability) -> Vec<String> {
+    let mut sentences = Vec::new();
+    let failures = stability.still_failing.iter();
+    let failures = failures.filter(|failed| failed.open_for_ms.is_some()).count();
+    if failures > 0 {
+        let of = "of deployments before the period";
+        sentences.push(format!("{} not known to be over.", are_of(failures, "failure", of)));
+    }
+    let mut open = |rows: &[&[IncidentRow]], but: &str| {
+        let rows = rows.iter().copied().flatten();
+        let open = rows.filter(|row| row.resolved_at.is_none()).count();
+        if open > 0 {
+            sentences.push(format!("{} open that {but}.", are(open, "incident")));
+        }
+    };
+    let of_period = [stability.other_incidents.as_slice(), &stability.unattributed];
+    open(&of_period, "no deployment of the period is linked to");
+    open(&[&stability.earlier_incidents], "began before the period");
+    sentences
 }
 
 fn are(n: usize, what: &str) -> String {
     format!("{} {}", count(n, what), if n == 1 { "is" } else { "are" })
 }
 
+fn are_of(n: usize, what: &str, of: &str) -> String {
+    format!("{} {of} {}", count(n, what), if n == 1 { "is" } else { "are" })
+}
+
 pub(super) fn decisions(
     stability: &Stability,
     control: &Control,
-    performance: &Performance,
+    backlog: &Backlog,
     next: &[DeploymentRow],
 ) -> Vec<Decision> {
     let mut decisions = Vec::new();
-    for failed in &stability.failed {
+    for failed in stability.failed.iter().chain(&stability.still_failing) {
         if let Some(age) = failed.open_for_ms {
             decisions.push(Decision {
                 text: format!(
@@ -150,17 +160,36 @@ pub(super) fn decisions(
             });
         }
     }
-    decisions.extend(open_elsewhere(stability).map(|row| Decision {
-        text: format!("Incident {} began in the period and is not known to be over.", row.id),
-        indexes: row.indexes.clone(),
-    }));
-    let backlog = &performance.incidents.review_backlog;
+    let mut open = |rows: &[IncidentRow], when: &str| {
+        let rows = rows.iter().filter(|row| row.resolved_at.is_none());
+        decisions.extend(rows.map(|row| Decision {
+            text: format!(
+                "Incident {} began {when} the period and is not known to be over.",
+                row.id
+            ),
+            indexes: row.indexes.clone(),
+        }));
+    };
+    open(&stability.other_incidents, "in");
+    open(&stability.unattributed, "in");
+    open(&stability.earlier_incidents, "before");
     if backlog.suggestions > 0 {
+        let earlier = of_number(
+            backlog.earlier,
+            "of them about an incident of before the period",
+            "of them about incidents of before the period",
+        );
         decisions.push(Decision {
             text: format!(
-                "{} between incidents and deployments {} for a review; until then the change fail rate is a range.",
+                "{} between incidents and deployments {} for a review{}; until then the change fail rate is a range.{}",
                 count(backlog.suggestions, "suggested link"),
-                if backlog.suggestions == 1 { "waits" } else { "wait" }
+                if backlog.suggestions == 1 { "waits" } else { "wait" },
+                earlier.map(|earlier| format!(", {earlier}")).unwrap_or_default(),
+                if backlog.more {
+                    " Still older incidents were not looked at."
+                } else {
+                    ""
+                },
             ),
             indexes: backlog.incidents.iter().copied().collect(),
         });

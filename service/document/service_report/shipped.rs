@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::super::changes::{Change, Changes};
+use super::super::release_notes::{Highlight, texts};
 use super::super::rows::DeploymentRow;
 use crate::domain::deployment::Deployment;
 use crate::domain::facts::Facts;
@@ -21,6 +22,25 @@ pub struct Shipped {
     pub listed: usize,
     /// Changes that ask something of users.
     pub breaking: Vec<BreakingRow>,
+    /// What people wrote about those that succeeded.
+    pub highlights: Vec<TextRow>,
+    /// What people wrote that somebody must do.
+    pub actions_required: Vec<TextRow>,
+    /// What people wrote that is known not to work.
+    pub known_issues: Vec<TextRow>,
+}
+
+/// Human text about a deployment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TextRow {
+    /// The deployment's service.
+    pub service: String,
+    /// The deployment's label.
+    pub label: String,
+    /// The text.
+    pub text: String,
+    /// Index of the entry.
+    pub index: u64,
 }
 
 /// One deployment.
@@ -48,6 +68,7 @@ pub struct BreakingRow {
 impl Shipped {
     pub(super) fn of(ended: &[&Deployment], facts: &Facts) -> Self {
         let mut breaking = Vec::new();
+        let [mut highlights, mut actions_required, mut known_issues] = [const { Vec::new() }; 3];
         let mut releases = Vec::new();
         for deployment in ended {
             let changes = Changes::of(
@@ -63,21 +84,36 @@ impl Shipped {
                     change: change.clone(),
                 }));
             }
+            let written = texts(&[deployment], facts);
+            let row = |told: &Highlight| TextRow {
+                service: deployment.service.to_string(),
+                label: deployment.label(),
+                text: told.text.clone(),
+                index: told.index,
+            };
             let foremost = changes.groups.first().and_then(|group| group.entries.first());
             releases.push(ShippedRow {
                 deployment: DeploymentRow::of(deployment),
-                headline: deployment
+                headline: written
                     .highlights
-                    .as_ref()
-                    .map(|highlight| highlight.value.clone())
+                    .first()
+                    .map(|highlight| highlight.text.clone())
                     .or_else(|| foremost.map(|change| change.title.clone())),
                 changes: changes.shown,
             });
+            if deployment.succeeded() {
+                highlights.extend(written.highlights.iter().map(row));
+            }
+            actions_required.extend(written.actions_required.iter().map(row));
+            known_issues.extend(written.known_issues.iter().map(row));
         }
         Self {
             listed: releases.len().min(LISTED),
             releases,
             breaking,
+            highlights,
+            actions_required,
+            known_issues,
         }
     }
 }

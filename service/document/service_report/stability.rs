@@ -12,13 +12,16 @@ use crate::domain::deployment::{Deployment, Role};
 use crate::domain::extension::DeploymentKind;
 use crate::domain::incident::Incident;
 use crate::domain::{Instant, ServiceName};
-use crate::metrics::Performance;
+use crate::metrics::{Performance, StandingFailure, went_on};
 
 /// What went wrong.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Stability {
     /// Deployments of the period that failed in front of users, for certain or as it seems, in ledger order.
     pub failed: Vec<Failed>,
+    /// Deployments that ended before the period and whose failure was not over when it ended, the oldest first; of their incidents
+    /// those that went on.
+    pub still_failing: Vec<Failed>,
     /// Attempts that did not come to run.
     pub attempts: Vec<DeploymentRow>,
     /// Deployments that went back.
@@ -30,6 +33,8 @@ pub struct Stability {
     /// The other incidents that began in the period and are named with none of the deployments above: those that an earlier deployment
     /// is linked to, and those that somebody explained otherwise.
     pub other_incidents: Vec<IncidentRow>,
+    /// Incidents that began before the period, went on when it ended, and are named with none of the deployments above.
+    pub earlier_incidents: Vec<IncidentRow>,
 }
 
 /// A deployment that failed.
@@ -54,7 +59,7 @@ impl Stability {
         ended: &[&Deployment],
         input: &ServiceReportInput<'_>,
         links: &Links<'_>,
-        performance: &Performance,
+        (performance, standing): (&Performance, &[StandingFailure]),
         as_of: Option<Instant>,
     ) -> Self {
         let (fail, recovery) = (
@@ -114,14 +119,10 @@ impl Stability {
         let counts = &performance.incidents;
         let unattributed = input.facts.incidents.iter();
         let failed: Vec<Failed> = failed.collect();
-        let named: BTreeSet<u64> = failed
-            .iter()
-            .flat_map(|row| {
-                row.incidents
-                    .iter()
-                    .flat_map(|incident| incident.indexes.iter().copied())
-            })
-            .collect();
+        let still_failing = standing.iter().filter_map(|one| Failed::standing(one, input, links));
+        let still_failing: Vec<Failed> = still_failing.collect();
+        let incidents = failed.iter().chain(&still_failing).flat_map(|row| &row.incidents);
+        let named: BTreeSet<u64> = incidents.flat_map(|row| row.indexes.iter().copied()).collect();
         let others = input.facts.incidents.iter().filter(|incident| {
             let index = incident.index;
             counts.incidents.contains(&index) && !counts.unattributed.contains(&index) && !named.contains(&index)
@@ -130,12 +131,19 @@ impl Stability {
             let candidate = links.best_of_incident(incident.index)?;
             Some((input.facts.deployment(candidate.index)?, candidate))
         };
-        let other_incidents = others
-            .map(|incident| IncidentRow::of(incident, linked(incident)))
-            .collect();
+        let row = |incident| IncidentRow::of(incident, linked(incident));
+        let earlier = input.facts.incidents.iter().filter(|incident| {
+            let (from, to) = (input.period.from, input.period.to);
+            is_ours(input, incident)
+                && incident.began().0 < from
+                && went_on(incident, to)
+                && !named.contains(&incident.index)
+        });
         Self {
-            other_incidents,
+            other_incidents: others.map(row).collect(),
+            earlier_incidents: earlier.map(row).collect(),
             failed,
+            still_failing,
             attempts: ended
                 .iter()
                 .filter(|d| !d.succeeded())
@@ -155,6 +163,51 @@ impl Stability {
                 .collect(),
         }
     }
+}
+
+impl Stability {
+    /// All incidents that are named.
+    pub(super) fn incidents(&self) -> impl Iterator<Item = &IncidentRow> {
+        let failed = self
+            .failed
+            .iter()
+            .chain(&self.still_failing)
+            .flat_map(|row| &row.incidents);
+        let others = self.other_incidents.iter().chain(&self.earlier_incidents);
+        failed.chain(others).chain(&self.unattributed)
+    }
+}
+
+impl Failed {
+    fn standing(standing: &StandingFailure, input: &ServiceReportInput<'_>, links: &Links<'_>) -> Option<Self> {
+        let deployment = input.facts.deployment(standing.deployment)?;
+        let incidents = links
+            .of_deployment(standing.deployment)
+            .filter(|(incident, _)| standing.incidents.contains(&incident.index));
+        Some(Self {
+            deployment: DeploymentRow::of(deployment),
+            in_rate: standing.in_rate,
+            certain: true,
+            incidents: incidents
+                .map(|(incident, candidate)| IncidentRow::of(incident, Some((deployment, candidate))))
+                .collect(),
+            recovery_ms: standing.recovery_ms,
+            open_for_ms: standing.recovery_ms.is_none().then_some(standing.age_ms),
+        })
+    }
+}
+
+/// Whether an incident hurt what the report is about.
+fn is_ours(input: &ServiceReportInput<'_>, incident: &Incident) -> bool {
+    let service = match &incident.service {
+        Some(service) => {
+            let named = input.services.is_empty() || input.services.contains(service);
+            let owners = &input.facts.services;
+            named && owners.is_of(input.team, service, incident.began().0)
+        }
+        None => input.services.is_empty() && input.team.is_none(),
+    };
+    service && incident.environment.as_ref() == Some(input.environment)
 }
 
 /// Services of the place that have no incident at all in the ledger: their silence may mean that nobody reports.

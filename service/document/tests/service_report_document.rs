@@ -1,6 +1,6 @@
 //! The service report: whole documents, what is not known, and the period before.
 
-use super::service_report::{ServiceReport, ServiceReportInput};
+use super::service_report::{Backlog, ServiceReport, ServiceReportInput};
 use super::*;
 use crate::metrics::MetricsError;
 
@@ -20,6 +20,7 @@ pub(super) fn compose(ledger: &Ledger, from: &str, to: &str, zone: &str) -> Resu
         recorded_from: ledger.records.first().map(|record| record.recorded_at),
         recorded_until: ledger.records.last().map(|record| record.recorded_at),
         facts: &facts,
+        earlier_backlog: &Backlog::default(),
         parameters: &Parameters::default(),
     })
 }
@@ -76,12 +77,30 @@ fn an_incident_of_the_period_is_named_with_the_earlier_deployment_it_came_from()
     let report = compose(&ledger, "2026-03-09", "2026-03-16", "UTC").unwrap();
     let text = markdown(service_report::TEMPLATE, &report);
     for part in [
-        "1 incident is open",
-        "1.0.0 ([#0](/entries/0)) is linked to it (explicit, score 99 %)",
+        "1 failure of deployments before the period is not known to be over",
+        "| payments 1.0.0 | 2026-03-02 09:03 UTC | for certain | K-1",
+        "(explicit, score 99 %) | open for 7 days |",
     ] {
         assert!(text.contains(part), "{part}: {text}");
     }
-    assert!(report.decisions[0].text.contains("K-1"), "{:?}", report.decisions);
+    let [decision] = report.decisions.as_slice() else {
+        panic!("{:?}", report.decisions)
+    };
+    assert!(decision.text.contains("1.0.0 failed"), "{decision:?}");
+    // It is no less open a week later, in which nothing began.
+    ledger.incident(3 * week, "K-2", IncidentStep::Detected);
+    let later = compose(&ledger, "2026-03-16", "2026-03-23", "UTC").unwrap();
+    let open = later.decisions.first().map(|decision| decision.text.as_str());
+    assert_eq!(
+        open,
+        Some("payments 1.0.0 failed and is not known to be repaired, 20 days 14 h after it went live.")
+    );
+    // Over in that week, it is told for the week before and not for the one after.
+    ledger.incident(2 * week + 120, "K-1", IncidentStep::Resolved);
+    let over = |from, to| compose(&ledger, from, to, "UTC").unwrap().stability.still_failing;
+    let before = over("2026-03-09", "2026-03-16");
+    assert!(before[0].open_for_ms.is_none() && before[0].recovery_ms.is_some());
+    assert!(over("2026-03-16", "2026-03-23").is_empty());
 }
 
 #[test]
