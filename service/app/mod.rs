@@ -23,6 +23,7 @@ mod links;
 mod log;
 mod metrics;
 mod notes;
+mod outlook;
 mod period;
 mod proof;
 mod questions;

@@ -8,6 +8,7 @@ use super::companions::companion_indexes;
 use super::declared::{control_indexes, declared_indexes, environment_indexes};
 use super::deployed::{Deployed, at};
 use super::deployments::evidence_indexes;
+use super::outlook::add_outlook;
 use super::suspects::facts_with_tests;
 use crate::correlate::{SKEW_MS, WINDOW_MS};
 use crate::document::release_notes::{Point, Scope, Wanted};
@@ -85,6 +86,7 @@ pub(super) fn notes_facts(tx: &mut ReadTx<'_>, wanted: &Wanted<'_>, size: u64) -
         let next = deployed.tx.first_successes(&[after], NEXT)?;
         deployed.add(next)?;
     }
+    let merged = add_outlook(&mut deployed, wanted, last.unwrap_or_default())?;
     let all = deployed.fold();
     let asked = all.iter().filter(|found| asked.contains(&found.index));
     let asked: Vec<Deployment> = asked.cloned().collect();
@@ -92,6 +94,7 @@ pub(super) fn notes_facts(tx: &mut ReadTx<'_>, wanted: &Wanted<'_>, size: u64) -
     let evidence = evidence_indexes(deployed.tx, &asked.iter().collect::<Vec<_>>(), size)?;
     add_same_content(&mut deployed, &asked, service, environment)?;
     let mut others = evidence.clone();
+    others.extend(merged);
     others.extend(environment_indexes(deployed.tx, size)?);
     others.extend(some_evidence(deployed.tx, &BTreeSet::from([service.clone()]), size)?);
     others.extend(control_indexes(deployed.tx, size)?);

@@ -7,6 +7,7 @@ mod also;
 mod customer;
 mod highlights;
 mod manager;
+mod outlook;
 mod redact;
 mod release;
 mod replaced;
@@ -22,6 +23,7 @@ use serde::Serialize;
 use self::also::Companions;
 pub use self::also::{AlsoDeployed, SAME_RUN_MS};
 pub(super) use self::highlights::texts;
+pub use self::outlook::{LOOKED_AT, Outlook};
 pub use self::release::{RELEASE_TEMPLATE, Release, ReleaseInput, compose_release};
 pub use self::replaced::ReplacedBy;
 pub use self::select::{Selection, Wanted, selected};
@@ -29,7 +31,7 @@ pub use self::variant::{Variant, compose_for, template};
 use super::assurance::Assurance;
 use super::audience::Audience;
 use super::changes::Changes;
-use super::rows::{DeploymentRow, IncidentRow, StatementRow, statements};
+use super::rows::{DeploymentRow, IncidentRow, StatementRow, shared_ids, statements};
 use super::{DocumentError, Generated, Links, Request};
 use crate::check::Parameters;
 use crate::domain::deployment::Deployment;
@@ -148,6 +150,8 @@ pub struct ReleaseNotes {
     pub also_deployed_more: usize,
     /// Incidents.
     pub incidents: Incidents,
+    /// For when it was planned, what is not in it, and what comes next.
+    pub outlook: Outlook,
     /// How each of the deployments was controlled.
     pub assurance: Vec<Assurance>,
     /// What was said about the deployment.
@@ -251,13 +255,14 @@ fn compose_selected<'a>(input: &ReleaseNotesInput<'a>) -> Result<(ReleaseNotes, 
     companions.add(&selection, &input.facts.deployments, &[service]);
     let (also_deployed, also_deployed_more) = companions.shown();
     let written = texts(&selection.deployments, input.facts);
+    let sources = shared_ids(incidents.fixed.iter().chain(&incidents.linked));
     let previous = selection.previous.map(|previous| Previous {
         id: previous.id.to_string(),
         index: previous.index,
         label: previous.label(),
         digest: previous.digest().map(str::to_owned),
         finished_at: previous.finished_at(),
-        ran_for_ms: ran_for(previous, input),
+        ran_for_ms: ran_for(previous, is_late(target, previous) && !selection.range, input),
     });
     let mut notes = ReleaseNotes {
         context_version: super::CONTEXT_VERSION,
@@ -288,10 +293,13 @@ fn compose_selected<'a>(input: &ReleaseNotesInput<'a>) -> Result<(ReleaseNotes, 
         also_deployed,
         also_deployed_more,
         incidents,
+        outlook: Outlook::of(&selection, &here, (input.facts, &assurance), tickets),
         assurance,
         statements: statements(target),
         data_notes: [
             sentences::data_notes(&selection.deployments),
+            sentences::late_notes(&selection, &here),
+            sources,
             input.request.ledger.erased_notes(),
         ]
         .concat(),
@@ -396,9 +404,15 @@ fn team(target: &Deployment, facts: &Facts) -> Option<Team> {
     })
 }
 
-fn ran_for(previous: &Deployment, input: &ReleaseNotesInput<'_>) -> Option<i64> {
+/// Whether a record came late: it claims that its deployment was over before one that it follows in the log.
+fn is_late(deployment: &Deployment, before: &Deployment) -> bool {
+    let ends = deployment.finished_at().zip(before.finished_at());
+    deployment.succeeded() && ends.is_some_and(|(end, before)| end < before)
+}
+
+fn ran_for(previous: &Deployment, late: bool, input: &ReleaseNotesInput<'_>) -> Option<i64> {
     let timeline = Timeline::of(&input.facts.deployments, input.service, input.environment);
-    let run = timeline.run(previous.index)?;
+    let run = timeline.run(previous.index).filter(|_| !late)?;
     Some(run.until?.millis_since(previous.finished_at()?)).filter(|millis| *millis >= 0)
 }
 

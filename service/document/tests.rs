@@ -25,6 +25,7 @@ mod compliance_report;
 mod hostile;
 mod notes;
 mod oscal;
+mod outlook;
 mod people;
 mod releases;
 mod service_report_document;

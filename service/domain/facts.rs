@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::alias::Aliases;
 use super::attestation::{self, Attestation};
+use super::change::{self, MergedChange};
 use super::conclusion::Conclusions;
 use super::dependency::Dependencies;
 use super::deployment::{self, Deployment};
@@ -32,6 +33,8 @@ pub struct Facts {
     pub decisions: Vec<Decided>,
     /// What people wrote for the top of release notes, in ledger order.
     pub highlights: Vec<Highlight>,
+    /// Changes that were merged, in ledger order.
+    pub merged: Vec<MergedChange>,
     /// What services need.
     pub dependencies: Dependencies,
     /// What services declare about themselves.
@@ -74,6 +77,7 @@ impl Facts {
             incidents: incident::fold(records),
             decisions: link::fold(records),
             highlights: highlight::fold(records),
+            merged: change::fold(records),
             dependencies: Dependencies::fold(records),
             services: Services::fold(records),
             aliases: Aliases::fold(records),

@@ -8,6 +8,7 @@ pub mod alias;
 pub mod artifact;
 pub mod attestation;
 pub mod catalogue;
+pub mod change;
 pub mod conclusion;
 pub mod dependency;
 pub mod deployment;

@@ -161,6 +161,13 @@ impl ReadTx<'_> {
         self.some_where(spans, &anywhere, "event.subject = 'incident'", Some(Most::Last(limit)))
     }
 
+    /// The newest changes of the service of each part of the log that were merged, at most `limit` of each.
+    pub fn last_merged(&mut self, spans: &[Span<'_>], limit: usize) -> Result<Vec<EventRow>, StoreError> {
+        let nowhere = IN_SPAN.replace("event.environment = asked.environment", "event.environment IS NULL");
+        let merged = "event.subject = 'change' AND event.predicate = 'merged'";
+        self.some_where(spans, &nowhere, merged, Some(Most::Last(limit)))
+    }
+
     fn some_of_each(
         &mut self,
         spans: &[Span<'_>],

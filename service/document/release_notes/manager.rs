@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::{AlsoDeployed, Highlight, Incidents, Previous, ReleaseNotes, ReplacedBy, Team, Withdrawn};
+use super::{AlsoDeployed, Highlight, Incidents, Outlook, Previous, ReleaseNotes, ReplacedBy, Team, Withdrawn};
 use crate::document::Generated;
 use crate::document::assurance::{ApprovalRow, Assurance, RollbackRow, TestRow};
 use crate::document::audience::{Audience, Tally, Withheld};
@@ -39,6 +39,7 @@ pub struct ManagerNotes {
     also_deployed: Vec<AlsoDeployed>,
     also_deployed_more: usize,
     incidents: Incidents,
+    outlook: Outlook,
     assurance: Vec<ManagerAssurance>,
     data_notes: Vec<String>,
     withheld: Vec<Withheld>,
@@ -114,6 +115,10 @@ impl ManagerNotes {
         for old in reintroduced.iter_mut().chain(&mut withdrawn) {
             without_commits(&mut old.changes, &mut tally);
         }
+        let mut outlook = notes.outlook;
+        for row in &mut outlook.elsewhere {
+            without_commits(&mut row.changes, &mut tally);
+        }
         let digests = notes
             .previous
             .iter()
@@ -155,6 +160,7 @@ impl ManagerNotes {
             also_deployed: notes.also_deployed,
             also_deployed_more: notes.also_deployed_more,
             incidents: notes.incidents,
+            outlook,
             assurance,
             data_notes: notes.data_notes,
             withheld: tally.withheld(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{IncidentRow, Previous, ReleaseNotes};
+use super::{IncidentRow, Previous, ReleaseNotes, Selection, is_late};
 use crate::domain::Outcome;
 use crate::domain::deployment::{Deployment, Effect, Role, Status};
 use crate::domain::exposure::Downtime;
@@ -292,5 +292,31 @@ pub(super) fn data_notes(deployments: &[&Deployment]) -> Vec<String> {
         }
     }
     notes.dedup();
+    notes
+}
+
+/// What replaced what is told in the order of the log, also where a record came late.
+pub(super) fn late_notes(selection: &Selection<'_>, here: &[&Deployment]) -> Vec<String> {
+    let target = selection.target;
+    let label = target.label();
+    let mut notes = Vec::new();
+    if let Some(previous) = selection
+        .previous
+        .filter(|previous| !selection.range && is_late(target, previous))
+    {
+        let previous = previous.label();
+        notes.push(format!(
+            "The record of {label} came late: it claims to be older than {previous}. That it replaced {previous} is the order of the \
+             ledger, and how long {previous} had run is not told."
+        ));
+    }
+    let next = here.iter().find(|d| d.succeeded() && d.order() > target.order());
+    if let Some(next) = next.filter(|next| target.succeeded() && is_late(next, target)) {
+        let next = next.label();
+        notes.push(format!(
+            "The record of {next} came late: it claims to be older than {label}. That it took the place of {label} is the order of the \
+             ledger, and how long {label} ran is not told."
+        ));
+    }
     notes
 }
