@@ -30,6 +30,9 @@ impl Gathered<'_, '_> {
         let ids = self.deployed.tx.incidents_since(&[], period.to.as_millis(), size)?;
         let mut open = incidents_called(self.deployed.tx, ids, size)?;
         open.retain(|incident| went_on(incident, period.to));
+        if open.is_empty() {
+            return Ok(());
+        }
         self.take(&open)?;
         let failed = self.failed_before(&open, period.from)?;
         if failed.is_empty() {

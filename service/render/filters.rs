@@ -68,27 +68,35 @@ fn text(value: &Value) -> String {
     words(value).unwrap_or_else(|| value.to_string())
 }
 
+/// The value, which must be there: only an error of minijinja's own can say where one that is not came from.
+fn defined(value: &Value) -> Result<&Value, Error> {
+    match i64::try_from(value.clone()) {
+        Err(error) if value.is_undefined() => Err(error),
+        Ok(_) | Err(_) => Ok(value),
+    }
+}
+
 /// `{{ text | code }}`: inline code.
-fn code(value: &Value) -> Value {
-    Value::from_safe_string(if value.is_none() {
+fn code(value: &Value) -> Result<Value, Error> {
+    Ok(Value::from_safe_string(if defined(value)?.is_none() {
         NOT_RECORDED.to_owned()
     } else {
         escape::code(&value.to_string())
-    })
+    }))
 }
 
 /// `{{ text | block }}`: a code block, on lines of its own.
-fn block(value: &Value) -> Value {
-    Value::from_safe_string(escape::block(&text(value)))
+fn block(value: &Value) -> Result<Value, Error> {
+    Ok(Value::from_safe_string(escape::block(&text(defined(value)?))))
 }
 
 /// `{{ text | link(url) }}`: a link, or the text alone where there is no address or it is not allowed.
-fn link(value: &Value, url: &Value) -> Value {
-    let label = text(value);
-    Value::from_safe_string(match url.as_str() {
+fn link(value: &Value, url: &Value) -> Result<Value, Error> {
+    let label = text(defined(value)?);
+    Ok(Value::from_safe_string(match url.as_str() {
         Some(url) => escape::link(&label, url),
         None => escape::escape(&label),
-    })
+    }))
 }
 
 /// `{{ url | address }}`: where a link may lead, or nothing.
@@ -99,8 +107,8 @@ fn address(value: &Value) -> Value {
 /// `{{ index | idx }}` or `{{ indexes | idx }}`: references to entries of the ledger.
 fn idx(value: &Value) -> Result<Value, Error> {
     let one = |index: u64| format!("[#{index}](/entries/{index})");
-    let text = match value.kind() {
-        ValueKind::None | ValueKind::Undefined => "—".to_owned(),
+    let text = match defined(value)?.kind() {
+        ValueKind::None => "—".to_owned(),
         ValueKind::Number => one(u64::try_from(value.clone())?),
         _ => {
             let mut parts = Vec::new();
@@ -120,7 +128,7 @@ fn idx(value: &Value) -> Result<Value, Error> {
 /// `{{ instant | date }}`: `2026-03-02 09:14:05 UTC`, or with the distance from UTC in another zone; `date("minute")`,
 /// `date("day")` and `date("time")` say less.
 fn date(value: &Value, precision: Option<&str>, zone: Tz) -> Result<Value, Error> {
-    if value.is_none() {
+    if defined(value)?.is_none() {
         return Ok(Value::from(NOT_RECORDED));
     }
     let given = value.to_string();
@@ -197,31 +205,31 @@ fn plural(value: &Value, one: &str, many: Option<&str>) -> Result<Value, Error> 
 }
 
 /// `{{ text | sentence }}`: with a capital letter, unless the first word may be the name of something.
-fn sentence(value: &Value) -> Value {
-    let given = text(value);
+fn sentence(value: &Value) -> Result<Value, Error> {
+    let given = text(defined(value)?);
     let word = given.split_whitespace().next().unwrap_or_default();
     let plain = word
         .trim_end_matches([',', ':', ';'])
         .bytes()
         .all(|b| b.is_ascii_lowercase());
-    Value::from(match given.chars().next() {
+    Ok(Value::from(match given.chars().next() {
         Some(first) if plain => format!("{}{}", first.to_ascii_uppercase(), &given[first.len_utf8()..]),
         Some(_) | None => given,
-    })
+    }))
 }
 
 /// `{{ value | tojson }}`: as JSON, which is escaped like any other text.
 fn json(value: &Value) -> Result<Value, Error> {
-    let text = serde_json::to_string(value);
+    let text = serde_json::to_string(defined(value)?);
     let text =
         text.map_err(|error| Error::new(ErrorKind::InvalidOperation, format!("not to be said as JSON: {error}")))?;
     Ok(Value::from(text))
 }
 
 /// `{{ digest | short }}`: enough of a hash to recognise it.
-fn short(value: &Value, length: Option<usize>) -> Value {
-    if value.is_none() {
-        return Value::from(NOT_RECORDED);
+fn short(value: &Value, length: Option<usize>) -> Result<Value, Error> {
+    if defined(value)?.is_none() {
+        return Ok(Value::from(NOT_RECORDED));
     }
     let given = value.to_string();
     let (algorithm, hex) = given
@@ -230,5 +238,5 @@ fn short(value: &Value, length: Option<usize>) -> Value {
     let kept: String = hex.chars().take(length.unwrap_or(12)).collect();
     let cut = if kept.len() < hex.len() { "…" } else { "" };
     let colon = if algorithm.is_empty() { "" } else { ":" };
-    Value::from(format!("{algorithm}{colon}{kept}{cut}"))
+    Ok(Value::from(format!("{algorithm}{colon}{kept}{cut}")))
 }

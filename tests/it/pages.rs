@@ -224,7 +224,7 @@ fn the_overview_names_a_likely_cause_only_where_it_is_likelier_than_none(
         "{}",
         shown()
     );
-    begin("INC-2", "2026-01-10T10:00:00Z");
+    begin("INC-2", "2026-01-05T18:00:00Z");
     assert!(shown().contains("<td>no deployment: "), "{}", shown());
 }
 

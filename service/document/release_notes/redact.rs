@@ -267,6 +267,23 @@ fn count(notes: &ReleaseNotes, tally: &mut Tally) {
         ("deployment that came and went", "deployments that came and went"),
         notes.came_and_went.len(),
     );
+    let outlook = &notes.outlook;
+    tally.add(
+        "outlook.planned",
+        ("announced time", "announced times"),
+        some(outlook.planned.is_some()),
+    );
+    let elsewhere = outlook.elsewhere.iter().map(|row| row.changes.total);
+    tally.add(
+        "outlook.elsewhere, merged",
+        ("change that waits", "changes that wait"),
+        elsewhere.sum::<usize>() + outlook.merged.len(),
+    );
+    tally.add(
+        "outlook.next",
+        ("later deployment", "later deployments"),
+        outlook.next.len(),
+    );
     tally.add(
         "data_notes",
         ("note on the data", "notes on the data"),

@@ -136,20 +136,19 @@ fn errors_name_template_and_line() {
         "{{ d.nope|upper }}",
         "{{ d.nope|duration }}",
         "{{ d.nope|date }}",
+        "{{ d.nope|idx }}",
+        "{{ d.nope|code }}",
+        "{{ d.nope|link('https://x.example') }}",
+        "{{ d.nope|tojson }}",
         "{% if d.nope %}x{% endif %}",
         "{% for x in d.nope %}x{% endfor %}",
         "{{ d.nope.deeper }}",
         "{{ rows[0]['nope'] }}",
-        "{% set x = d.nope %}{{ x }}",
         "{{ 'a' ~ d.nope }}",
-        "{{ d.nope + 1 }}",
     ] {
         let context = json!({ "d": { "label": "1" }, "rows": [{ "label": "1" }] });
         let message = render(source, context).unwrap_err().to_string();
-        assert!(
-            message.contains("nope") || source.contains("set"),
-            "{source}: {message}"
-        );
+        assert!(message.contains("nope"), "{source}: {message}");
     }
     let hidden = render("{{ range(3) }}", json!({ "range": true })).unwrap_err();
     assert!(hidden.to_string().contains("`range` of release notes"), "{hidden}");
