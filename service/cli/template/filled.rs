@@ -121,6 +121,7 @@ fn unseen(deployment: &Value) -> Value {
         "changes/dependencies": changes["dependencies"], "changes/maintenance": changes["maintenance"],
         "came_and_went": rows, "next": rows, "stability/rollbacks": rows, "stability/hotfixes": rows,
         "outlook/next": [{ "label": "1.2.0", "index": 7, "status": "queued", "at": at["at"] }],
+        "outlook/merged": [{ "id": "7", "title": "Pay by card", "url": "https://git.example/7", "merged_at": at["at"], "index": 7 }],
         "outlook/planned": at, "outlook/in_window": { "open": false, "found": "The year ends." },
         "shipped/highlights": told, "shipped/actions_required": told, "shipped/known_issues": told,
         "late": [{ "deployment": deployment, "found": "recorded two days later" }],

@@ -27,7 +27,7 @@ pub struct Outlook {
     pub in_window: Option<InWindow>,
     /// What the newest deployments to other environments brought there and nothing brought here.
     pub elsewhere: Vec<Elsewhere>,
-    /// Merged changes that no deployment brought here, of the newest of the service, the newest first.
+    /// Other merged changes that no deployment brought here, of the newest of the service, the newest first.
     pub merged: Vec<Merged>,
     /// Deployments to the same place that came later, or that have not ended.
     pub next: Vec<Next>,
@@ -93,19 +93,21 @@ pub struct Next {
 }
 
 impl Outlook {
-    pub(super) fn of(
+    pub(super) fn of<'a>(
         selection: &Selection<'_>,
-        here: &[&Deployment],
-        (facts, assurance): (&Facts, &[Assurance]),
+        here: &[&'a Deployment],
+        (facts, assurance): (&'a Facts, &[Assurance]),
         tickets: &[TicketLink],
     ) -> Self {
         let target = selection.target;
         // Whenever it came: what a later deployment brought waits no more.
-        let arrived: Vec<&Deployment> = here
+        let arrived: Vec<&'a Deployment> = here
             .iter()
             .copied()
             .filter(|d| d.succeeded() || d.index == target.index)
             .collect();
+        let (elsewhere, mut told) = elsewhere(target, &arrived, facts, tickets);
+        told.extend(&arrived);
         let one = [target].into_iter().filter(|_| !selection.range);
         let queued = one.flat_map(|d| &d.statements).find(|said| said.says == Says::Queued);
         let window = assurance.first().filter(|_| !selection.range);
@@ -124,47 +126,61 @@ impl Outlook {
                 let found = check.found.clone();
                 Some(InWindow { open, found })
             }),
-            elsewhere: elsewhere(target, &arrived, facts, tickets),
-            merged: merged(target, &arrived, &facts.merged),
+            elsewhere,
+            merged: merged(target, &told, &facts.merged),
             next: next(target, here),
         }
     }
 }
 
-fn elsewhere(target: &Deployment, arrived: &[&Deployment], facts: &Facts, tickets: &[TicketLink]) -> Vec<Elsewhere> {
+/// With the deployments that brought it there. A change is told once, of the environment that is closest to users.
+fn elsewhere<'a>(
+    target: &Deployment,
+    arrived: &[&'a Deployment],
+    facts: &'a Facts,
+    tickets: &[TicketLink],
+) -> (Vec<Elsewhere>, Vec<&'a Deployment>) {
     let others = || {
         let all = facts.of_service(&target.service);
         all.filter(|d| d.environment != target.environment && d.succeeded() && d.effect == Effect::Runs)
     };
-    let environments: BTreeSet<&EnvironmentName> = others().map(|d| &d.environment).collect();
-    let known = commits(arrived.iter().copied());
-    let rows = environments.into_iter().filter_map(|environment| {
+    let environments: BTreeSet<_> = others()
+        .map(|d| {
+            (
+                facts.tier(&d.environment).is_none(),
+                facts.tier(&d.environment),
+                &d.environment,
+            )
+        })
+        .collect();
+    let (mut rows, mut told) = (Vec::new(), Vec::new());
+    for (_, _, environment) in environments {
+        let known = commits(arrived.iter().chain(&told).copied());
         let mut there: Vec<&Deployment> = others().filter(|d| d.environment == *environment).collect();
         there.sort_by_key(|d| d.order());
-        let newest = *there.last()?;
-        let recent = &there[there.len().saturating_sub(LOOKED_AT)..];
+        let newest = there.last().copied();
         // Without commits nothing tells what of it is here.
-        let bring: Vec<&Deployment> = recent
-            .iter()
-            .copied()
-            .filter(|d| d.commits.iter().any(|said| !known.contains(said.value.id.as_str())))
-            .collect();
+        let is_new = |d: &&Deployment| d.commits.iter().any(|said| !known.contains(said.value.id.as_str()));
+        let recent = there.split_off(there.len().saturating_sub(LOOKED_AT));
+        let bring: Vec<&Deployment> = recent.into_iter().filter(is_new).collect();
         let changes = Changes::of(&bring, &known, tickets);
-        (changes.shown > 0 || changes.maintenance_total > 0).then(|| Elsewhere {
+        let some = changes.shown > 0 || changes.maintenance_total > 0;
+        rows.extend(newest.filter(|_| some).map(|newest| Elsewhere {
             environment: environment.clone(),
             label: newest.label(),
             index: newest.index,
             changes,
-        })
-    });
-    rows.collect()
+        }));
+        told.extend(bring);
+    }
+    (rows, told)
 }
 
-fn merged(target: &Deployment, arrived: &[&Deployment], merged: &[MergedChange]) -> Vec<Merged> {
+fn merged(target: &Deployment, told: &[&Deployment], merged: &[MergedChange]) -> Vec<Merged> {
     let ours = merged.iter().rev().filter(|change| change.service == target.service);
     let waiting = ours
         .take(LOOKED_AT)
-        .filter(|change| !arrived.iter().any(|d| change.is_in(d)));
+        .filter(|change| !told.iter().any(|d| change.is_in(d)));
     let row = |change: &MergedChange| Merged {
         id: change.id.clone(),
         title: change.title.clone(),

@@ -57,6 +57,14 @@ fn managers_read_when_it_was_planned_what_is_not_in_it_and_what_comes_next() {
         bringing(&["feat: pay by card", "feat: pay by phone"]),
     );
     ledger.move_to(ahead, "staging");
+    let tried = ledger.records.len();
+    ledger.deploy(
+        15,
+        "t1",
+        "1.1.0",
+        bringing(&["feat: pay by card", "feat: pay by phone"]),
+    );
+    ledger.move_to(tried, "development");
     announce(&mut ledger, 30, "p1", "1.0.0");
     let carrying = Extension {
         pull_requests: vec![pull_request("7", "Pay by card")],
@@ -67,14 +75,15 @@ fn managers_read_when_it_was_planned_what_is_not_in_it_and_what_comes_next() {
     let (_, text) = variant(&ledger, Scope::Deployment("p1".parse().unwrap()), Audience::Manager);
     let said = section(&text);
     for part in [
-        "When: deployed from 2026-03-02 09:40 UTC to 2026-03-02 09:43 UTC; announced for 2026-03-02 09:30 UTC ([#4](/entries/4)).",
+        "When: deployed from 2026-03-02 09:40 UTC to 2026-03-02 09:43 UTC; announced for 2026-03-02 09:30 UTC ([#6](/entries/6)).",
         "Not in it, but in staging with 1.1.0 ([#2](/entries/2)):\n\n- Pay by phone ([#2](/entries/2))\n",
         "Not in it, but merged:\n\n- [8](https://git.example/payments/pull/8): Pay by phone, 2026-03-02 ([#1](/entries/1))\n",
-        "Next: 1.1.0, announced for 2026-03-02 19:00 UTC ([#7](/entries/7)).",
+        "Next: 1.1.0, announced for 2026-03-02 19:00 UTC ([#9](/entries/9)).",
     ] {
         assert!(said.contains(part), "{part}\n{said}");
     }
     assert_eq!(said.matches("Pay by card").count(), 0, "{said}");
+    assert!(!said.contains("development"), "told of staging: {said}");
     // Once it is deployed, nothing waits.
     ledger.deploy(610, "p2", "1.1.0", bringing(&["feat: pay by phone"]));
     let (merged, next) = (&ledger.records[1], notes_of(&ledger, "p1").outlook.next);
