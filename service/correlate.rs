@@ -28,8 +28,9 @@ use crate::domain::link::Decided;
 use crate::domain::words::span;
 use crate::domain::{DeploymentId, EnvironmentName, IncidentId, ServiceName};
 
-/// Names the rules below; any change to them changes it. Since `tiers-7` a change that an incident names blames one deployment, content
-/// counts where the incident happened, and a record that claims to be older ends no deployment and takes no place.
+/// Names the rules below; any change to them changes it. Since `tiers-6` a change that an incident names blames one deployment, content
+/// counts where the incident happened, and a record that claims to be older ends no deployment and takes no place; since `tiers-7` such
+/// a record does not hide what ran just before either.
 pub const ALGORITHM: &str = "tiers-7";
 /// How far clocks may disagree: a deployment that started this much after the incident may still have caused it.
 pub const SKEW_MS: i64 = 5 * MINUTE_MS;

@@ -26,8 +26,8 @@ use crate::domain::{EnvironmentName, Instant, Period, ServiceName, Zone};
 /// Most erased entries that are named in sentences; the JSON form names all.
 const ERASED_NOTES: usize = 20;
 
-/// Version of the JSON contexts; raised when a member changes its meaning or goes away.
-pub const CONTEXT_VERSION: u32 = 1;
+/// Version of the JSON contexts; raised when a member changes its meaning or goes away. Since 2 a `score` is from 0 to 1.
+pub const CONTEXT_VERSION: u32 = 2;
 
 /// The state of the ledger that a document speaks of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -59,10 +59,10 @@ fn a_saved_context_is_rendered_again() {
 fn what_is_no_context_is_refused() {
     let files = folder(&[
         ("text.json", "no"),
-        ("bare.json", "{\"context_version\": 1}"),
+        ("bare.json", "{\"context_version\": 2}"),
         (
             "page.json",
-            "{\"context_version\": 1, \"generated\": {\"template\": {\"name\": \"web/style.css\"}}}",
+            "{\"context_version\": 2, \"generated\": {\"template\": {\"name\": \"web/style.css\"}}}",
         ),
         (
             "old.json",
@@ -70,11 +70,11 @@ fn what_is_no_context_is_refused() {
         ),
         (
             "novel.json",
-            "{\"context_version\": 1, \"generated\": {\"template\": {\"name\": \"novel.md\"}}}",
+            "{\"context_version\": 2, \"generated\": {\"template\": {\"name\": \"novel.md\"}}}",
         ),
         (
             "poor.json",
-            "{\"context_version\": 1, \"generated\": {\"template\": {\"name\": \"release-notes.md\"}}, \"title\": \"t\"}",
+            "{\"context_version\": 2, \"generated\": {\"template\": {\"name\": \"release-notes.md\"}}, \"title\": \"t\"}",
         ),
     ]);
     for (name, exit, words) in [
