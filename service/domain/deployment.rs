@@ -68,6 +68,8 @@ pub struct Deployment {
     pub exceptions: Vec<Said<String>>,
     /// Commits that it brought in, each once.
     pub commits: Vec<Said<Commit>>,
+    /// How many more it brought in than its records hold, as last said.
+    pub commits_left_out: Option<Said<u32>>,
     /// Pull requests that it brought in, each once.
     pub pull_requests: Vec<Said<PullRequest>>,
     /// Dependencies that it changed, as it says itself, each once.

@@ -77,6 +77,9 @@ pub struct Extension {
     /// Commits brought in since what ran there before.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub commits: Vec<Commit>,
+    /// How many more there were than `commits` holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commits_left_out: Option<u32>,
     /// Pull requests brought in.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pull_requests: Vec<PullRequest>,

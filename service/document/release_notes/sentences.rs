@@ -290,6 +290,12 @@ pub(super) fn data_notes(deployments: &[&Deployment]) -> Vec<String> {
         {
             notes.push(format!("No commits or pull requests were recorded with {label}."));
         }
+        if let Some(left_out) = deployment.commits_left_out.as_ref().filter(|said| said.value > 0) {
+            let commits = count(usize::try_from(left_out.value).unwrap_or(usize::MAX), "more commit");
+            notes.push(format!(
+                "{label} brought {commits} than its record holds; these notes do not tell of them."
+            ));
+        }
     }
     notes.dedup();
     notes

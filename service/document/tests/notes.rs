@@ -48,6 +48,18 @@ fn a_failed_deployment_as_a_whole() {
 }
 
 #[test]
+fn commits_that_a_record_had_no_room_for_are_told() {
+    let mut ledger = Ledger::default();
+    let cut = Extension {
+        commits_left_out: Some(200),
+        ..release(vec![commit("feat: split bills", "alice")])
+    };
+    ledger.deploy(0, "run-1", "1.0.0", cut);
+    let told = "1.0.0 brought 200 more commits than its record holds; these notes do not tell of them.";
+    assert!(notes_of(&ledger, "run-1").data_notes.iter().any(|note| note == told));
+}
+
+#[test]
 fn what_took_its_place_is_told_and_that_the_way_back_was_taken() {
     let ledger = story();
     let next = |id: &str| notes_of(&ledger, id).replaced_by;

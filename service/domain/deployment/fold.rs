@@ -165,6 +165,7 @@ fn opened(record: &Recorded, service: ServiceName, environment: EnvironmentName)
         highlights: None,
         exceptions: Vec::new(),
         commits: Vec::new(),
+        commits_left_out: None,
         pull_requests: Vec::new(),
         dependency_changes: Vec::new(),
         tickets: Vec::new(),
@@ -195,6 +196,7 @@ impl Deployment {
         said_last(&mut self.artifact, index, artifact);
         said_last(&mut self.version, index, extension.version.as_ref());
         said_last(&mut self.commit, index, extension.commit.as_ref());
+        said_last(&mut self.commits_left_out, index, extension.commits_left_out.as_ref());
         if self.kind.said_at.is_none() {
             let said = extension
                 .kind
