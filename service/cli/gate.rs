@@ -10,10 +10,9 @@ use uuid::Uuid;
 use super::ci::Claims;
 use super::client::{Asked, ENVELOPE, block_on};
 use super::event::Draft;
-use super::git::Checkout;
 use super::output::{Format, cell, note, print, print_json, table};
 use super::producer::items;
-use super::record::{Changes, Common, environment, service};
+use super::record::{Changes, Common, checkout, commit, environment, service};
 use super::{Context, Failure, text};
 use crate::domain::artifact::{Artifact, NO_DIGEST};
 use crate::domain::extension::DeploymentKind;
@@ -116,8 +115,8 @@ impl Gate {
     fn draft(&self, claims: &Claims, context: &Context) -> Result<Draft, Failure> {
         let service = service(self.service.clone(), context)?;
         let environment = environment(self.environment.clone(), context, claims)?;
-        let commit = self.commit.clone().or_else(|| claims.commit.clone());
-        let checkout = Checkout::find(&self.checkout, &context.environment);
+        let commit = commit(self.commit.as_deref(), claims, &self.checkout, context)?;
+        let checkout = checkout(&self.checkout, context);
         let changes = match (&checkout, &commit) {
             (Some(checkout), Some(commit)) => {
                 Changes::collect(&self.common, checkout, commit, &service, &environment, context)?
@@ -139,6 +138,7 @@ impl Gate {
                 commit,
                 kind: self.emergency.then_some(DeploymentKind::Emergency),
                 commits: changes.commits,
+                commits_left_out: changes.left_out,
                 pull_requests: changes.pull_requests,
                 exceptions: self.exceptions.clone(),
                 gate_question: Some(Box::new(GateQuestion {

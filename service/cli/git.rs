@@ -15,6 +15,9 @@ use crate::domain::extension::Commit;
 pub const MAX_COMMITS: usize = 500;
 /// The longest message kept of one commit, in bytes.
 const MAX_MESSAGE: usize = 1_200;
+/// The most that commits may take as JSON, in bytes: an event has to hold their titles a second time, as pull requests, and becomes a
+/// third longer in an envelope of at most 1 MiB.
+const MAX_WRITTEN: usize = 350 << 10;
 
 /// Why git did not answer.
 #[derive(Debug, thiserror::Error)]
@@ -55,8 +58,9 @@ pub enum Range {
 }
 
 impl Checkout {
-    /// The checkout that holds `folder`, if there is one and git is installed.
-    pub fn find(folder: &Path, environment: &Environment) -> Option<Self> {
+    /// The checkout that holds `folder`, if there is one; an error where there is one that git does not read, as it refuses to
+    /// where the folder belongs to somebody else.
+    pub fn find(folder: &Path, environment: &Environment) -> Result<Option<Self>, GitError> {
         let variables = ["PATH", "HOME", "XDG_CONFIG_HOME"]
             .into_iter()
             .filter_map(|name| Some((name, environment.get(name)?.to_owned())))
@@ -71,7 +75,11 @@ impl Checkout {
             folder: folder.to_owned(),
             variables,
         };
-        checkout.run("rev-parse", &["--git-dir"]).ok().map(|_| checkout)
+        match checkout.run("rev-parse", &["--git-dir"]) {
+            Ok(_) => Ok(Some(checkout)),
+            Err(error) if holds_git(folder) => Err(error),
+            Err(_) => Ok(None),
+        }
     }
 
     /// The commit that is checked out.
@@ -109,7 +117,7 @@ impl Checkout {
     }
 
     /// The full id of a commit that the checkout holds.
-    fn resolve(&self, name: &str) -> Result<Option<String>, GitError> {
+    pub fn resolve(&self, name: &str) -> Result<Option<String>, GitError> {
         let commit = format!("{name}^{{commit}}");
         match self.run("rev-parse", &["--verify", "--quiet", "--end-of-options", &commit]) {
             Ok(output) => Ok(Some(output.trim().to_owned())),
@@ -168,10 +176,19 @@ impl Checkout {
         } else {
             Err(GitError::Refused {
                 command: command.to_owned(),
-                message: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+                message: String::from_utf8_lossy(&output.stderr)
+                    .split_whitespace()
+                    .collect::<Vec<_>>()
+                    .join(" "),
             })
         }
     }
+}
+
+/// Whether a checkout begins in the folder or above it.
+fn holds_git(folder: &Path) -> bool {
+    let whole = folder.canonicalize();
+    whole.is_ok_and(|whole| whole.ancestors().any(|above| above.join(".git").exists()))
 }
 
 /// Five fields a commit, each ended by NUL.
@@ -182,28 +199,38 @@ fn parse_log(output: &str) -> Result<Vec<Commit>, GitError> {
     let (commits, []) = fields.as_chunks::<5>() else {
         return Err(GitError::Output("log"));
     };
-    commits
-        .iter()
-        .map(|[id, parents, author, time, message]| {
-            Ok(Commit {
-                id: (*id).to_owned(),
-                message: cut(message.trim_end()),
-                author: Some((*author).to_owned()).filter(|author| !author.is_empty()),
-                committed_at: Some(Instant::parse(time).map_err(|_| GitError::Output("log"))?),
-                merge: Some(parents.split(' ').count() > 1),
-            })
-        })
-        .collect()
+    let commits = commits.iter().map(|[id, parents, author, time, message]| Commit {
+        id: (*id).to_owned(),
+        message: cut(message.trim_end(), MAX_MESSAGE),
+        author: Some((*author).to_owned()).filter(|author| !author.is_empty()),
+        // Git takes any time and zone that a clock shows; what is no time of ours is not known.
+        committed_at: Instant::parse(time).ok(),
+        merge: Some(parents.split(' ').count() > 1),
+    });
+    Ok(fitting(commits.collect()))
 }
 
-fn cut(message: &str) -> String {
+/// The commits with their messages cut shorter and shorter until an event holds them.
+fn fitting(mut commits: Vec<Commit>) -> Vec<Commit> {
+    let mut longest = MAX_MESSAGE;
+    while longest > 1 && serde_json::to_vec(&commits).is_ok_and(|written| written.len() > MAX_WRITTEN) {
+        longest /= 2;
+        for commit in &mut commits {
+            commit.message = cut(&commit.message, longest);
+        }
+    }
+    commits
+}
+
+/// At most so many bytes of a text, with an ellipsis where something is missing.
+pub fn cut(message: &str, longest: usize) -> String {
     match message
         .char_indices()
         .map(|(at, _)| at)
-        .take_while(|at| *at <= MAX_MESSAGE)
+        .take_while(|at| *at <= longest)
         .last()
     {
-        Some(end) if message.len() > MAX_MESSAGE => format!("{}…", &message[..end]),
+        Some(end) if message.len() > longest => format!("{}…", &message[..end]),
         _ => message.to_owned(),
     }
 }
@@ -253,7 +280,8 @@ mod tests {
     }
 
     fn checkout(repository: &Repository) -> Checkout {
-        Checkout::find(repository.folder.path(), &Environment::of_process()).expect("git is installed")
+        let found = Checkout::find(repository.folder.path(), &Environment::of_process());
+        found.expect("git is installed").expect("it is a checkout")
     }
 
     #[test]
@@ -295,14 +323,51 @@ mod tests {
     #[test]
     fn outside_a_checkout_there_is_none() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(Checkout::find(folder.path(), &Environment::of_process()).is_none());
+        assert!(
+            Checkout::find(folder.path(), &Environment::of_process())
+                .unwrap()
+                .is_none()
+        );
+    }
+
+    #[test]
+    fn a_checkout_that_git_does_not_read_is_told_apart_from_none() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(".git"), "gitdir: /nonexistent").unwrap();
+        let below = folder.path().join("below");
+        std::fs::create_dir(&below).unwrap();
+        let refused = Checkout::find(&below, &Environment::of_process()).err();
+        assert!(refused.unwrap().to_string().starts_with("git rev-parse: fatal: "));
     }
 
     #[test]
     fn long_messages_are_cut_between_characters() {
         let long = "é".repeat(MAX_MESSAGE);
-        assert!(cut(&long).len() <= MAX_MESSAGE + 3 && cut(&long).ends_with("é…"));
-        assert_eq!(cut("short"), "short");
+        assert!(cut(&long, 99).len() <= 99 + 3 && cut(&long, 99).ends_with("é…"));
+        assert_eq!(cut("short", 5), "short");
+    }
+
+    #[test]
+    fn long_messages_are_shortened_until_an_event_holds_all_commits() {
+        let commit = |message: &str| Commit {
+            id: "a".repeat(40),
+            message: message.to_owned(),
+            author: None,
+            committed_at: None,
+            merge: None,
+        };
+        let short = vec![commit("feat: pay by card"); MAX_COMMITS];
+        assert_eq!(fitting(short.clone()), short);
+        let long = fitting(vec![commit(&"feat: \u{1}\"\n".repeat(200)); MAX_COMMITS]);
+        assert!(serde_json::to_vec(&long).unwrap().len() <= MAX_WRITTEN);
+        assert!(long.len() == MAX_COMMITS && long[0].message.starts_with("feat: ") && long[0].message.ends_with('…'));
+    }
+
+    #[test]
+    fn a_commit_of_an_impossible_time_is_kept_without_it() {
+        let fields = ["a", "", "t@example.org", "2026-10-13T04:13:20+518:00", "m", ""];
+        let read = parse_log(&fields.join("\0")).unwrap();
+        assert_eq!((read[0].message.as_str(), read[0].committed_at), ("m", None));
     }
 
     #[test]

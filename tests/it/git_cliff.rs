@@ -6,7 +6,8 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::cli_record::{Desk, checkout};
+use crate::checkouts::checkout;
+use crate::cli_record::Desk;
 use crate::support::binary::{Service, command, stdout};
 
 /// Commits as people and tools write them, after one that runs already.

@@ -20,6 +20,7 @@ mod bad_events;
 mod batch;
 mod catalogue;
 mod cdevents;
+mod checkouts;
 mod cli;
 mod cli_record;
 mod completeness;

@@ -1,8 +1,11 @@
 //! `record approval`: a decision about an artifact, a commit or a deployment, or the request for one.
 
+use std::path::Path;
+
 use serde_json::json;
 use uuid::Uuid;
 
+use super::commit::commit;
 use super::{Common, environment, human, service};
 use crate::cli::ci::Claims;
 use crate::cli::client::encode;
@@ -83,7 +86,10 @@ impl Approval {
         let service = service(self.service.clone(), context)?;
         let environment = environment(self.environment.clone(), context, claims)?;
         let bound = self.artifact.is_some() || self.deployment_id.is_some();
-        let commit = self.commit.clone().or_else(|| claims.commit.clone().filter(|_| !bound));
+        let commit = match &self.commit {
+            None if bound => None,
+            flag => commit(flag.as_deref(), claims, Path::new("."), context)?,
+        };
         if !bound && commit.is_none() {
             return Err(Failure::unclear(
                 "what does it cover? Give --artifact, --commit or --deployment-id",

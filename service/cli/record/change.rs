@@ -1,7 +1,10 @@
 //! `record change`: a pull or merge request on its way.
 
+use std::path::Path;
+
 use serde_json::json;
 
+use super::commit::commit;
 use super::{Common, human};
 use crate::cli::ci::Claims;
 use crate::cli::event::{Draft, reference};
@@ -85,7 +88,7 @@ impl Change {
             ));
         }
         let repository = self.repository.clone().or_else(|| claims.repository.clone());
-        let commit = self.commit.clone().or_else(|| claims.commit.clone());
+        let commit = commit(self.commit.as_deref(), claims, Path::new("."), context)?;
         let merged = self.phase == Phase::Merged;
         let approved = self.verdict == Some(Verdict::Approved);
         let draft = Draft {

@@ -1,19 +1,37 @@
 //! What a deployment brings in: the commits since what the service says runs there.
 
+use std::path::Path;
+
 use serde_json::Value;
 
 use super::Common;
 use crate::cli::client::{Client, block_on, encode};
-use crate::cli::git::{Checkout, Range};
+use crate::cli::git::{Checkout, Range, cut};
 use crate::cli::{Context, Failure, output};
 use crate::domain::extension::{Commit, PullRequest};
 use crate::domain::{EnvironmentName, ServiceName};
+
+/// The longest title kept of a pull request, in bytes.
+const MAX_TITLE: usize = 1_000;
+
+/// The checkout to read commits from, if there is one. One that git does not read, as in a container that runs as another user, is
+/// told: nothing of it is recorded.
+pub fn checkout(folder: &Path, context: &Context) -> Option<Checkout> {
+    Checkout::find(folder, &context.environment).unwrap_or_else(|error| {
+        output::note(&format!(
+            "The checkout is not read, so no commits are collected: {error}."
+        ));
+        None
+    })
+}
 
 /// What a deployment brings in, or that it goes back.
 #[derive(Default)]
 pub struct Changes {
     /// Commits, newest first.
     pub commits: Vec<Commit>,
+    /// How many older ones there are that an event has no room for, if any.
+    pub left_out: Option<u32>,
     /// Pull requests that the commits name.
     pub pull_requests: Vec<PullRequest>,
     /// Whether commits that run there go out, and none come in.
@@ -65,12 +83,13 @@ impl Changes {
                 output::note(&format!("{} commits since {old} are recorded.", commits.len()));
                 if left_out > 0 {
                     output::note(&format!(
-                        "{left_out} older ones are left out: an event holds a limited number."
+                        "{left_out} older ones are left out, and counted: an event holds a limited number."
                     ));
                 }
                 Ok(Self {
                     pull_requests: pull_requests(&commits),
                     commits,
+                    left_out: u32::try_from(left_out).ok().filter(|left_out| *left_out > 0),
                     rollback: false,
                 })
             }
@@ -131,7 +150,7 @@ fn pull_requests(commits: &[Commit]) -> Vec<PullRequest> {
         if number && found.iter().all(|known| known.id != id) {
             found.push(PullRequest {
                 id: id.to_owned(),
-                title: Some(title.trim().to_owned()).filter(|title| !title.is_empty()),
+                title: Some(cut(title.trim(), MAX_TITLE)).filter(|title| !title.is_empty()),
                 url: None,
                 author: None,
                 approved_by: Vec::new(),
@@ -166,11 +185,20 @@ mod tests {
             commit("feat: say (#no)"),
             commit("plain"),
             commit(""),
+            commit(&format!("Merge pull request #14 from acme/x\n\n{}", "x".repeat(1_100))),
         ]);
         let told = found
             .iter()
             .map(|pull| (pull.id.as_str(), pull.title.as_deref()))
             .collect::<Vec<_>>();
-        assert_eq!(told, [("12", Some("Retry payments")), ("13", Some("fix: rounding"))]);
+        let long = format!("{}…", "x".repeat(MAX_TITLE));
+        assert_eq!(
+            told,
+            [
+                ("12", Some("Retry payments")),
+                ("13", Some("fix: rounding")),
+                ("14", Some(long.as_str()))
+            ]
+        );
     }
 }

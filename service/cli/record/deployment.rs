@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::changes::Changes;
+use super::changes::{Changes, checkout};
+use super::commit::commit;
 use super::{Common, environment, service};
 use crate::cli::ci::{Claims, without_credentials};
 use crate::cli::client::encode;
@@ -179,8 +180,8 @@ impl Deployment {
         }
         let service = service(self.service.clone(), context)?;
         let environment = environment(self.environment.clone(), context, claims)?;
-        let checkout = Checkout::find(&self.checkout, &context.environment);
-        let commit = self.commit(claims, checkout.as_ref())?;
+        let checkout = checkout(&self.checkout, context);
+        let commit = self.commit(claims, checkout.as_ref(), context)?;
         let changes = match (&checkout, &commit) {
             (Some(checkout), Some(commit)) if self.phase == Phase::Finished && !self.no_commits => {
                 Changes::collect(&self.common, checkout, commit, &service, &environment, context)?
@@ -197,17 +198,21 @@ impl Deployment {
         self.common.send(&draft, context)
     }
 
-    fn commit(&self, claims: &Claims, checkout: Option<&Checkout>) -> Result<Option<String>, Failure> {
-        match (self.commit.clone().or_else(|| claims.commit.clone()), checkout) {
-            (Some(commit), _) => Ok(Some(commit)),
-            (None, Some(checkout)) => match checkout.head() {
-                Ok(commit) => Ok(Some(commit)),
-                Err(error) => {
-                    output::note(&format!("The commit is not recorded: {error}."));
-                    Ok(None)
-                }
-            },
-            (None, None) => Ok(None),
+    fn commit(
+        &self,
+        claims: &Claims,
+        checkout: Option<&Checkout>,
+        context: &Context,
+    ) -> Result<Option<String>, Failure> {
+        let Some(checkout) = checkout.filter(|_| self.commit.is_none() && claims.commit.is_none()) else {
+            return commit(self.commit.as_deref(), claims, &self.checkout, context);
+        };
+        match checkout.head() {
+            Ok(commit) => Ok(Some(commit)),
+            Err(error) => {
+                output::note(&format!("The commit is not recorded: {error}."));
+                Ok(None)
+            }
         }
     }
 
@@ -266,6 +271,7 @@ impl Deployment {
                 repository,
                 actor: self.common.actor(claims),
                 commits: changes.commits,
+                commits_left_out: changes.left_out,
                 pull_requests: changes.pull_requests,
                 dependency_changes: self.dependencies.clone(),
                 tickets: self.common.tickets.clone(),

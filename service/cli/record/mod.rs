@@ -7,6 +7,7 @@ mod approval;
 mod attestation;
 mod change;
 mod changes;
+mod commit;
 mod conclusion;
 mod dependencies;
 mod deployed;
@@ -33,7 +34,8 @@ use crate::domain::extension::{Actor, ActorKind, TicketRef};
 use crate::domain::sequence::{MOST, Sequence};
 use crate::domain::{Extension, Instant, ServiceName};
 
-pub use changes::Changes;
+pub use changes::{Changes, checkout};
+pub use commit::commit;
 
 /// What can be recorded.
 #[derive(Debug, Subcommand)]

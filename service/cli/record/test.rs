@@ -1,8 +1,11 @@
 //! `record test`: the result of a test suite, bound to what was tested.
 
+use std::path::Path;
+
 use serde_json::json;
 use uuid::Uuid;
 
+use super::commit::commit;
 use super::deployment::Outcome;
 use super::{Common, environment, service};
 use crate::cli::ci::Claims;
@@ -59,7 +62,7 @@ impl Test {
     pub fn run(self, context: &Context, claims: &Claims) -> Result<(), Failure> {
         let service = service(self.service.clone(), context)?;
         let environment = environment(self.environment.clone(), context, claims)?;
-        let commit = self.commit.clone().or_else(|| claims.commit.clone());
+        let commit = commit(self.commit.as_deref(), claims, Path::new("."), context)?;
         if self.artifact.is_none() && commit.is_none() {
             return Err(Failure::unclear("what was tested? Give --artifact or --commit"));
         }
