@@ -202,7 +202,7 @@ pub struct ServeSettings {
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
     /// Address and port to listen on [env: SHIPSLOG_LISTEN] [default: 127.0.0.1:8080]
-    #[arg(long, value_name = "ADDR:PORT")]
+    #[arg(long, value_name = "ADDR:PORT", value_parser = address)]
     pub listen: Option<SocketAddr>,
     /// Database: sqlite:PATH or postgres://… [env: SHIPSLOG_DATABASE] [default: shipslog.db in the data directory]
     #[arg(long, value_name = "URL", value_parser = clap::builder::NonEmptyStringValueParser::new())]
@@ -392,6 +392,11 @@ impl ServeSettings {
             log_format: self.log_format.or(other.log_format),
         }
     }
+}
+
+fn address(text: &str) -> Result<SocketAddr, &'static str> {
+    let address = text.parse();
+    address.map_err(|_| "must be an IP address and a port, such as 127.0.0.1:8080, [::1]:8080 or 0.0.0.0:8080 for all of the machine's")
 }
 
 fn read_token(path: &Path) -> Result<String, ConfigError> {

@@ -21,6 +21,9 @@ pub const ENVELOPES: &str = "application/x-ndjson";
 
 const TRIES: u32 = 6;
 const READS: u32 = 3;
+/// What is to be known of a record that no answer came for.
+const MAY_BE_RECORDED: &str = " It may be recorded all the same, so do not record it anew: the same envelope again (shipslog send FILE) \
+    gets the receipt of the first time, or look for it with shipslog search.";
 const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// A path with each segment or query value percent-encoded.
@@ -180,10 +183,14 @@ impl Client {
 
     /// Posts what may be posted twice, and tries again while the service is busy or away. Gives the body as received.
     pub async fn post_again(&self, path: &str, media: &'static str, bytes: Vec<u8>) -> Result<String, Failure> {
-        let body = Body { media, bytes };
+        self.tried(path, &Body { media, bytes }, TRIES).await
+    }
+
+    async fn tried(&self, path: &str, body: &Body, tries: u32) -> Result<String, Failure> {
         let mut pause = Duration::from_millis(250);
-        for _ in 1..TRIES {
-            match self.request(Method::POST, path, Some(&body)).await {
+        let mut sent = false;
+        for _ in 1..tries {
+            match self.request(Method::POST, path, Some(body)).await {
                 Ok(response) if response.status() == StatusCode::SERVICE_UNAVAILABLE => {
                     pause = pause.max(retry_after(&response));
                     // Busy, not sure, read-only, …: whoever waits wants to know for what.
@@ -196,25 +203,33 @@ impl Client {
                     match response.text().await {
                         Ok(text) => return Ok(text),
                         Err(error) => {
-                            output::note(&format!("The answer was cut off ({}); trying again.", chain(&error)))
+                            sent = true;
+                            output::note(&format!("The answer was cut off ({}); trying again.", chain(&error)));
                         }
                     }
                 }
                 Err(error) if error.is_builder() => return Err(self.lost(&error)),
-                Err(error) => output::note(&format!(
-                    "No answer from {} ({}); trying again in {pause:?}.",
-                    self.url,
-                    chain(&error)
-                )),
+                Err(error) => {
+                    sent |= !error.is_connect();
+                    output::note(&format!(
+                        "No answer from {} ({}); trying again in {pause:?}.",
+                        self.url,
+                        chain(&error)
+                    ));
+                }
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(Duration::from_secs(10));
         }
-        self.accepted(Method::POST, path, Some(&body))
-            .await?
-            .text()
-            .await
-            .map_err(|error| self.lost(&error))
+        let lost = |error: reqwest::Error| {
+            if sent || !error.is_connect() {
+                self.lost(&error).and(MAY_BE_RECORDED)
+            } else {
+                self.lost(&error)
+            }
+        };
+        let last = self.request(Method::POST, path, Some(body)).await.map_err(lost)?;
+        self.checked(path, last).await?.text().await.map_err(lost)
     }
 
     /// Asks by a body, and tells apart that the service refuses, which is an error, and that it is away.
@@ -344,10 +359,12 @@ fn problem(status: StatusCode, path: &str, body: &str, had_token: bool) -> Strin
         text.push_str(&format!(" (at {pointer})"));
     }
     match status {
+        StatusCode::UNAUTHORIZED if member("pointer").as_deref() == Some("/signatures") => text.push_str(
+            "\nIf the key is new, an administrator has to register its public half: shipslog producer add NAME --public-key FILE.pub.pem",
+        ),
         StatusCode::UNAUTHORIZED if !had_token => text.push_str(
             "\nNo token was sent: set SHIPSLOG_TOKEN or SHIPSLOG_TOKEN_FILE (the first admin token is in DATA/admin.token)",
         ),
-        StatusCode::UNAUTHORIZED => text.push_str("\nThe token is not known or was revoked"),
         // What is beyond a token's reach is named already.
         StatusCode::FORBIDDEN if had_token && !path.starts_with("/v1/events") && member("pointer").is_none() => {
             text.push_str("\nThe token has another role than this needs");
@@ -359,127 +376,4 @@ fn problem(status: StatusCode, path: &str, body: &str, had_token: bool) -> Strin
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn queries_hold_what_is_given() {
-        assert_eq!(query(&[("at", None), ("tree_size", None)]), "");
-        assert_eq!(
-            query(&[("q", Some("a&b=c d".into())), ("x", None), ("n", Some("7".into()))]),
-            "?q=a%26b%3Dc%20d&n=7"
-        );
-        assert_eq!(encode("eu/west 1"), "eu%2Fwest%201");
-    }
-
-    #[test]
-    fn problems_are_readable_and_say_what_to_do() {
-        let body = r#"{"type":"about:blank","title":"Outside the schema","status":422,"detail":"must be a string","pointer":"/subject/id"}"#;
-        assert_eq!(
-            problem(StatusCode::UNPROCESSABLE_ENTITY, "/v1/events", body, false),
-            "422: Outside the schema: must be a string (at /subject/id)"
-        );
-        assert!(problem(StatusCode::UNAUTHORIZED, "/v1/tokens", "", false).contains("SHIPSLOG_TOKEN"));
-        assert!(problem(StatusCode::NOT_FOUND, "/v1/tokens", "<html>", true).contains("Is this the address"));
-    }
-
-    /// A service that answers each connection in turn with one of these, the empty one by hanging up; gives the requests
-    /// it got, each of which ends like this.
-    fn service(end: &'static str, answers: &'static [&'static str]) -> (String, std::thread::JoinHandle<Vec<String>>) {
-        use std::io::{Read, Write};
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let worker = std::thread::spawn(move || {
-            answers
-                .iter()
-                .map(|answer| {
-                    let (mut stream, _) = listener.accept().unwrap();
-                    let mut request = Vec::new();
-                    while !request.ends_with(end.as_bytes()) {
-                        let mut byte = [0];
-                        stream.read_exact(&mut byte).unwrap();
-                        request.push(byte[0]);
-                    }
-                    stream.write_all(answer.as_bytes()).unwrap();
-                    String::from_utf8(request).unwrap()
-                })
-                .collect()
-        });
-        (url, worker)
-    }
-
-    const EVENT: &str = "{\"event\":1}";
-
-    fn post(url: String) -> Result<String, Failure> {
-        let client = Client::anonymous(&url)?;
-        block_on(client.post_again("/v1/events", ENVELOPE, EVENT.as_bytes().to_vec()))
-    }
-
-    #[test]
-    fn a_busy_or_absent_service_is_asked_again_with_the_same_bytes() {
-        let (url, worker) = service(
-            EVENT,
-            &[
-                "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 0\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
-                "",
-                "HTTP/1.1 201 Created\r\nContent-Length: 11\r\nConnection: close\r\n\r\n{\"index\":7}",
-            ],
-        );
-        assert_eq!(post(url).unwrap(), "{\"index\":7}");
-        let requests = worker.join().unwrap();
-        assert_eq!(requests.len(), 3);
-        assert!(
-            requests
-                .iter()
-                .all(|request| request.starts_with("POST /v1/events ") && request.contains(ENVELOPE))
-        );
-    }
-
-    #[test]
-    fn a_read_is_tried_again_when_the_connection_breaks() {
-        const CUT: &str = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\nti";
-        const WHOLE: &str = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\ntile";
-        let read = |answers| {
-            let (url, worker) = service("\r\n\r\n", answers);
-            let client = Client::anonymous(&url).unwrap();
-            let found = block_on(client.find_bytes("/tile/0/000", 4));
-            (found, worker.join().unwrap().len())
-        };
-        let (found, requests) = read(&["", CUT, WHOLE]);
-        assert_eq!((found.unwrap(), requests), (Some(b"tile".to_vec()), 3));
-        let (found, requests) = read(&["", "", ""]);
-        assert!(found.unwrap_err().to_string().contains("no answer from"));
-        assert_eq!(requests, 3);
-        let (found, requests) = read(&[CUT, CUT, CUT]);
-        assert!(found.unwrap_err().to_string().contains("was cut off"));
-        assert_eq!(requests, 3);
-    }
-
-    #[test]
-    fn a_refusal_is_not_repeated() {
-        let (url, worker) = service(
-            EVENT,
-            &["HTTP/1.1 409 Conflict\r\nContent-Length: 20\r\nConnection: close\r\n\r\n{\"title\":\"Conflict\"}"],
-        );
-        let failure = post(url).unwrap_err();
-        assert_eq!((failure.code(), failure.to_string().as_str()), (1, "409: Conflict"));
-        assert_eq!(worker.join().unwrap().len(), 1);
-    }
-
-    #[test]
-    fn a_redirect_is_told_instead_of_followed() {
-        let (url, worker) = service(
-            EVENT,
-            &[
-                "HTTP/1.1 308 Permanent Redirect\r\nLocation: https://elsewhere.example/\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
-            ],
-        );
-        assert!(
-            post(url)
-                .unwrap_err()
-                .to_string()
-                .contains("https://elsewhere.example/")
-        );
-        worker.join().unwrap();
-    }
-}
+mod tests;

@@ -55,9 +55,21 @@ pub fn signing_key(flag: Option<&Path>, context: &Context) -> Result<PrivateKey,
                 "no key to sign with: give --key FILE.pem or set SHIPSLOG_KEY (make one with: shipslog keygen --out FILE.pem)",
             )
         })?;
-    let pem = Zeroizing::new(read(&path)?);
-    PrivateKey::from_pem(&pem)
-        .map_err(|error| Failure::unclear(format!("{} is not an Ed25519 private key: {error}", path.display())))
+    private_key(&path)
+}
+
+fn private_key(path: &Path) -> Result<PrivateKey, Failure> {
+    let pem = Zeroizing::new(read(path)?);
+    PrivateKey::from_pem(&pem).map_err(|error| {
+        let path = path.display();
+        Failure::unclear(if pem.contains("ENCRYPTED") {
+            format!("{path} is encrypted, and nobody is asked for a passphrase here: decrypt it with openssl pkey -in {path}")
+        } else if pem.contains("BEGIN OPENSSH") {
+            format!("{path} is a key for SSH; make one for records with: shipslog keygen --out FILE.pem")
+        } else {
+            format!("{path} is not an Ed25519 private key: {error}")
+        })
+    })
 }
 
 /// A file as text, or a failure that names it.
@@ -116,6 +128,21 @@ mod tests {
             !folder.path().join("team.pub.pem").exists(),
             "a failed run left a public key behind"
         );
+    }
+
+    #[test]
+    fn keys_of_another_form_are_told_with_what_to_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("key.pem");
+        for (label, advice) in [
+            ("ENCRYPTED PRIVATE KEY", "is encrypted"),
+            ("OPENSSH PRIVATE KEY", "shipslog keygen"),
+            ("EC PRIVATE KEY", "not an Ed25519 private key"),
+        ] {
+            std::fs::write(&file, format!("-----BEGIN {label}-----\nAAAA\n-----END {label}-----\n")).unwrap();
+            let failure = private_key(&file).err().unwrap();
+            assert!(failure.to_string().contains(advice), "{failure}");
+        }
     }
 
     #[test]

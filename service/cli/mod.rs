@@ -166,6 +166,15 @@ impl Failure {
         }
     }
 
+    /// The same, with a sentence more.
+    #[must_use]
+    pub fn and(self, more: &str) -> Self {
+        Self {
+            message: self.message + more,
+            ..self
+        }
+    }
+
     /// The same, saying of what.
     #[must_use]
     pub fn of(self, what: &str) -> Self {

@@ -40,7 +40,9 @@ pub enum KeyringError {
     #[error("the predecessor cannot be named: {0}")]
     Predecessor(String),
     /// Somebody else's name.
-    #[error("the producer name {0} is taken")]
+    #[error(
+        "the producer name {0} is taken: a producer has one key; register the next one under another name, then revoke this one"
+    )]
     NameTaken(ProducerName),
     /// Somebody else's key, or one that was revoked.
     #[error("this key was registered before, by {0}")]
