@@ -78,7 +78,23 @@ pub(super) fn add_causes(deployed: &mut Deployed<'_, '_>, incidents: &[Incident]
     Ok(others)
 }
 
-impl Window<'_> {
+impl<'i> Window<'i> {
+    /// The time so long before an incident began, and as far after that as clocks disagree.
+    fn before(
+        incident: &'i Incident,
+        (service, environment): (&ServiceName, &EnvironmentName),
+        length_ms: i64,
+    ) -> Self {
+        let (began, _) = incident.began();
+        Self {
+            service: service.clone(),
+            environment: environment.clone(),
+            incident,
+            from: began.plus_millis(-length_ms),
+            to: began.plus_millis(SKEW_MS),
+        }
+    }
+
     /// The times in which deployments of its place matter: when they may have caused the incident, and when one may have ended it.
     fn times(&self) -> impl Iterator<Item = Span<'_>> {
         let place = at(&self.service, &self.environment);
@@ -160,38 +176,27 @@ fn windows<'i>(incident: &'i Incident, dependencies: &Dependencies) -> Vec<Windo
         return Vec::new();
     };
     let (began, _) = incident.began();
-    let window = |service: &ServiceName, length_ms: i64| Window {
-        service: service.clone(),
-        environment: environment.clone(),
-        incident,
-        from: began.plus_millis(-length_ms),
-        to: began.plus_millis(SKEW_MS),
-    };
     let needed = dependencies.of(service, began);
-    let needed = needed.keys().map(|needed| window(needed, DEPENDENCY_WINDOW_MS));
-    std::iter::once(window(service, WINDOW_MS)).chain(needed).collect()
+    let needed = needed.keys();
+    let needed = needed.map(|needed| Window::before(incident, (needed, environment), DEPENDENCY_WINDOW_MS));
+    let own = Window::before(incident, (service, environment), WINDOW_MS);
+    std::iter::once(own).chain(needed).collect()
 }
 
 /// The places of what incidents name by its content, wherever that was deployed.
 fn windows_of_content<'i>(incidents: &'i [Incident], deployments: &[Deployment]) -> Vec<Window<'i>> {
     let mut windows = Vec::new();
     for incident in incidents {
-        let (began, _) = incident.began();
-        let (from, to) = (began.plus_millis(-WINDOW_MS), began.plus_millis(SKEW_MS));
-        let recent = deployments
-            .iter()
-            .filter(|found| (from..=to).contains(&found.start_at()));
-        let places: BTreeSet<_> = recent
-            .filter(|found| names_content(incident, found))
-            .map(|found| (&found.service, &found.environment))
-            .collect();
-        windows.extend(places.into_iter().map(|(service, environment)| Window {
-            service: service.clone(),
-            environment: environment.clone(),
-            incident,
-            from,
-            to,
-        }));
+        let named = deployments.iter().filter(|found| names_content(incident, found));
+        let mut places: BTreeMap<_, Window<'i>> = BTreeMap::new();
+        for found in named {
+            let place = (&found.service, &found.environment);
+            let window = Window::before(incident, place, WINDOW_MS);
+            if (window.from..=window.to).contains(&found.start_at()) {
+                places.insert(place, window);
+            }
+        }
+        windows.extend(places.into_values());
     }
     windows
 }

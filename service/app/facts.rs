@@ -30,10 +30,7 @@ pub(super) fn compliance_facts(
     period: Period,
     size: u64,
 ) -> Result<Facts, StoreError> {
-    let asked = Asked {
-        recorded: true,
-        ..asked(services, environment, period, period)
-    };
+    let asked = asked_or_recorded(services, environment, period);
     let mut gathered = gather(tx, &asked, size)?;
     // What counts in another period is checked too.
     let all = gathered.deployments();
@@ -58,10 +55,7 @@ pub(super) fn sample_facts<E: From<StoreError>>(
     size: u64,
     pick: impl FnOnce(&mut ReadTx<'_>, &[&Deployment], &[&Deployment]) -> Result<BTreeSet<u64>, E>,
 ) -> Result<Facts, E> {
-    let asked = Asked {
-        recorded: true,
-        ..asked(services, environment, period, period)
-    };
+    let asked = asked_or_recorded(services, environment, period);
     let mut gathered = deployments(tx, &asked, size)?;
     let attempts = attempts(&gathered, period);
     let all = gathered.deployments();
@@ -129,6 +123,18 @@ fn asked<'q>(
         from: first.from,
         to: last.to,
         recorded: false,
+    }
+}
+
+/// The same of one period, with what was recorded in it.
+fn asked_or_recorded<'q>(
+    services: &'q BTreeSet<ServiceName>,
+    environment: &EnvironmentName,
+    period: Period,
+) -> Asked<'q> {
+    Asked {
+        recorded: true,
+        ..asked(services, environment, period, period)
     }
 }
 

@@ -38,7 +38,7 @@ pub(super) fn knows_checks(event: &Event) -> Result<(), EventError> {
 
 /// Whether a question to the gate names what would be deployed by its content: nothing that was recorded could be compared with a
 /// mere name.
-pub(super) fn names_content(event: &Event) -> Result<(), EventError> {
+pub(super) fn names_digest(event: &Event) -> Result<(), EventError> {
     let asked = event
         .extension
         .gate_question

@@ -4,7 +4,7 @@ use ledger::{Envelope, EnvelopeError, Hash, ProofError, Receipt, SignedNote, Tlo
 use tokio::sync::oneshot;
 
 use super::erasure::tombstone;
-use super::intake::{knows_checks, names_content};
+use super::intake::{knows_checks, names_digest};
 use super::log::{LogError, inclusion};
 use super::{App, Tombstone};
 use crate::domain::keyring::PermissionError;
@@ -190,7 +190,7 @@ impl App {
         })?;
         let event = parse::parse(verified.payload_type(), verified.payload())?;
         knows_checks(&event)?;
-        names_content(&event)?;
+        names_digest(&event)?;
         let producer = match keyring.admit(verified.signers(), &event, self.clock.now()) {
             Ok(producer) => producer.name.clone(),
             Err(_) if beginning => self.service.name.clone(),

@@ -11,7 +11,6 @@ use super::period::{Asked, Gathered, add_namesakes, incidents_called, incidents_
 use crate::correlate::Correlator;
 use crate::document::service_report::Backlog;
 use crate::domain::deployment::Deployment;
-use crate::domain::facts::Facts;
 use crate::domain::incident::Incident;
 use crate::domain::service::Services;
 use crate::domain::{Instant, Period};
@@ -64,8 +63,7 @@ impl Gathered<'_, '_> {
 
     /// The deployments that ended before a time and that somebody says caused one of these incidents, by first index.
     fn failed_before(&mut self, incidents: &[Incident], from: Instant) -> Result<BTreeSet<u64>, StoreError> {
-        let others = self.deployed.tx.recorded(&self.others)?;
-        let facts = Facts::about(self.deployments().to_vec(), &others);
+        let facts = correlation_facts(self.deployed.tx, incidents, None, self.deployed.size)?;
         let correlator = Correlator::new(&facts);
         let candidates = incidents.iter().flat_map(|one| correlator.candidates(one).candidates);
         let established = candidates.filter(|candidate| candidate.state.is_established());
@@ -93,18 +91,11 @@ pub(super) fn earlier_backlog(
         to: Some(period.from),
         ..IncidentFilter::default()
     };
-    let is_asked = |incident: &Incident| match &incident.service {
-        Some(service) => {
-            let named = asked.services.is_empty() || asked.services.contains(service);
-            named && owners.is_of(team, service, incident.began().0)
-        }
-        None => asked.services.is_empty() && team.is_none(),
-    };
     let (mut backlog, mut below, mut looked_at) = (Backlog::default(), size, 0);
     loop {
         let (mut incidents, more) = listed(tx, &filter, below, AT_ONCE, size)?;
         looked_at += incidents.len();
-        incidents.retain(is_asked);
+        incidents.retain(|incident| owners.are_hurt(asked.services, team, incident));
         let facts = correlation_facts(tx, &incidents, None, size)?;
         let correlator = Correlator::new(&facts);
         backlog.add_earlier(metrics::waiting(&incidents, &correlator));

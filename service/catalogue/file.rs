@@ -93,6 +93,7 @@ pub(super) fn parse<'a>(
             let (at, table) = (table.span(), table.into_inner());
             file.content = Members {
                 table,
+                known: Vec::new(),
                 at,
                 file: &file,
                 mistakes,
@@ -135,6 +136,8 @@ fn line(source: &str, at: usize) -> usize {
 /// The members of a table that were not read yet.
 struct Members<'t, 'i> {
     table: DeTable<'i>,
+    /// The names that were asked for.
+    known: Vec<&'static str>,
     at: Range<usize>,
     file: &'t Parsed<'t>,
     mistakes: &'t mut Vec<Mistake>,
@@ -148,7 +151,7 @@ impl<'i> Members<'_, 'i> {
             scope: self.tables("scope", true, |table| table.scope()),
             parameters: self.take("parameters").unwrap_or_default(),
         };
-        self.end(&["framework", "requirement", "scope", "parameters"]);
+        self.end();
         content
     }
 
@@ -160,7 +163,7 @@ impl<'i> Members<'_, 'i> {
             publisher: self.demand("publisher").unwrap_or_default(),
             control_source: self.take("control_source"),
         };
-        self.end(&["id", "version", "title", "publisher", "control_source"]);
+        self.end();
         table
     }
 
@@ -177,18 +180,7 @@ impl<'i> Members<'_, 'i> {
             manual: self.list("manual"),
             note: self.take("note"),
         };
-        self.end(&[
-            "id",
-            "title",
-            "control",
-            "all",
-            "any",
-            "n_of",
-            "coverage",
-            "tolerance",
-            "manual",
-            "note",
-        ]);
+        self.end();
         table
     }
 
@@ -200,14 +192,19 @@ impl<'i> Members<'_, 'i> {
             from: self.take("from"),
             to: self.take("to"),
         };
-        self.end(&["framework", "services", "environments", "from", "to"]);
+        self.end();
         table
     }
 
     /// A member, if it is there and right.
-    fn take<T: DeserializeOwned>(&mut self, name: &str) -> Option<T> {
-        let value = self.table.remove(name)?;
+    fn take<T: DeserializeOwned>(&mut self, name: &'static str) -> Option<T> {
+        let value = self.remove(name)?;
         self.read(value)
+    }
+
+    fn remove(&mut self, name: &'static str) -> Option<Spanned<DeValue<'i>>> {
+        self.known.push(name);
+        self.table.remove(name)
     }
 
     fn read<T: DeserializeOwned>(&mut self, value: Spanned<DeValue<'i>>) -> Option<T> {
@@ -218,7 +215,7 @@ impl<'i> Members<'_, 'i> {
     }
 
     /// A member that must be there.
-    fn demand<T: DeserializeOwned>(&mut self, name: &str) -> Option<T> {
+    fn demand<T: DeserializeOwned>(&mut self, name: &'static str) -> Option<T> {
         if !self.table.contains_key(name) {
             let message = format!("missing field `{name}`");
             self.mistakes.push(self.file.mistake_at(self.at.start, message));
@@ -227,26 +224,27 @@ impl<'i> Members<'_, 'i> {
     }
 
     /// A name that must be there; one that no other table has stands in for it.
-    fn named(&mut self, name: &str) -> Spanned<String> {
+    fn named(&mut self, name: &'static str) -> Spanned<String> {
         let at = self.at.clone();
         self.demand(name)
             .unwrap_or_else(|| Spanned::new(at.clone(), format!("table.{}", at.start)))
     }
 
     /// Items of a list, each for itself.
-    fn list<T: DeserializeOwned>(&mut self, name: &str) -> Vec<T> {
+    fn list<T: DeserializeOwned>(&mut self, name: &'static str) -> Vec<T> {
         let items = self.items(name, true).into_iter();
         items.filter_map(|item| self.read(item)).collect()
     }
 
     /// Tables, each for itself: of a list, or the one.
-    fn tables<T>(&mut self, name: &str, many: bool, read: impl Fn(Members<'_, 'i>) -> T) -> Vec<T> {
+    fn tables<T>(&mut self, name: &'static str, many: bool, read: impl Fn(Members<'_, 'i>) -> T) -> Vec<T> {
         let mut tables = Vec::new();
         for item in self.items(name, many) {
             let at = item.span();
             match item.into_inner() {
                 DeValue::Table(table) => tables.push(read(Members {
                     table,
+                    known: Vec::new(),
                     at,
                     file: self.file,
                     mistakes: self.mistakes,
@@ -260,8 +258,8 @@ impl<'i> Members<'_, 'i> {
         tables
     }
 
-    fn items(&mut self, name: &str, many: bool) -> Vec<Spanned<DeValue<'i>>> {
-        let Some(value) = self.table.remove(name) else {
+    fn items(&mut self, name: &'static str, many: bool) -> Vec<Spanned<DeValue<'i>>> {
+        let Some(value) = self.remove(name) else {
             return Vec::new();
         };
         let at = value.span();
@@ -277,9 +275,9 @@ impl<'i> Members<'_, 'i> {
     }
 
     /// What is left is of no known name.
-    fn end(self, known: &[&str]) {
+    fn end(self) {
         for name in self.table.keys() {
-            let known: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
+            let known: Vec<String> = self.known.iter().map(|name| format!("`{name}`")).collect();
             let message = format!(
                 "unknown field `{}`, expected one of {}",
                 name.get_ref(),

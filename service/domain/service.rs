@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use super::deployment::Said;
 use super::event::Recorded;
 use super::id::ServiceName;
+use super::incident::Incident;
 use super::instant::Instant;
 
 /// Type of the events that declare something about a service.
@@ -148,6 +149,17 @@ impl Services {
     /// Whether a service was owned by a team at an instant; by any, where no team is asked for.
     pub fn is_of(&self, team: Option<&str>, service: &ServiceName, at: Instant) -> bool {
         team.is_none_or(|team| self.team(service, at).is_some_and(|owner| owner.value == team))
+    }
+
+    /// Whether an incident hurt one of these services, any where none is named, and one that the team owned when it began; one that names
+    /// no service is of the whole alone.
+    pub fn are_hurt(&self, named: &BTreeSet<ServiceName>, team: Option<&str>, incident: &Incident) -> bool {
+        match &incident.service {
+            Some(service) => {
+                (named.is_empty() || named.contains(service)) && self.is_of(team, service, incident.began().0)
+            }
+            None => named.is_empty() && team.is_none(),
+        }
     }
 
     /// Whether a service of this name was ever owned by a team; by any, where no team is asked for.

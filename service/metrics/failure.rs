@@ -119,8 +119,10 @@ impl<'a> Failures<'a> {
     /// How the failure of a deployment that ended at `end` was recovered from: by the first repair, or when every
     /// incident that it caused was over.
     pub(super) fn recovery(&self, index: u64, end: Instant) -> Recovery {
-        let repairs = self.repairs.get(&index).into_iter().flatten().copied();
-        let ends: Vec<Instant> = repairs.chain(self.over_at(&self.incidents(index))).collect();
+        let ends: Vec<Instant> = self
+            .repairs_of(index)
+            .chain(self.over_at(&self.incidents(index)))
+            .collect();
         match ends.iter().filter(|at| **at >= end).min() {
             Some(at) => Recovery::Recovered(*at),
             None if ends.is_empty() => Recovery::Open,
@@ -137,8 +139,11 @@ impl<'a> Failures<'a> {
 
     /// When a deployment that ended at `end` was first repaired after that.
     pub(super) fn repaired_at(&self, index: u64, end: Instant) -> Option<Instant> {
-        let repairs = self.repairs.get(&index).into_iter().flatten().copied();
-        repairs.filter(|at| *at >= end).min()
+        self.repairs_of(index).filter(|at| *at >= end).min()
+    }
+
+    fn repairs_of(&self, index: u64) -> impl Iterator<Item = Instant> {
+        self.repairs.get(&index).into_iter().flatten().copied()
     }
 }
 

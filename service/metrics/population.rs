@@ -39,17 +39,17 @@ impl<'a> Scope<'a> {
     /// The incidents that began in the period. One that names no place may have been anywhere that was not excluded.
     pub(super) fn incidents(&self) -> impl Iterator<Item = &'a Incident> {
         let Self {
-            query, environments, ..
+            input,
+            query,
+            environments,
+            ..
         } = *self;
-        self.input.incidents.iter().filter(move |incident| {
+        input.incidents.iter().filter(move |incident| {
             let place = match &incident.environment {
                 Some(environment) => environments.contains(environment),
                 None => query.environment.is_none(),
             };
-            let service = match &incident.service {
-                Some(service) => asked(query, service) && self.is_owned(service, incident.began().0),
-                None => query.services.is_empty() && query.team.is_none(),
-            };
+            let service = input.owners.are_hurt(&query.services, query.team.as_deref(), incident);
             place && service && query.period.contains(incident.began().0)
         })
     }

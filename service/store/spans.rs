@@ -150,22 +150,20 @@ impl ReadTx<'_> {
     ) -> Result<Vec<EventRow>, StoreError> {
         let kind = format!("{IS_EVIDENCE} AND event.subject = '{subject}' AND event.predicate = '{predicate}'");
         let mut rows = self.some_of_each(spans, &kind, Some(Most::Last(limit)))?;
-        let nowhere = IN_SPAN.replace("event.environment = asked.environment", "event.environment IS NULL");
-        rows.extend(self.some_where(spans, &nowhere, &kind, Some(Most::Last(limit)))?);
+        rows.extend(self.some_where(spans, &in_span(NOWHERE), &kind, Some(Most::Last(limit)))?);
         Ok(rows)
     }
 
     /// The newest words about incidents of the service of each part of the log, at most `limit` of each.
     pub fn last_incidents(&mut self, spans: &[Span<'_>], limit: usize) -> Result<Vec<EventRow>, StoreError> {
-        let anywhere = IN_SPAN.replace("event.environment = asked.environment", IS_RARE);
-        self.some_where(spans, &anywhere, "event.subject = 'incident'", Some(Most::Last(limit)))
+        let incident = "event.subject = 'incident'";
+        self.some_where(spans, &in_span(IS_RARE), incident, Some(Most::Last(limit)))
     }
 
     /// The newest changes of the service of each part of the log that were merged, at most `limit` of each.
     pub fn last_merged(&mut self, spans: &[Span<'_>], limit: usize) -> Result<Vec<EventRow>, StoreError> {
-        let nowhere = IN_SPAN.replace("event.environment = asked.environment", "event.environment IS NULL");
         let merged = "event.subject = 'change' AND event.predicate = 'merged'";
-        self.some_where(spans, &nowhere, merged, Some(Most::Last(limit)))
+        self.some_where(spans, &in_span(NOWHERE), merged, Some(Most::Last(limit)))
     }
 
     fn some_of_each(
@@ -174,7 +172,7 @@ impl ReadTx<'_> {
         kind: &str,
         most: Option<Most>,
     ) -> Result<Vec<EventRow>, StoreError> {
-        self.some_where(spans, IN_SPAN, kind, most)
+        self.some_where(spans, &in_span("event.environment = asked.environment"), kind, most)
     }
 
     fn some_where(
@@ -284,9 +282,13 @@ impl Most {
     }
 }
 
-/// Whether an event is in the place and between the indexes that are asked for.
-const IN_SPAN: &str = "event.environment = asked.environment AND event.service = asked.service \
-                       AND event.idx >= asked.low AND event.idx < asked.high";
+/// Whether an event is of no environment.
+const NOWHERE: &str = "event.environment IS NULL";
+
+/// Whether an event is of the service and between the indexes that are asked for, where something holds of its environment.
+fn in_span(environment: &str) -> String {
+    format!("{environment} AND event.service = asked.service AND event.idx >= asked.low AND event.idx < asked.high")
+}
 
 /// The times that are asked for, each with the part of the log that was recorded near it, as a table `near`.
 fn near(tree_size: u64) -> String {

@@ -65,7 +65,7 @@ impl DutyRow {
     fn of(person: &str) -> Self {
         Self {
             person: person.to_owned(),
-            names: BTreeSet::from([person.to_owned()]),
+            names: BTreeSet::new(),
             author: 0,
             approver: 0,
             deployer: 0,

@@ -144,15 +144,11 @@ fn elsewhere<'a>(
         let all = facts.of_service(&target.service);
         all.filter(|d| d.environment != target.environment && d.succeeded() && d.effect == Effect::Runs)
     };
-    let environments: BTreeSet<_> = others()
-        .map(|d| {
-            (
-                facts.tier(&d.environment).is_none(),
-                facts.tier(&d.environment),
-                &d.environment,
-            )
-        })
-        .collect();
+    let environments = others().map(|d| {
+        let tier = facts.tier(&d.environment);
+        (tier.is_none(), tier, &d.environment)
+    });
+    let environments: BTreeSet<_> = environments.collect();
     let (mut rows, mut told) = (Vec::new(), Vec::new());
     for (_, _, environment) in environments {
         let known = commits(arrived.iter().chain(&told).copied());

@@ -116,8 +116,11 @@ fn still_open(stability: &Stability) -> Vec<String> {
     let failures = stability.still_failing.iter();
     let failures = failures.filter(|failed| failed.open_for_ms.is_some()).count();
     if failures > 0 {
-        let of = "of deployments before the period";
-        sentences.push(format!("{} not known to be over.", are_of(failures, "failure", of)));
+        sentences.push(format!(
+            "{} of deployments before the period {} not known to be over.",
+            count(failures, "failure"),
+            verb(failures)
+        ));
     }
     let mut open = |rows: &[&[IncidentRow]], but: &str| {
         let rows = rows.iter().copied().flatten();
@@ -133,11 +136,11 @@ fn still_open(stability: &Stability) -> Vec<String> {
 }
 
 fn are(n: usize, what: &str) -> String {
-    format!("{} {}", count(n, what), if n == 1 { "is" } else { "are" })
+    format!("{} {}", count(n, what), verb(n))
 }
 
-fn are_of(n: usize, what: &str, of: &str) -> String {
-    format!("{} {of} {}", count(n, what), if n == 1 { "is" } else { "are" })
+const fn verb(n: usize) -> &'static str {
+    if n == 1 { "is" } else { "are" }
 }
 
 pub(super) fn decisions(

@@ -163,9 +163,7 @@ impl Stability {
                 .collect(),
         }
     }
-}
 
-impl Stability {
     /// All incidents that are named.
     pub(super) fn incidents(&self) -> impl Iterator<Item = &IncidentRow> {
         let failed = self
@@ -199,15 +197,8 @@ impl Failed {
 
 /// Whether an incident hurt what the report is about.
 fn is_ours(input: &ServiceReportInput<'_>, incident: &Incident) -> bool {
-    let service = match &incident.service {
-        Some(service) => {
-            let named = input.services.is_empty() || input.services.contains(service);
-            let owners = &input.facts.services;
-            named && owners.is_of(input.team, service, incident.began().0)
-        }
-        None => input.services.is_empty() && input.team.is_none(),
-    };
-    service && incident.environment.as_ref() == Some(input.environment)
+    let services = &input.facts.services;
+    services.are_hurt(input.services, input.team, incident) && incident.environment.as_ref() == Some(input.environment)
 }
 
 /// Services of the place that have no incident at all in the ledger: their silence may mean that nobody reports.

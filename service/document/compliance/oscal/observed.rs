@@ -26,12 +26,18 @@ pub(super) fn by_checks(writer: &Writer<'_>, concerned: &Concerned<'_>, table: &
         found.extend(parts.map(|(number, part)| of_part(writer, concerned, row, number, &part)));
     }
     for row in &concerned.failed {
-        let failures = row.failures.iter();
-        found.extend(failures.map(|failure| of_failure(writer, concerned, &row.deployment, failure)));
+        let deployment = &row.deployment;
+        found.extend(row.failures.iter().map(|check| {
+            let name = concerned.failure(deployment.index, check.id);
+            of_deployment(writer, concerned, (&name, "failed"), deployment, check)
+        }));
     }
     for row in &concerned.excepted {
-        let excuses = row.checks.iter();
-        found.extend(excuses.map(|check| of_excuse(writer, concerned, &row.deployment, check)));
+        let deployment = &row.deployment;
+        found.extend(row.checks.iter().map(|check| {
+            let name = concerned.excuse(deployment.index, check.id);
+            of_deployment(writer, concerned, (&name, "is excepted"), deployment, check)
+        }));
     }
     let against = concerned.against_gate.iter();
     found.extend(against.map(|row| of_followed(writer, concerned, row)));
@@ -127,23 +133,18 @@ fn of_part(writer: &Writer<'_>, concerned: &Concerned<'_>, row: &CheckRow, numbe
     })
 }
 
-fn of_failure(writer: &Writer<'_>, concerned: &Concerned<'_>, row: &DeploymentRow, failure: &CheckRow) -> Value {
+/// What a check found of a deployment: a failure, or what would be one. `name` is the observation's among the parts of the document, and
+/// `came` says what the check came to.
+fn of_deployment(
+    writer: &Writer<'_>,
+    concerned: &Concerned<'_>,
+    (name, came): (&str, &str),
+    row: &DeploymentRow,
+    check: &CheckRow,
+) -> Value {
     json!({
-        "uuid": writer.uuid(&concerned.failure(row.index, failure.id)),
-        "title": format!("{} failed for entry {}", failure.id, row.index),
-        "description": writer.prose(&format!("Expected: {}. Found: {}.", failure.expected, failure.found)),
-        "methods": ["TEST"],
-        "types": ["finding"],
-        "subjects": concerned.subject(writer, row.index),
-        "relevant-evidence": evidence(&failure.evidence),
-        "collected": writer.report.integrity.recorded_until,
-    })
-}
-
-fn of_excuse(writer: &Writer<'_>, concerned: &Concerned<'_>, row: &DeploymentRow, check: &CheckRow) -> Value {
-    json!({
-        "uuid": writer.uuid(&concerned.excuse(row.index, check.id)),
-        "title": format!("{} is excepted for entry {}", check.id, row.index),
+        "uuid": writer.uuid(name),
+        "title": format!("{} {came} for entry {}", check.id, row.index),
         "description": writer.prose(&format!("Expected: {}. Found: {}.", check.expected, check.found)),
         "props": excepted_by(writer, check.exception.as_ref()),
         "methods": ["TEST"],
