@@ -6,7 +6,9 @@
 //!
 //! Changes of configuration and infrastructure would count too; the ledger does not know them, so nothing is made of them.
 
+mod content;
 mod reach;
+mod repairs;
 mod rules;
 mod state;
 
@@ -15,9 +17,10 @@ use std::collections::{BTreeMap, HashMap};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+pub use self::content::Contents;
 use self::reach::Reach;
+use self::repairs::Repairs;
 use self::rules::Case;
-pub use self::rules::names_content;
 use self::state::Verdicts;
 use crate::domain::deployment::Deployment;
 use crate::domain::facts::Facts;
@@ -295,7 +298,7 @@ pub struct Correlator<'a> {
     facts: &'a Facts,
     reach: Reach<'a>,
     timelines: HashMap<(&'a ServiceName, &'a EnvironmentName), Timeline<'a>>,
-    remediating: Vec<&'a Deployment>,
+    repairs: Repairs<'a>,
     verdicts: HashMap<&'a IncidentId, Verdicts<'a>>,
 }
 
@@ -311,7 +314,7 @@ impl<'a> Correlator<'a> {
             facts,
             reach: Reach::of(facts),
             timelines: Timeline::by_place(deployments),
-            remediating: deployments.iter().filter(|d| d.remediates.is_some()).collect(),
+            repairs: Repairs::among(deployments),
             verdicts,
         }
     }
@@ -331,7 +334,7 @@ impl<'a> Correlator<'a> {
         suspects.into_values().collect()
     }
 
-    /// The candidates for an incident.
+    /// The candidates for an incident, which is one of those among the facts.
     pub fn candidates(&self, incident: &Incident) -> Correlation {
         let none = Verdicts::default();
         let verdicts = self.verdicts.get(&incident.id).unwrap_or(&none);

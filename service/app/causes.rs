@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::declared::declared_indexes;
 use super::deployed::{Deployed, at};
 use super::suspects::facts_with_tests;
-use crate::correlate::{DEPENDENCY_WINDOW_MS, RECOVERY_MS, SKEW_MS, WINDOW_MS, names_content};
+use crate::correlate::{Contents, DEPENDENCY_WINDOW_MS, RECOVERY_MS, SKEW_MS, WINDOW_MS};
 use crate::domain::dependency::{Dependencies, MAX_DISTANCE};
 use crate::domain::deployment::Deployment;
 use crate::domain::facts::Facts;
@@ -185,11 +185,11 @@ fn windows<'i>(incident: &'i Incident, dependencies: &Dependencies) -> Vec<Windo
 
 /// The places of what incidents name by its content, wherever that was deployed.
 fn windows_of_content<'i>(incidents: &'i [Incident], deployments: &[Deployment]) -> Vec<Window<'i>> {
+    let contents = Contents::named_by(incidents, deployments);
     let mut windows = Vec::new();
     for incident in incidents {
-        let named = deployments.iter().filter(|found| names_content(incident, found));
         let mut places: BTreeMap<_, Window<'i>> = BTreeMap::new();
-        for found in named {
+        for found in contents.of(incident) {
             let place = (&found.service, &found.environment);
             let window = Window::before(incident, place, WINDOW_MS);
             if (window.from..=window.to).contains(&found.start_at()) {
@@ -274,7 +274,7 @@ fn named_by(tx: &mut ReadTx<'_>, incidents: &[Incident], size: u64) -> Result<Ve
         (&digests, &[ReferenceKind::Digest.as_str()]),
         (&commits, &[ReferenceKind::Commit.as_str()]),
     ];
-    let indexes = tx.referring_to(&lists, size)?;
+    let indexes = tx.referring_to(&lists, size, &BTreeSet::new())?;
     rows.extend(tx.events_of(&indexes)?);
     Ok(rows)
 }

@@ -219,6 +219,11 @@ impl<'t, 'a> Deployed<'t, 'a> {
         Ok(())
     }
 
+    /// Entries that hold any of these values, each list as any of its kinds, but those that are there.
+    pub(super) fn referring_to(&mut self, lists: &[(&BTreeSet<String>, &[&str])]) -> Result<BTreeSet<i64>, StoreError> {
+        self.tx.referring_to(lists, self.size, &self.loaded)
+    }
+
     /// The deployments.
     pub(super) fn fold(&self) -> Rc<Vec<Deployment>> {
         self.deployments.clone()

@@ -289,7 +289,7 @@ impl App {
                 what: "deployment",
                 name: id.to_owned(),
             })?;
-            let indexes = evidence_indexes(tx, &[found], tree_size)?;
+            let indexes = evidence_indexes(&mut deployed, &[found])?;
             let evidence = evidence::fold(&tx.recorded(&indexes)?);
             Ok(DeploymentDetail {
                 tree_size,
@@ -342,12 +342,11 @@ fn listed(
 
 /// The entries whose events may speak of these deployments: found by every value that could tie one to them.
 pub(super) fn evidence_indexes(
-    tx: &mut ReadTx<'_>,
+    deployed: &mut Deployed<'_, '_>,
     deployments: &[&Deployment],
-    tree_size: u64,
 ) -> Result<BTreeSet<i64>, StoreError> {
-    let mut indexes = naming_indexes(tx, deployments, tree_size)?;
-    let approvals = whole_approvals(tx, &indexes, tree_size)?;
+    let mut indexes = naming_indexes(deployed, deployments)?;
+    let approvals = whole_approvals(deployed.tx, &indexes, deployed.size)?;
     indexes.extend(approvals);
     Ok(indexes)
 }
@@ -362,11 +361,10 @@ pub(super) fn whole_approvals(
     tx.referring_to_any(&ids, &[ReferenceKind::Approval.as_str()], tree_size)
 }
 
-/// The entries whose events name these deployments: by content, commit, change or id.
+/// The entries whose events name these deployments, by content, commit, change or id: but what is said about any that is there.
 pub(super) fn naming_indexes(
-    tx: &mut ReadTx<'_>,
+    deployed: &mut Deployed<'_, '_>,
     deployments: &[&Deployment],
-    tree_size: u64,
 ) -> Result<BTreeSet<i64>, StoreError> {
     let [mut contents, mut commits, mut changes, mut ids] = [const { BTreeSet::new() }; 4];
     for found in deployments {
@@ -405,7 +403,7 @@ pub(super) fn naming_indexes(
         ),
         (&ids, &[ReferenceKind::Deployment.as_str()]),
     ];
-    tx.referring_to(&lists, tree_size)
+    deployed.referring_to(&lists)
 }
 
 fn bound<T: Serialize>(list: Vec<(&T, evidence::Bond)>) -> Result<Vec<serde_json::Value>, StoreError> {

@@ -211,9 +211,9 @@ impl Gathered<'_, '_> {
         let size = self.deployed.size;
         let all = self.deployments();
         let attempts = among(&all, attempts);
-        let tx = &mut *self.deployed.tx;
-        let evidence = evidence_indexes(tx, &attempts, size)?;
+        let evidence = evidence_indexes(&mut self.deployed, &attempts)?;
         self.others.extend(evidence);
+        let tx = &mut *self.deployed.tx;
         let services: BTreeSet<ServiceName> = attempts.iter().map(|found| found.service.clone()).collect();
         self.others.extend(some_evidence(tx, &services, size)?);
         let versions = attempts.iter().filter_map(|found| found.version.as_ref());
@@ -266,7 +266,7 @@ fn with_verified(
         (&commits, &[ReferenceKind::Commit.as_str()]),
         (&ids, &[ReferenceKind::Deployment.as_str()]),
     ];
-    let indexes = tx.referring_to(&lists, size)?;
+    let indexes = tx.referring_to(&lists, size, &BTreeSet::new())?;
     let rows = tx.events_of(&indexes)?;
     let mut deployed = Deployed::new(tx, size);
     deployed.add(rows)?;

@@ -164,7 +164,7 @@ fn gate_facts(tx: &mut ReadTx<'_>, attempt: Recorded, size: u64) -> Result<Facts
     let asked = std::slice::from_ref(&found);
     deployed.add_history_before(&found)?;
     add_same_content(&mut deployed, asked, &found.service, &found.environment)?;
-    let mut others = evidence_indexes(deployed.tx, &[&found], size)?;
+    let mut others = evidence_indexes(&mut deployed, &[&found])?;
     others.extend(environment_indexes(deployed.tx, size)?);
     others.extend(some_evidence(
         deployed.tx,

@@ -91,7 +91,7 @@ pub(super) fn notes_facts(tx: &mut ReadTx<'_>, wanted: &Wanted<'_>, size: u64) -
     let asked = all.iter().filter(|found| asked.contains(&found.index));
     let asked: Vec<Deployment> = asked.cloned().collect();
 
-    let evidence = evidence_indexes(deployed.tx, &asked.iter().collect::<Vec<_>>(), size)?;
+    let evidence = evidence_indexes(&mut deployed, &asked.iter().collect::<Vec<_>>())?;
     add_same_content(&mut deployed, &asked, service, environment)?;
     let mut others = evidence.clone();
     others.extend(merged);
@@ -224,7 +224,7 @@ pub(super) fn add_same_content(
     }
     let kinds: Vec<[&str; 1]> = wanted.keys().map(|kind| [kind.as_str()]).collect();
     let lists: Vec<(&BTreeSet<String>, &[&str])> = wanted.values().zip(kinds.iter().map(|kind| &kind[..])).collect();
-    let indexes = deployed.tx.referring_to(&lists, size)?;
+    let indexes = deployed.referring_to(&lists)?;
     let same = deployed.tx.events_of(&indexes)?.into_iter();
     rows.extend(same.filter(|row| row.service.as_deref() == Some(service.as_str())));
     deployed.add(rows)

@@ -60,7 +60,7 @@ fn add_bringing(
         (&commits, &[ReferenceKind::Commit.as_str()]),
         (&requests, &[ReferenceKind::PullRequest.as_str()]),
     ];
-    let found = deployed.tx.referring_to(&lists, deployed.size)?;
+    let found = deployed.referring_to(&lists)?;
     let mut rows = deployed.tx.events_of(&found)?;
     let place = at(wanted.service, wanted.environment);
     rows.retain(|row| {

@@ -156,7 +156,7 @@ impl Gathered<'_, '_> {
         }
         let all = self.deployments();
         let population: Vec<&Deployment> = self.population(&all).collect();
-        let naming = Rc::new(naming_indexes(self.deployed.tx, &population, self.deployed.size)?);
+        let naming = Rc::new(naming_indexes(&mut self.deployed, &population)?);
         self.naming = Some(Rc::clone(&naming));
         Ok(naming)
     }

@@ -42,7 +42,7 @@ impl Gathered<'_, '_> {
         let all = self.deployments();
         let found: Vec<&Deployment> = all.iter().filter(is_failed).collect();
         let names: BTreeSet<String> = found.iter().flat_map(|found| names_of_deployment(found)).collect();
-        let naming = naming_indexes(self.deployed.tx, &found, size)?;
+        let naming = naming_indexes(&mut self.deployed, &found)?;
         drop(all);
         // What else they caused may have been repaired by name.
         let mut named = self.deployed.tx.subject_ids("incident", &naming)?;

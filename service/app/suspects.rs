@@ -62,8 +62,8 @@ fn tests(
         }
     }
     let lists: Vec<(&BTreeSet<String>, &[&str])> = named.iter().map(|(values, kinds)| (values, *kinds)).collect();
-    let found = tx.referring_to(&lists, tree_size)?;
-    let mut records = tx.recorded(&found.difference(known).copied().collect())?;
+    let found = tx.referring_to(&lists, tree_size, known)?;
+    let mut records = tx.recorded(&found)?;
     // Others of the same content are of other places, or were asked for already.
     records.retain(|record| matches!(record.event.body, Body::TestRun(_)));
     Ok(records)

@@ -2,7 +2,9 @@
 //! be no candidates, and looking at them would make an incident cost what the whole history does.
 
 use std::collections::{BTreeMap, HashMap};
+use std::hash::Hash;
 
+use super::content::Contents;
 use super::rules::Case;
 use super::state::Verdicts;
 use super::{SKEW_MS, WINDOW_MS};
@@ -19,12 +21,11 @@ pub(super) struct Reach<'a> {
     /// By place, each with its start, in the order of those.
     places: HashMap<(&'a ServiceName, &'a EnvironmentName), Vec<(Instant, &'a Deployment)>>,
     ids: HashMap<&'a str, Vec<&'a Deployment>>,
-    /// By ticket, page of a pull request, or commit that they brought in.
+    /// Those that brought in the ticket, pull request (by its page) or commit that an incident names as its cause.
     changes: HashMap<&'a str, Vec<&'a Deployment>>,
-    /// By digest, or commit.
-    contents: HashMap<&'a str, Vec<&'a Deployment>>,
-    /// By each of their entries.
-    entries: HashMap<u64, &'a Deployment>,
+    pub(super) contents: Contents<'a>,
+    /// Those that the entry is about which an incident names as its cause.
+    entries: HashMap<u64, Vec<&'a Deployment>>,
     /// The successes that took a deployment out, by its index.
     withdrawing: HashMap<u64, Vec<&'a Deployment>>,
     incidents: HashMap<(&'a ServiceName, Option<&'a EnvironmentName>), Vec<&'a Incident>>,
@@ -38,7 +39,7 @@ impl<'a> Reach<'a> {
             places: HashMap::new(),
             ids: HashMap::new(),
             changes: HashMap::new(),
-            contents: HashMap::new(),
+            contents: Contents::named_by(&facts.incidents, &facts.deployments),
             entries: HashMap::new(),
             withdrawing: HashMap::new(),
             incidents: HashMap::new(),
@@ -48,6 +49,7 @@ impl<'a> Reach<'a> {
                 let place = (service, incident.environment.as_ref());
                 reach.incidents.entry(place).or_default().push(incident);
             }
+            reach.ask_for(incident);
         }
         if facts.incidents.is_empty() {
             return reach;
@@ -61,6 +63,16 @@ impl<'a> Reach<'a> {
         reach
     }
 
+    /// Only names that incidents use lead anywhere: of all others, which are many, no list is made.
+    fn ask_for(&mut self, incident: &'a Incident) {
+        if let Some(cause) = &incident.caused_by {
+            self.changes.entry(&cause.value).or_default();
+            if let Some(index) = entry_named(&cause.value) {
+                self.entries.entry(index).or_default();
+            }
+        }
+    }
+
     fn add(&mut self, deployment: &'a Deployment) {
         let place = (&deployment.service, &deployment.environment);
         let here = self.places.entry(place).or_default();
@@ -71,14 +83,11 @@ impl<'a> Reach<'a> {
         let requests = requests.filter_map(|said| said.value.url.as_deref());
         let commits = deployment.commits.iter().map(|said| said.value.id.as_str());
         for change in tickets.chain(requests).chain(commits) {
-            self.changes.entry(change).or_default().push(deployment);
+            push(&mut self.changes, change, deployment);
         }
-        let commit = deployment.commit.iter().map(|said| said.value.as_str());
-        for content in deployment.digest().into_iter().chain(commit) {
-            self.contents.entry(content).or_default().push(deployment);
+        for said in &deployment.statements {
+            push(&mut self.entries, said.index, deployment);
         }
-        let entries = deployment.statements.iter().map(|said| (said.index, deployment));
-        self.entries.extend(entries);
         if deployment.succeeded() {
             for index in &deployment.lineage.withdraws {
                 self.withdrawing.entry(*index).or_default().push(deployment);
@@ -113,21 +122,13 @@ impl<'a> Reach<'a> {
             let called = [&self.ids, &self.changes].into_iter();
             add(&mut called.filter_map(|names| names.get(cause)).flatten().copied());
             let entry = entry_named(cause).and_then(|index| self.entries.get(&index));
-            add(&mut entry.into_iter().copied());
+            add(&mut entry.into_iter().flatten().copied());
         }
-        add(&mut self.with_content_of(incident).into_iter());
+        add(&mut self.contents.of(incident));
         let taken_out = case.fixes.iter().flat_map(|fix| fix.lineage.withdraws.iter().copied());
         let spoken = taken_out.chain(verdicts.deployments());
         add(&mut spoken.filter_map(|index| self.with_index(index)));
         found.into_values().collect()
-    }
-
-    /// The deployments of what an incident names by digest or commit.
-    pub(super) fn with_content_of(&self, incident: &Incident) -> Vec<&'a Deployment> {
-        let digest = incident.artifact.iter().filter_map(|said| said.value.digest.as_deref());
-        let commit = incident.commit.iter().map(|said| said.value.as_str());
-        let contents = digest.chain(commit).filter_map(|content| self.contents.get(content));
-        contents.flatten().copied().collect()
     }
 
     /// The deployments that brought the ticket, pull request or commit of this name.
@@ -156,5 +157,12 @@ impl<'a> Reach<'a> {
     fn with_index(&self, index: u64) -> Option<&'a Deployment> {
         let at = self.all.binary_search_by_key(&index, |deployment| deployment.index);
         at.ok().map(|at| &self.all[at])
+    }
+}
+
+/// Adds to the list of a name that was asked for.
+fn push<'a, K: Eq + Hash>(lists: &mut HashMap<K, Vec<&'a Deployment>>, name: K, deployment: &'a Deployment) {
+    if let Some(list) = lists.get_mut(&name) {
+        list.push(deployment);
     }
 }

@@ -62,7 +62,6 @@ pub(super) struct Clue<'a> {
 impl<'c, 'a> Case<'c, 'a> {
     pub(super) fn new(all: &'c Correlator<'a>, incident: &'c Incident) -> Self {
         let (began_at, _) = incident.began();
-        let fixes = all.remediating.iter().copied();
         let needed = incident
             .service
             .as_ref()
@@ -78,7 +77,7 @@ impl<'c, 'a> Case<'c, 'a> {
             incident,
             began_at,
             brought_cause: None,
-            fixes: fixes.filter(|d| repairs(d, incident)).collect(),
+            fixes: all.repairs.of_incident(incident),
             previous: timeline.and_then(|timeline| previous(timeline, began_at)),
             needed: needed.unwrap_or_default(),
             other_open: all.reach.beside(incident).iter().any(|other| open_before(other)),
@@ -133,16 +132,9 @@ impl<'c, 'a> Case<'c, 'a> {
         if self.fixes.iter().any(|fix| first_out(&fix)) {
             return Some(Reason::ExplicitRemediation);
         }
-        let names_it = |d: &Deployment| {
-            d.remediates
-                .as_ref()
-                .is_some_and(|r| names_deployment(&r.value, deployment))
-        };
         let repaired_later = || {
-            self.all
-                .remediating
-                .iter()
-                .any(|d| d.start_at() > self.began_at && names_it(d))
+            let mut repairs = self.all.repairs.of_deployment(deployment).into_iter();
+            repairs.any(|d| d.start_at() > self.began_at)
         };
         let here = self.on_place(deployment) && self.in_window(deployment);
         (here && repaired_later() && self.live(deployment)).then_some(Reason::ExplicitRemediation)
@@ -260,7 +252,7 @@ impl<'c, 'a> Case<'c, 'a> {
     /// Whether what the incident names was live where it happened: the same content elsewhere did no harm there.
     fn content_here(&self) -> bool {
         let here = |d: &&Deployment| self.in_environment(d) && names_content(self.incident, d);
-        let mut same = self.all.reach.with_content_of(self.incident).into_iter();
+        let mut same = self.all.reach.contents.of(self.incident);
         same.any(|d| here(&d) && self.in_window(d) && d.effect == Effect::Runs && self.live(d))
     }
 
@@ -325,24 +317,10 @@ fn previous(timeline: &Timeline<'_>, began_at: Instant) -> Option<u64> {
     let live = runs
         .iter()
         .enumerate()
-        .filter(|(_, run)| timeline.live_at(run.deployment, began_at, SKEW_MS));
+        .filter(|(_, run)| run.live_at(began_at, SKEW_MS));
     // What came late and claims to be older ended nothing, and stands before nothing.
     let (live, _) = live.max_by_key(|(at, run)| (run.from, *at))?;
     Some(runs.get(live.checked_sub(1)?)?.deployment.index)
-}
-
-fn repairs(deployment: &Deployment, incident: &Incident) -> bool {
-    deployment
-        .remediates
-        .as_ref()
-        .is_some_and(|said| names_incident(&said.value, incident))
-}
-
-fn names_incident(name: &str, incident: &Incident) -> bool {
-    name == incident.id.as_str()
-        || incident.tickets.iter().any(|t| t.value.id == name)
-        || incident.ticket.as_ref().is_some_and(|t| t.value == name)
-        || entry_named(name).is_some_and(|index| incident.indexes().contains(&index))
 }
 
 /// Whether a name is that of the deployment itself, or of one of its entries.
@@ -350,18 +328,8 @@ fn is_called(name: &str, deployment: &Deployment) -> bool {
     name == deployment.id.as_str() || entry_named(name).is_some_and(|index| deployment.indexes().contains(&index))
 }
 
-fn names_deployment(name: &str, deployment: &Deployment) -> bool {
-    is_called(name, deployment)
-        || deployment.tickets.iter().any(|t| t.value.id == name)
-        || deployment
-            .pull_requests
-            .iter()
-            .any(|p| p.value.url.as_deref() == Some(name))
-        || deployment.commits.iter().any(|c| c.value.id == name)
-}
-
 /// Whether an incident names what a deployment put in place, by digest or commit.
-pub fn names_content(incident: &Incident, deployment: &Deployment) -> bool {
+fn names_content(incident: &Incident, deployment: &Deployment) -> bool {
     let digest = incident.artifact.as_ref().and_then(|a| a.value.digest.as_deref());
     let commit = incident.commit.as_ref().map(|c| &c.value);
     digest.is_some_and(|digest| deployment.digest() == Some(digest))

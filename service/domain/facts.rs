@@ -106,16 +106,17 @@ impl Facts {
                 .entry(deployment.service.clone())
                 .or_default()
                 .push(at);
-            if !evidence.approvals_of(deployment).is_empty() {
-                facts.approved.insert(deployment.service.clone());
+            // Of each service, and each place, the first is enough.
+            let service = &deployment.service;
+            if !facts.approved.contains(service) && !evidence.approvals_of(deployment).is_empty() {
+                facts.approved.insert(service.clone());
             }
-            if !evidence.tests_of(deployment).is_empty() {
-                facts.tested.insert(deployment.service.clone());
+            if !facts.tested.contains(service) && !evidence.tests_of(deployment).is_empty() {
+                facts.tested.insert(service.clone());
             }
-            if !evidence.verifications_of(deployment).is_empty() {
-                facts
-                    .verified
-                    .insert((deployment.service.clone(), deployment.environment.clone()));
+            let place = (service.clone(), deployment.environment.clone());
+            if !facts.verified.contains(&place) && !evidence.verifications_of(deployment).is_empty() {
+                facts.verified.insert(place);
             }
             if !facts.tiers.contains_key(&deployment.environment)
                 && let Some(tier) = usual_tier(deployment.environment.as_str())

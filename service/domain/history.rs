@@ -34,6 +34,14 @@ pub struct Run<'a> {
     pub replaced: Option<u64>,
 }
 
+impl Run<'_> {
+    /// [`Timeline::live_at`] of it.
+    pub fn live_at(&self, at: Instant, slack_ms: i64) -> bool {
+        let ended = self.until.is_some_and(|end| end <= at);
+        self.deployment.effect == Effect::Runs && self.from <= at.plus_millis(slack_ms) && !ended
+    }
+}
+
 impl<'a> Timeline<'a> {
     /// Of one (service, environment), out of deployments of any.
     pub fn of(deployments: &'a [Deployment], service: &ServiceName, environment: &EnvironmentName) -> Self {

@@ -67,14 +67,16 @@ impl ReadTx<'_> {
         kinds: &[&str],
         tree_size: u64,
     ) -> Result<BTreeSet<i64>, StoreError> {
-        self.referring_to(&[(values, kinds)], tree_size)
+        self.referring_to(&[(values, kinds)], tree_size, &BTreeSet::new())
     }
 
-    /// The same of any of several lists of values, each as any of its kinds: looked up together.
+    /// The same of any of several lists of values, each as any of its kinds: looked up together. Entries that are `known` are not
+    /// looked at, and left out.
     pub fn referring_to(
         &mut self,
         lists: &[(&BTreeSet<String>, &[&str])],
         tree_size: u64,
+        known: &BTreeSet<i64>,
     ) -> Result<BTreeSet<i64>, StoreError> {
         let values = || lists.iter().flat_map(|(values, _)| values.iter().map(String::as_str));
         if values().next().is_none() {
@@ -84,7 +86,7 @@ impl ReadTx<'_> {
             return Ok(BTreeSet::new());
         };
         let mut hashed = self.hashed(values(), &head)?;
-        hashed.retain(|idx| *idx < tree_size as i64);
+        hashed.retain(|idx| *idx < tree_size as i64 && !known.contains(idx));
         let hashed: Vec<i64> = hashed.into_iter().collect();
         let kinds: BTreeSet<&str> = lists.iter().flat_map(|(_, kinds)| kinds.iter().copied()).collect();
         let of_kinds = || {
@@ -117,7 +119,7 @@ impl ReadTx<'_> {
                 .any(|(values, kinds)| kinds.contains(&kind) && values.contains(value))
         };
         let found = rows.into_iter().filter(|(value, kind, _)| is_sought(value, kind));
-        Ok(found.map(|(.., idx)| idx).collect())
+        Ok(found.map(|(.., idx)| idx).filter(|idx| !known.contains(idx)).collect())
     }
 
     /// References below `tree_size` whose value lies in this range, both ends included, in order of value, at most `limit`.
