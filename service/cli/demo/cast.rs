@@ -1,5 +1,6 @@
 //! Who and what the demonstration is about: a fictional company, its people, services and the work they do.
 
+use super::work::{self, Work};
 use crate::domain::producer::Scope;
 
 /// A person.
@@ -35,21 +36,8 @@ pub struct Service {
     pub version: [u32; 3],
     /// Days between two releases.
     pub cadence: i64,
-    /// What is done to it, over and over.
+    /// What is done to it, in order.
     pub work: &'static [Work],
-}
-
-/// A piece of work: one pull request.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Work {
-    /// Type of the conventional commit.
-    pub kind: &'static str,
-    /// Scope of the conventional commit.
-    pub scope: &'static str,
-    /// What it does; for the scope `deps`, the dependency that it moves.
-    pub title: &'static str,
-    /// Title of its ticket, if it has one.
-    pub ticket: Option<&'static str>,
 }
 
 /// A producer.
@@ -185,15 +173,6 @@ static SHOP: Team = Team {
     ],
 };
 
-const fn work(kind: &'static str, scope: &'static str, title: &'static str, ticket: &'static str) -> Work {
-    Work {
-        kind,
-        scope,
-        title,
-        ticket: if ticket.is_empty() { None } else { Some(ticket) },
-    }
-}
-
 /// The services.
 pub static SERVICES: [Service; 5] = [
     Service {
@@ -202,70 +181,7 @@ pub static SERVICES: [Service; 5] = [
         team: &PAYMENTS,
         version: [4, 7, 0],
         cadence: 9,
-        work: &[
-            work(
-                "feat",
-                "cards",
-                "retry declined cards once before giving up",
-                "Recover soft-declined card payments",
-            ),
-            work(
-                "fix",
-                "refunds",
-                "round partial refunds half to even",
-                "Refund totals differ by a penny",
-            ),
-            work(
-                "feat",
-                "methods",
-                "offer bank transfer at checkout",
-                "Bank transfer as a payment method",
-            ),
-            work(
-                "perf",
-                "ledger",
-                "batch postings per settlement file",
-                "Settlement import takes 40 minutes",
-            ),
-            work(
-                "fix",
-                "webhooks",
-                "accept provider notifications out of order",
-                "Payments stuck in pending",
-            ),
-            work(
-                "feat",
-                "3ds",
-                "step up only above the risk threshold",
-                "Fewer 3-D Secure challenges",
-            ),
-            work("refactor", "gateway", "separate provider clients from routing", ""),
-            work(
-                "fix",
-                "idempotency",
-                "keep request keys for 72 hours",
-                "Double charge after a weekend retry",
-            ),
-            work(
-                "feat",
-                "reports",
-                "daily settlement summary for finance",
-                "Daily settlement summary",
-            ),
-            work("build", "deps", "rustls", ""),
-            work(
-                "fix",
-                "currency",
-                "use three decimals for KWD and BHD",
-                "Kuwaiti dinar amounts rejected",
-            ),
-            work(
-                "feat",
-                "limits",
-                "velocity limits by card and day",
-                "Card testing attacks",
-            ),
-        ],
+        work: work::PAYMENTS,
     },
     Service {
         name: "accounts",
@@ -273,46 +189,7 @@ pub static SERVICES: [Service; 5] = [
         team: &PAYMENTS,
         version: [2, 11, 0],
         cadence: 23,
-        work: &[
-            work("feat", "passkeys", "sign in with a passkey", "Passkey sign-in"),
-            work(
-                "fix",
-                "sessions",
-                "end all sessions when the password changes",
-                "Sessions survive a password change",
-            ),
-            work(
-                "feat",
-                "export",
-                "let customers download their data",
-                "Data export for customers",
-            ),
-            work(
-                "perf",
-                "lookup",
-                "index e-mail addresses by their folded form",
-                "Slow sign-in for long addresses",
-            ),
-            work(
-                "fix",
-                "mail",
-                "send one confirmation, not two",
-                "Duplicate confirmation mails",
-            ),
-            work("docs", "runbook", "describe the lock-out procedure", ""),
-            work(
-                "feat",
-                "consent",
-                "record consent with the text that was shown",
-                "Evidence of consent",
-            ),
-            work(
-                "fix",
-                "names",
-                "accept single-letter surnames",
-                "Cannot register with surname O",
-            ),
-        ],
+        work: work::ACCOUNTS,
     },
     Service {
         name: "storefront",
@@ -320,56 +197,7 @@ pub static SERVICES: [Service; 5] = [
         team: &SHOP,
         version: [8, 2, 0],
         cadence: 6,
-        work: &[
-            work(
-                "feat",
-                "basket",
-                "keep the basket across devices",
-                "Basket follows the customer",
-            ),
-            work(
-                "fix",
-                "images",
-                "serve the right crop on small screens",
-                "Blurred product images on phones",
-            ),
-            work("feat", "search", "show recent searches", "Recent searches"),
-            work(
-                "perf",
-                "home",
-                "render the first screen on the server",
-                "Home page slow on 3G",
-            ),
-            work(
-                "fix",
-                "checkout",
-                "keep the address when going back",
-                "Address lost on the back button",
-            ),
-            work("feat", "wishlist", "share a wish list by link", "Shareable wish lists"),
-            work("style", "cards", "even out product card spacing", ""),
-            work(
-                "fix",
-                "accessibility",
-                "label the quantity buttons",
-                "Screen readers announce nothing",
-            ),
-            work(
-                "feat",
-                "delivery",
-                "promise a delivery day before checkout",
-                "Delivery day on product pages",
-            ),
-            work("build", "deps", "esbuild", ""),
-            work(
-                "fix",
-                "promo",
-                "apply the best voucher, not the first",
-                "Wrong voucher wins",
-            ),
-            work("test", "e2e", "cover guest checkout", ""),
-            work("feat", "gift", "gift wrapping as a line item", "Gift wrapping"),
-        ],
+        work: work::STOREFRONT,
     },
     Service {
         name: "catalogue",
@@ -377,46 +205,7 @@ pub static SERVICES: [Service; 5] = [
         team: &SHOP,
         version: [3, 0, 0],
         cadence: 12,
-        work: &[
-            work(
-                "feat",
-                "import",
-                "read supplier feeds incrementally",
-                "Supplier feeds take all night",
-            ),
-            work(
-                "fix",
-                "stock",
-                "never show negative stock",
-                "Negative stock on product pages",
-            ),
-            work(
-                "perf",
-                "facets",
-                "cache facet counts for a minute",
-                "Facets time out at peak",
-            ),
-            work("feat", "variants", "group colours under one product", "Colour variants"),
-            work(
-                "fix",
-                "units",
-                "convert fluid ounces correctly",
-                "Wrong volumes for US suppliers",
-            ),
-            work("refactor", "index", "write the search index from a queue", ""),
-            work(
-                "feat",
-                "price",
-                "show the lowest price of the last 30 days",
-                "Price transparency",
-            ),
-            work(
-                "fix",
-                "import",
-                "skip rows without a supplier id",
-                "Import stops at the first bad row",
-            ),
-        ],
+        work: work::CATALOGUE,
     },
     Service {
         name: "notifications",
@@ -424,29 +213,7 @@ pub static SERVICES: [Service; 5] = [
         team: &SHOP,
         version: [1, 9, 0],
         cadence: 17,
-        work: &[
-            work("feat", "digest", "one mail for several parcels", "Parcel digest mails"),
-            work(
-                "fix",
-                "sms",
-                "split long messages at word boundaries",
-                "Broken words in text messages",
-            ),
-            work("feat", "quiet", "no pushes between ten and seven", "Quiet hours"),
-            work(
-                "fix",
-                "unsubscribe",
-                "honour one-click unsubscribe",
-                "Unsubscribe link ignored",
-            ),
-            work(
-                "perf",
-                "queue",
-                "send in parallel per provider",
-                "Order mails late on Mondays",
-            ),
-            work("build", "deps", "mail-parser", ""),
-        ],
+        work: work::NOTIFICATIONS,
     },
 ];
 

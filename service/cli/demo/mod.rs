@@ -8,6 +8,7 @@ mod facts;
 mod plot;
 mod scenario;
 mod scribe;
+mod work;
 
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder};

@@ -1,8 +1,9 @@
 //! What is out of the ordinary in the story: each kind of trouble once, so that every document has something to show.
 
-use super::cast::{COMPLIANCE, MANAGERS, Person, SERVICES, Service, Work};
+use super::cast::{COMPLIANCE, MANAGERS, Person, SERVICES, Service};
 use super::facts::{Attempt, Release, Trouble};
 use super::scenario::{LATE, MINUTE, Story, format_version};
+use super::work::Work;
 use crate::domain::Instant;
 use crate::domain::attestation::AttestationStatement;
 use crate::domain::exception::{ExceptionGrant, ExceptionScope};
@@ -93,15 +94,16 @@ impl Story {
     }
 
     /// A version that reaches production by a way that the caller tells in detail.
-    fn prepared(&mut self, service: &'static Service, day: i64, count: usize) -> Release {
-        let release = self.build(service, day, count);
+    fn prepared(&mut self, service: &'static Service, day: i64, work: &[&Work]) -> Release {
+        let release = self.build(service, day, work);
         self.rehearse(day, &release);
         release
     }
 
     /// Somebody stops a deployment to production.
     fn cancelled(&mut self, service: &'static Service, day: i64) {
-        let release = self.prepared(service, day, 1);
+        let work = self.next_work(service, 1);
+        let release = self.prepared(service, day, &work);
         let at = self.at(day, 16, 0);
         self.scribe.approved(
             at,
@@ -121,7 +123,8 @@ impl Story {
 
     /// In a hurry: the approval comes while the version already runs.
     fn approved_afterwards(&mut self, service: &'static Service, day: i64) {
-        let release = self.prepared(service, day, 1);
+        let work = self.next_work(service, 1);
+        let release = self.prepared(service, day, &work);
         let at = self.at(day, 15, 5);
         self.scribe.deployed(at, 4, &release, &Attempt::to("production"));
         let asked = at.plus_millis(2 * MINUTE);
@@ -139,7 +142,19 @@ impl Story {
     fn rolled_back(&mut self, service: &'static Service, day: i64) {
         let day = self.workday(day);
         let repair = self.workday(day + 2);
-        let bad = self.prepared(service, day, 2);
+        let bad = self.prepared(
+            service,
+            day,
+            &[
+                &Work::new(
+                    "feat",
+                    "currency",
+                    "charge in the currency of the card",
+                    "Customers pay for conversion",
+                ),
+                &Work::new("refactor", "currency", "one table for all currencies", ""),
+            ],
+        );
         let approve = self.at(day, 15, 0);
         self.scribe.approved(
             approve,
@@ -171,7 +186,13 @@ impl Story {
             };
             self.scribe.deployed(seen.plus_millis(18 * MINUTE), 4, &good, &back);
         }
-        let fixed = self.prepared(service, repair, 1);
+        let repair_of_table = Work::new(
+            "fix",
+            "currency",
+            "list the currencies of all issuers in the table",
+            "Card payments fail: currency not supported",
+        );
+        let fixed = self.prepared(service, repair, &[&repair_of_table]);
         let fixed = Release {
             // What was rolled back comes in again with the repair.
             commits: [fixed.commits, bad.commits].concat(),
@@ -208,7 +229,8 @@ impl Story {
 
     /// The pipeline could not reach the ledger, and the records came 31 hours late.
     fn late(&mut self, service: &'static Service, day: i64) {
-        let release = self.prepared(service, day, 2);
+        let work = self.next_work(service, 2);
+        let release = self.prepared(service, day, &work);
         let at = self.at(day, 15, 40);
         self.scribe.approved(
             at,
@@ -274,12 +296,12 @@ impl Story {
     }
 
     fn build_at_night(&mut self, service: &'static Service, at: Instant) -> Release {
-        let work = Work {
-            kind: "fix",
-            scope: "bank",
-            title: "trust the bank's new certificate authority",
-            ticket: Some("Settlement rejected: certificate expired"),
-        };
+        let work = Work::new(
+            "fix",
+            "bank",
+            "trust the bank's new certificate authority",
+            "Settlement rejected: certificate expired",
+        );
         let (commit, pull, ticket) = self.change(service, &work, at);
         self.scribe.merged(at, service, &pull, ticket.as_ref());
         let artifact = self.artifact(service);
@@ -304,7 +326,8 @@ impl Story {
 
     /// The author of the change approves it herself.
     fn self_approved(&mut self, service: &'static Service, day: i64) {
-        let release = self.prepared(service, day, 1);
+        let work = self.next_work(service, 1);
+        let release = self.prepared(service, day, &work);
         let author = release.pull_requests.first().and_then(|pull| pull.author.as_deref());
         let people: [Person; 3] = service.team.people;
         let author = people
@@ -348,7 +371,25 @@ impl Story {
 
     /// Trouble that names the version that misbehaves.
     fn version_match(&mut self, service: &'static Service, day: i64) {
-        let release = self.prepared(service, day, 3);
+        let release = self.prepared(
+            service,
+            day,
+            &[
+                &Work::new(
+                    "feat",
+                    "facets",
+                    "combine facets of several categories",
+                    "Filter sale and size at once",
+                ),
+                &Work::new(
+                    "perf",
+                    "facets",
+                    "keep facet counts for a minute",
+                    "Facets time out at peak",
+                ),
+                &Work::new("test", "facets", "count facets of the whole range", ""),
+            ],
+        );
         let at = self.at(day, 15, 10);
         self.scribe.approved(
             at,

@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 
 use chrono::{Datelike, Weekday};
 
-use super::cast::{ENVIRONMENTS, MANAGERS, SERVICES, Service, Work};
+use super::cast::{ENVIRONMENTS, MANAGERS, SERVICES, Service};
 use super::facts::{Attempt, Recording, Release};
 use super::scribe::Scribe;
+use super::work::Work;
 use crate::domain::Instant;
 use crate::domain::extension::{Commit, DeploymentKind, PullRequest, TicketRef, Tier};
 use crate::domain::highlight::HighlightKind;
@@ -208,19 +209,23 @@ impl Story {
         )
     }
 
-    /// A new version with `count` pieces of work, merged and built on this day.
-    pub(super) fn build(&mut self, service: &'static Service, day: i64, count: usize) -> Release {
+    /// The next pieces of work that are done to a service.
+    pub(super) fn next_work(&mut self, service: &'static Service, count: usize) -> Vec<&'static Work> {
         let line = self.line(service);
-        let work = (0..count)
-            .map(|n| &service.work[(line.work_done + n) % service.work.len()])
-            .collect::<Vec<_>>();
+        let done = line.work_done;
         line.work_done += count;
+        service.work.iter().skip(done).take(count).collect()
+    }
+
+    /// A new version with this work, merged and built on this day.
+    pub(super) fn build(&mut self, service: &'static Service, day: i64, work: &[&Work]) -> Release {
+        let line = self.line(service);
         let previous = format_version(line.version);
-        line.version = next_version(line.version, &work);
+        line.version = next_version(line.version, work);
         let version = format_version(line.version);
         let at = self.at(day, 9, 20);
         let (mut commits, mut pull_requests, mut tickets) = (Vec::new(), Vec::new(), Vec::new());
-        for (number, work) in work.into_iter().enumerate() {
+        for (number, work) in work.iter().enumerate() {
             let merged_at = at.plus_millis(number as i64 * 35 * MINUTE);
             let (commit, pull, ticket) = self.change(service, work, merged_at);
             self.scribe.merged(merged_at, service, &pull, ticket.as_ref());
@@ -319,7 +324,8 @@ impl Story {
     /// The usual way of a version into production.
     fn release(&mut self, service: &'static Service, day: i64) {
         let count = 1 + self.scribe.roll(3) as usize;
-        let release = self.build(service, day, count);
+        let work = self.next_work(service, count);
+        let release = self.build(service, day, &work);
         self.rehearse(day, &release);
         let number = {
             let line = self.line(service);

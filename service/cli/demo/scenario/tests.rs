@@ -14,7 +14,11 @@ fn end() -> Instant {
 }
 
 fn told() -> Vec<(Recording, Event)> {
-    story(end(), 7)
+    told_by(7)
+}
+
+fn told_by(seed: u64) -> Vec<(Recording, Event)> {
+    story(end(), seed)
         .into_iter()
         .map(|recording| {
             let event = parse(recording.payload_type, &recording.payload)
@@ -325,5 +329,22 @@ fn snapshots_find_what_was_recorded_late_and_what_was_never_recorded() {
         let expected = [("catalogue", Some(Closing::DocumentedLater)), ("catalogue", None)];
         assert_eq!(findings, expected, "day {day}");
         assert_eq!((found.sequences.len(), found.sequences[0].missing), (1, 1));
+    }
+}
+
+#[test]
+fn nothing_is_done_twice_and_there_is_always_something_to_do() {
+    for seed in 1..8 {
+        let mut done: BTreeMap<String, String> = BTreeMap::new();
+        for (_, _, event) in finished(&told_by(seed), "development") {
+            let commits = &event.extension.commits;
+            let baseline = event.extension.kind == Some(DeploymentKind::Baseline);
+            assert!(baseline || !commits.is_empty(), "{event:?}");
+            for commit in commits {
+                let title = commit.message.split(" (#").next().unwrap().to_owned();
+                let known = done.entry(title).or_insert_with(|| commit.id.clone());
+                assert_eq!(*known, commit.id, "{}", commit.message);
+            }
+        }
     }
 }
