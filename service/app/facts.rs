@@ -46,17 +46,21 @@ pub(super) fn compliance_facts(
 }
 
 /// All that the working papers of a sample speak of: `pick` draws from the deployments of the period, by first index, and is told those
-/// that meet it and count in another.
+/// that meet it and count in another; what ran before them is told only if it draws `by_history`.
 pub(super) fn sample_facts<E: From<StoreError>>(
     tx: &mut ReadTx<'_>,
     services: &BTreeSet<ServiceName>,
     environment: &EnvironmentName,
     period: Period,
     size: u64,
+    by_history: bool,
     pick: impl FnOnce(&mut ReadTx<'_>, &[&Deployment], &[&Deployment]) -> Result<BTreeSet<u64>, E>,
 ) -> Result<Facts, E> {
     let asked = asked_or_recorded(services, environment, period);
     let mut gathered = deployments(tx, &asked, size)?;
+    if by_history {
+        gathered.add_following()?;
+    }
     let attempts = attempts(&gathered, period);
     let all = gathered.deployments();
     let elsewhere = gathered
@@ -66,6 +70,7 @@ pub(super) fn sample_facts<E: From<StoreError>>(
     let picked = pick(gathered.deployed.tx, &among(&all, &attempts), &elsewhere)?;
     drop(all);
     gathered.keep(&picked);
+    gathered.add_following()?;
     gathered.add_incidents(&asked)?;
     gathered.add_assurance(&picked)?;
     let facts = gathered.facts()?;

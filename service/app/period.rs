@@ -70,11 +70,12 @@ pub(super) fn gather<'t, 'a>(
     size: u64,
 ) -> Result<Gathered<'t, 'a>, StoreError> {
     let mut gathered = deployments(tx, asked, size)?;
+    gathered.add_following()?;
     gathered.add_incidents(asked)?;
     Ok(gathered)
 }
 
-/// The deployments alone, with what ran before and after them.
+/// The deployments alone. What they did is not told yet.
 pub(super) fn deployments<'t, 'a>(
     tx: &'t mut ReadTx<'a>,
     asked: &Asked<'_>,
@@ -104,7 +105,6 @@ pub(super) fn deployments<'t, 'a>(
         .map(|found| found.index)
         .collect();
     drop(all);
-    deployed.add_following(|found| population.contains(&found.index))?;
     Ok(Gathered {
         deployed,
         population,
@@ -123,6 +123,12 @@ impl Gathered<'_, '_> {
     /// Those of them that are of the period, by first index.
     pub(super) fn population<'d>(&self, all: &'d [Deployment]) -> impl Iterator<Item = &'d Deployment> {
         all.iter().filter(|found| self.population.contains(&found.index))
+    }
+
+    /// Adds what ran before and after those of the period: what they did follows from that.
+    pub(super) fn add_following(&mut self) -> Result<(), StoreError> {
+        let population = &self.population;
+        self.deployed.add_following(|found| population.contains(&found.index))
     }
 
     /// From here on only these are asked about, by first index.

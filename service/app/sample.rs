@@ -45,6 +45,7 @@ impl Documents<'_> {
                 &query.environment,
                 query.period,
                 size,
+                query.plan.asks_for_history(),
                 |tx, population, elsewhere| {
                     counted_elsewhere = elsewhere.iter().map(|found| found.index).collect();
                     leaves = leaves_of(tx, population)?;

@@ -19,6 +19,7 @@ use crate::domain::deployment::Deployment;
 use crate::domain::extension::DeploymentKind;
 use crate::domain::facts::Facts;
 use crate::domain::issued::IssuedSample;
+use crate::domain::lineage::follows_from_history;
 use crate::domain::parse::MAX_ITEMS;
 use crate::domain::words::count;
 use crate::domain::{EnvironmentName, Instant, Period, ServiceName};
@@ -39,6 +40,13 @@ pub struct Plan {
     pub size: usize,
     /// Kinds of deployments that are drawn in full.
     pub full: Vec<DeploymentKind>,
+}
+
+impl Plan {
+    /// Whether what ran before the deployments decides which of them are drawn.
+    pub fn asks_for_history(&self) -> bool {
+        self.full.iter().any(|kind| follows_from_history(*kind))
+    }
 }
 
 /// An item that was drawn.

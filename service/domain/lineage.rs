@@ -68,6 +68,14 @@ const fn kind_of(role: Role) -> DeploymentKind {
     }
 }
 
+/// Whether a deployment can be of this kind because of what it did, with no producer who says so.
+pub const fn follows_from_history(kind: DeploymentKind) -> bool {
+    match kind {
+        DeploymentKind::Baseline | DeploymentKind::Normal | DeploymentKind::Rollback | DeploymentKind::Redeploy => true,
+        DeploymentKind::Standard | DeploymentKind::Emergency | DeploymentKind::Hotfix => false,
+    }
+}
+
 /// What a deployment did after these successes. Where none of them had its content, the newest alone decides.
 fn step(deployments: &[Deployment], before: &[usize], at: usize) -> Lineage {
     let deployment = &deployments[at];
