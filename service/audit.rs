@@ -10,7 +10,7 @@ use ledger::{Checkpoint, Entry, Frontier, Hash, KeyId, PublicKey, Signer, leaf_h
 
 use self::checked::{authenticate, unseal};
 use crate::domain::keyring::{Keyring, PermissionError};
-use crate::domain::parse::ADMINISTRATION_JSON;
+use crate::domain::parse::{ADMINISTRATION_JSON, is_never_erased};
 use crate::domain::producer::Administration;
 use crate::domain::{Event, Instant, ProducerName, Recorded};
 
@@ -270,9 +270,9 @@ impl Audit {
         self.pass_time(index, entry.time());
         let (salt, bytes) = match content {
             Content::Sealed { salt, envelope } => (salt, envelope),
-            Content::Erased if entry.payload_type() == ADMINISTRATION_JSON => {
+            Content::Erased if is_never_erased(entry.payload_type()) => {
                 self.gone.insert(index);
-                let message = "it says who may do what, which is never erased, and its content is missing";
+                let message = "it says who may do what or what an auditor asked, which is never erased, and its content is missing";
                 return Err(Fault(Kind::Administration, message.to_owned()));
             }
             Content::Erased => {

@@ -366,7 +366,7 @@ impl Documents<'_> {
             demand_known::<DocumentsError>(tx, &services, Some(&query.environment), size)?;
             let facts = compliance_facts(tx, &services, &query.environment, query.period, size)?;
             let completeness = completeness(tx, &asked_of_completeness(query), size)?;
-            let log = LogReading::of(tx, &query.period, size)?;
+            let log = LogReading::of(tx, query, size)?;
             let ledger = ledger_view(tx, size)?;
             Ok::<_, DocumentsError>((ledger, facts, completeness, log, tx.contents().clone()))
         })?;

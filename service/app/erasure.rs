@@ -17,6 +17,7 @@ use super::{Accepted, App};
 use crate::domain::erasure::ErasureError;
 use crate::domain::keyring::KeyringError;
 use crate::domain::producer::{Administration, Token};
+use crate::domain::question::DOCUMENT_ASKED;
 use crate::domain::{ErasureReason, Instant};
 use crate::sequencer::SubmitError;
 use crate::store::{Purged, ReadTx, StoreError};
@@ -150,9 +151,13 @@ impl App {
         if row.is_erased() {
             return Ok(Standing::Erased);
         }
-        if row.administrative {
-            let refusal = KeyringError::Erasure(ErasureError::Administrative(index));
-            return Err(RecordError::from(SubmitError::from(refusal)).into());
+        let refusal = match row.event_type.as_str() {
+            _ if row.administrative => Some(ErasureError::Administrative(index)),
+            DOCUMENT_ASKED => Some(ErasureError::Question(index)),
+            _ => None,
+        };
+        if let Some(refusal) = refusal {
+            return Err(RecordError::from(SubmitError::from(KeyringError::Erasure(refusal))).into());
         }
         let identity = self.identities.hide(&row.event_id, &row.source, &row.producer);
         Ok(Standing::Kept {

@@ -3,13 +3,14 @@
 use ledger::{Hash, ProofPlan};
 
 use super::declared::control_indexes;
+use super::documents::ComplianceQuery;
 use super::log::{LogError, assemble, root};
 use super::metrics::recorded_until;
 use crate::check::Kept;
 use crate::document::compliance::LogPeriod;
 use crate::domain::keyring::Keyring;
-use crate::domain::{Instant, Period, Recorded};
-use crate::store::{EventRow, ReadTx, StoreError};
+use crate::domain::{Instant, Recorded, ServiceName};
+use crate::store::{EventRow, Rare, ReadTx, StoreError};
 
 /// What was read of a log over a period.
 pub(super) struct LogReading {
@@ -21,11 +22,14 @@ pub(super) struct LogReading {
     erased: Vec<Kept>,
     administrative: Vec<Recorded>,
     keyring: Keyring,
+    questions: Vec<Recorded>,
+    questions_elsewhere: usize,
 }
 
 impl LogReading {
-    /// Reads it, below a tree size.
-    pub(super) fn of(tx: &mut ReadTx<'_>, period: &Period, size: u64) -> Result<Self, LogError> {
+    /// Reads it for a report, below a tree size.
+    pub(super) fn of(tx: &mut ReadTx<'_>, query: &ComplianceQuery, size: u64) -> Result<Self, LogError> {
+        let period = &query.period;
         let old = recorded_before(tx, period.from, size)?;
         let new = recorded_before(tx, period.to, size)?;
         let consistency = match ProofPlan::consistency(old, new) {
@@ -42,6 +46,7 @@ impl LogReading {
                 applied.map_err(|error| StoreError::Damaged(format!("entry {}: {error}", record.index)))?;
             }
         }
+        let (questions, questions_elsewhere) = questions(tx, query, old, new)?;
         let erased = tx.erasures(0, size)?.into_iter().map(|row| row.idx).collect();
         Ok(Self {
             recorded_until: recorded_until(tx, size)?.unwrap_or(Instant::from_millis(0)),
@@ -52,6 +57,8 @@ impl LogReading {
             consistency,
             administrative,
             keyring,
+            questions,
+            questions_elsewhere,
         })
     }
 
@@ -65,8 +72,28 @@ impl LogReading {
             erased: &self.erased,
             administrative: &self.administrative,
             keyring: &self.keyring,
+            questions: &self.questions,
+            questions_elsewhere: self.questions_elsewhere,
         }
     }
+}
+
+/// What auditors asked about the place of a report, recorded between two tree sizes, and how many asked anything else. Only what is of the
+/// place is read: the rest is for those who may read of theirs.
+fn questions(
+    tx: &mut ReadTx<'_>,
+    query: &ComplianceQuery,
+    old: u64,
+    new: u64,
+) -> Result<(Vec<Recorded>, usize), StoreError> {
+    let mut asked = tx.rare(Rare::Question, &[], new, i64::MAX)?;
+    asked.retain(|row| row.idx >= old as i64);
+    let (here, elsewhere) = asked.into_iter().partition::<Vec<_>, _>(|row| {
+        let (environment, service) = (row.environment.as_deref(), row.service.as_deref());
+        let named = query.service.as_ref().map(ServiceName::as_str);
+        environment == Some(query.environment.as_str()) && (named.is_none() || named == service)
+    });
+    Ok((tx.recorded_rows(&here)?, elsewhere.len()))
 }
 
 fn kept(row: &EventRow) -> Kept {

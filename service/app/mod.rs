@@ -78,6 +78,7 @@ pub use links::{DecisionError, DecisionMade, LinkFilter, LinkView, NewDecision};
 pub use log::{LogError, LogSummary, TileBody};
 pub use metrics::PerformanceError;
 pub use proof::{At, ConsistencyProof, InclusionProof, ProofsError};
+pub use questions::Whereabouts;
 pub use quorum::{QuorumState, ServedCheckpoint, WitnessPolicy, WitnessStatus, Witnessing, cosigned_ms};
 pub use read::{MAX_PAGE, Page, Paging, ReadError, Unknown};
 pub use record::{Accepted, RecordError};

@@ -1,5 +1,6 @@
 //! What auditors ask is on the record: each document that an auditor's token asks for is an entry, signed by the service, before
-//! the answer leaves. What was asked before by the same token, of the same tree, is there already and is not recorded again.
+//! the answer leaves. What was asked before by the same token, of the same tree, is there already and is not recorded again. The entry is
+//! of the place that is asked about, so that it is withheld from those whose place is another.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -7,56 +8,103 @@ use std::sync::{Mutex, PoisonError};
 use ledger::sha256;
 
 use super::administration::AdministrationError;
-use super::documents::Document;
+use super::documents::{Document, DocumentQuery};
 use super::{App, RecordError};
-use crate::domain::Instant;
-use crate::domain::parse::ADMINISTRATION_JSON;
-use crate::domain::producer::{Administration, Role, Token};
+use crate::domain::parse::QUESTION_JSON;
+use crate::domain::producer::{Role, Token, own_payload};
+use crate::domain::question::{DOCUMENT_ASKED, Question};
+use crate::domain::{EnvironmentName, Extension, Instant, ServiceName};
 
 /// Questions of one token that are recorded in a day: a reader must not fill the log.
 pub const MOST_A_DAY: u32 = 1000;
 /// A day, ms.
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
+/// The place that a question is about; a part that is not there is asked about everywhere, or in several.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Whereabouts {
+    /// The environment.
+    pub environment: Option<EnvironmentName>,
+    /// The service.
+    pub service: Option<ServiceName>,
+}
+
+impl DocumentQuery {
+    /// The place that it is about.
+    pub fn whereabouts(&self) -> Whereabouts {
+        let (environment, service) = match self {
+            Self::ReleaseNotes(query) => (&query.environment, Some(&query.service)),
+            Self::Release(query) => (
+                &query.environment,
+                Some(&query.first).filter(|_| query.others.is_empty()),
+            ),
+            Self::Compliance(query) => (&query.environment, query.service.as_ref()),
+            Self::Service(query) => (
+                &query.environment,
+                query.services.first().filter(|_| query.services.len() == 1),
+            ),
+            Self::Sample(query) => (&query.environment, query.service.as_ref()),
+        };
+        Whereabouts {
+            environment: Some(environment.clone()),
+            service: service.cloned(),
+        }
+    }
+}
+
 /// How much was recorded for each token, and on which day.
 #[derive(Default)]
 pub(super) struct Questions(Mutex<HashMap<String, (i64, u32)>>);
 
 impl App {
-    /// Records that a document was asked for, where it is an auditor who asks.
-    pub async fn record_document_question(&self, by: &Token, document: &Document) -> Result<(), AdministrationError> {
-        let query = format!("{} --format {}", document.query, document.format.as_str());
-        self.record_question(by, query, document.tree_size, Some(document.digest.clone()))
-            .await
+    /// Records that a document about a place was asked for, where it is an auditor who asks.
+    pub async fn record_document_question(
+        &self,
+        by: &Token,
+        about: Whereabouts,
+        document: &Document,
+    ) -> Result<(), AdministrationError> {
+        let question = Question {
+            token: by.id.clone(),
+            query: format!("{} --format {}", document.query, document.format.as_str()),
+            tree_size: document.tree_size,
+            sha256: Some(document.digest.clone()),
+        };
+        self.record_question(by, about, question).await
     }
 
     /// Records that the history up to a tree size was asked for, where it is an auditor who asks.
     pub async fn record_export_question(&self, by: &Token, tree_size: u64) -> Result<(), AdministrationError> {
-        let query = format!("shipslog export --tree-size {tree_size}");
-        self.record_question(by, query, tree_size, None).await
+        let question = Question {
+            token: by.id.clone(),
+            query: format!("shipslog export --tree-size {tree_size}"),
+            tree_size,
+            sha256: None,
+        };
+        self.record_question(by, Whereabouts::default(), question).await
     }
 
     async fn record_question(
         &self,
         by: &Token,
-        query: String,
-        tree_size: u64,
-        sha256: Option<String>,
+        about: Whereabouts,
+        question: Question,
     ) -> Result<(), AdministrationError> {
         if by.role != Role::Auditor {
             return Ok(());
         }
         let now = self.clock.now();
         self.questions.another(&by.id, now)?;
-        let id = id_of(&by.id, &query);
-        let administration = Administration::DocumentAsked {
-            token: by.id.clone(),
-            query,
-            tree_size,
-            sha256,
+        let id = id_of(&by.id, &question.query);
+        let extension = Extension {
+            environment: about.environment,
+            service: about.service,
+            actor: Some(by.actor()),
+            question: Some(Box::new(question)),
+            ..Extension::default()
         };
-        let payload = administration.to_payload(&id, &self.source(), now, Some(&by.actor()))?;
-        match self.assert(ADMINISTRATION_JSON, payload).await {
+        let payload = own_payload(DOCUMENT_ASKED, &by.id, &id, &self.source(), now, &extension)?;
+        match self.assert(QUESTION_JSON, payload).await {
             Ok(_) => self.questions.count(&by.id, now),
             // The same question, asked at another time.
             Err(RecordError::Conflict { .. }) => {}

@@ -7,6 +7,8 @@ use ledger::{Edge, Entry, FullTile, leaf_hash};
 use super::documents::{Document, DocumentQuery, Documents, DocumentsError, Format};
 use crate::catalogue::Catalogue;
 use crate::domain::Recorded;
+use crate::domain::parse::QUESTION_JSON;
+use crate::domain::question::{DOCUMENT_ASKED, DOCUMENT_ASKED_PARTS};
 use crate::render::Templates;
 use crate::sequencer::batch::{erasure_row, event_row, reference_rows};
 use crate::store::{
@@ -103,7 +105,7 @@ impl Replay {
             let parsed = Entry::parse(&entry.leaf).map_err(|error| StoreError::Damaged(error.to_string()))?;
             self.time_ms = self.time_ms.max(parsed.time() as i64);
             self.edge.append(leaf_hash(&entry.leaf), &mut rows.tiles);
-            self.erasures.extend(rows.add(index, parsed.time() as i64, entry));
+            self.erasures.extend(rows.add(index, &parsed, entry));
         }
         let full = self.fill_runs(&mut rows, self.edge.size());
         let head = HeadRow {
@@ -184,8 +186,9 @@ struct Rows {
 
 impl Rows {
     /// Adds those of an entry; the erasure that it records.
-    fn add(&mut self, index: u64, time_ms: i64, entry: Replayed) -> Option<ErasureRow> {
-        let Replayed { leaf, content } = entry;
+    fn add(&mut self, index: u64, entry: &Entry, replayed: Replayed) -> Option<ErasureRow> {
+        let Replayed { leaf, content } = replayed;
+        let (time_ms, payload_type) = (entry.time() as i64, entry.payload_type());
         self.leaves.push(leaf);
         let (salt, bytes, event, erasure) = match content {
             Some((salt, bytes, recorded)) => {
@@ -193,7 +196,7 @@ impl Rows {
                 self.references.extend(reference_rows(index, &recorded.event));
                 (Some(salt), Some(bytes), event, erasure_row(index, &recorded.event))
             }
-            None => (None, None, EventRow::erased(index as i64, time_ms), None),
+            None => (None, None, unseen(index, time_ms, payload_type), None),
         };
         self.places.extend(ReferenceRow::place(&event));
         self.events.push(event);
@@ -231,5 +234,21 @@ impl Rows {
         }
         tx.merge_hashes(first, head.tree_size)?;
         tx.move_head(first, head)
+    }
+}
+
+/// What a leaf alone tells of an event.
+fn unseen(index: u64, recorded_ms: i64, payload_type: &str) -> EventRow {
+    let row = EventRow::erased(index as i64, recorded_ms);
+    let [subject, predicate] = DOCUMENT_ASKED_PARTS.map(str::to_owned);
+    match payload_type {
+        // Reports count what was asked, also what their reader may not see.
+        QUESTION_JSON => EventRow {
+            event_type: DOCUMENT_ASKED.to_owned(),
+            subject,
+            predicate,
+            ..row
+        },
+        _ => row,
     }
 }

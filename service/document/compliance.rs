@@ -237,7 +237,7 @@ pub fn compose(input: &ComplianceInput<'_>) -> Result<ComplianceReport, Document
         late: tested.late,
         duties: duties::matrix(&deployments, input.facts),
         aliases,
-        integrity: Integrity::of(input.log, &period, input.environment, input.service),
+        integrity: Integrity::of(input.log, &period),
         method: CATALOGUE
             .iter()
             .map(|check| MethodRow {

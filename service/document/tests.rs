@@ -210,6 +210,8 @@ fn log(keyring: &Keyring) -> LogPeriod<'_> {
         consistency: Vec::new(),
         oldest: None,
         erased: &[],
+        questions: &[],
+        questions_elsewhere: 0,
         administrative: &[],
         keyring,
     }

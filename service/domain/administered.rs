@@ -63,7 +63,6 @@ fn changed(administration: &Administration) -> Option<(&'static str, Option<Stri
         Administration::LogCreated { .. }
         | Administration::LogContinued { .. }
         | Administration::GuardAccepted { .. }
-        | Administration::DocumentAsked { .. }
         | Administration::EventErased { .. } => None,
     }
 }

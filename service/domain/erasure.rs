@@ -73,6 +73,9 @@ pub enum ErasureError {
          erased; revoke the producer or the token that it introduces instead"
     )]
     Administrative(u64),
+    /// Auditors must be able to tell what was asked.
+    #[error("entry {0} says what an auditor asked for, which is never erased")]
+    Question(u64),
     /// It is gone already.
     #[error("entry {index} was erased by entry {by} already")]
     Again {

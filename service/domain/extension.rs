@@ -19,6 +19,7 @@ use super::issued::IssuedDocument;
 use super::link::LinkDecision;
 use super::producer::Administration;
 use super::provenance::Provenance;
+use super::question::Question;
 use super::sequence::Sequence;
 use super::service::Declaration;
 use super::snapshot::RuntimeSnapshot;
@@ -196,6 +197,9 @@ pub struct Extension {
     /// Set by the service alone, on `dev.cdeventsx.shipslog-document.issued.0.1.0`: the document that was issued.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub document: Option<Box<IssuedDocument>>,
+    /// Set by the service alone, on `dev.cdeventsx.shipslog-document.asked.0.1.0`: what an auditor asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub question: Option<Box<Question>>,
     /// Set by the service alone, on records that it signed for a sender which only shares a secret with it: the delivery.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub received: Option<Received>,

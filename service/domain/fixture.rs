@@ -12,6 +12,8 @@ use super::exception::{EXCEPTION_GRANTED, EXCEPTION_REVOKED, ExceptionGrant, Exc
 use super::extension::{Actor, ActorKind, Commit, Extension, PullRequest, TicketRef};
 use super::instant::Instant;
 use super::issued::{DOCUMENT_ISSUED, IssuedDocument, IssuedSample};
+use super::producer::own_payload;
+use super::question::{DOCUMENT_ASKED, Question};
 
 /// Minutes after 2026-03-02T09:00:00Z, a Monday.
 pub fn at(minutes: i64) -> Instant {
@@ -35,6 +37,20 @@ pub fn image(service: &str, label: &str) -> Artifact {
         version: None,
         name: Some(service.to_owned()),
     }
+}
+
+/// The payload of a question that an auditor asked with a token, as the service signs it.
+pub fn question(token: &str) -> Vec<u8> {
+    let extension = Extension {
+        question: Some(Box::new(Question {
+            token: token.to_owned(),
+            query: "shipslog report compliance --environment production --tree-size 1 --format md".to_owned(),
+            tree_size: 1,
+            sha256: None,
+        })),
+        ..Extension::default()
+    };
+    own_payload(DOCUMENT_ASKED, token, "q1", "/shipslog/log", at(0), &extension).unwrap()
 }
 
 /// A person.

@@ -229,8 +229,6 @@ impl Keyring {
                 token.ok_or_else(|| KeyringError::NoToken(id.clone()))?.revoked_at_index = Some(index);
                 Ok(())
             }
-            // It was asked, and nothing follows from it.
-            Administration::DocumentAsked { .. } => Ok(()),
             Administration::EventErased {
                 index: erased,
                 reason,
@@ -343,6 +341,9 @@ impl Keyring {
             }
             if event.extension.document.is_some() {
                 return Err(PermissionError::Reserved("document"));
+            }
+            if event.extension.question.is_some() {
+                return Err(PermissionError::Reserved("question"));
             }
             if event.extension.administration.is_some() {
                 return Err(PermissionError::Reserved("administration"));

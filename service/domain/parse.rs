@@ -32,6 +32,9 @@ pub const CLOUDEVENT_JSON: &str = "application/cloudevents+json";
 /// Payload type of a bare CDEvent that says who may do what: of the service alone, and of nothing else. The leaf of an entry names
 /// it, so that such an entry is known for what it is without its content, which is never destroyed.
 pub const ADMINISTRATION_JSON: &str = "application/vnd.shipslog.administration+json";
+/// Payload type of a bare CDEvent that says what an auditor asked for: of the service alone, and of nothing else. What is asked is
+/// withheld from those whom it does not concern; the leaf still says that something was asked.
+pub const QUESTION_JSON: &str = "application/vnd.shipslog.question+json";
 
 /// Longest id, name, URI or other short text, in bytes. The database indexes these.
 pub const MAX_SHORT_BYTES: usize = 1024;
@@ -66,7 +69,7 @@ pub enum EventErrorKind {
 /// Reads the payload of a verified envelope.
 pub fn parse(payload_type: &str, payload: &[u8]) -> Result<Event, EventError> {
     let event = match payload_type {
-        CDEVENT_JSON | ADMINISTRATION_JSON => cdevent(document(payload)?, &Path::Root),
+        CDEVENT_JSON | ADMINISTRATION_JSON | QUESTION_JSON => cdevent(document(payload)?, &Path::Root),
         CLOUDEVENT_JSON => cloudevent(document(payload)?),
         other => Err(EventError {
             pointer: String::new(),
@@ -77,16 +80,30 @@ pub fn parse(payload_type: &str, payload: &[u8]) -> Result<Event, EventError> {
             kind: EventErrorKind::UnknownPayloadType,
         }),
     }?;
-    if event.extension.administration.is_some() == (payload_type == ADMINISTRATION_JSON) {
+    let extension = &event.extension;
+    let members = [
+        (
+            "administration",
+            ADMINISTRATION_JSON,
+            extension.administration.is_some(),
+        ),
+        ("question", QUESTION_JSON, extension.question.is_some()),
+    ];
+    let Some((member, of, _)) = members.iter().find(|(_, of, given)| (payload_type == *of) != *given) else {
         return Ok(event);
-    }
+    };
     let root = Path::Root;
     let data = root.member("customData");
     let ours = data.member("shipslog");
     Err(EventError::invalid(
-        &ours.member("administration"),
-        format!("belongs to events of the service with the payload type {ADMINISTRATION_JSON}, and to no others"),
+        &ours.member(member),
+        format!("belongs to events of the service with the payload type {of}, and to no others"),
     ))
+}
+
+/// Whether the content of an entry with this payload type stays for ever: rights follow from it, or it says what auditors asked.
+pub fn is_never_erased(payload_type: &str) -> bool {
+    [ADMINISTRATION_JSON, QUESTION_JSON].contains(&payload_type)
 }
 
 impl EventError {

@@ -331,18 +331,6 @@ pub enum Administration {
         /// Why.
         reason: String,
     },
-    /// An auditor asked for a document, or for the history itself.
-    DocumentAsked {
-        /// Id of the auditor's token.
-        token: String,
-        /// The question, as a command that gives the same answer again.
-        query: String,
-        /// Only entries below this index entered the answer.
-        tree_size: u64,
-        /// SHA-256 of the answer, in hex, where it was one document.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        sha256: Option<String>,
-    },
     /// The envelope and the salt of an entry were destroyed in the transaction that recorded this.
     EventErased {
         /// Index of that entry.
@@ -368,7 +356,6 @@ impl Administration {
             Self::ProducerRevoked { .. } => "dev.cdeventsx.shipslog-producer.revoked.0.1.0",
             Self::TokenIssued { .. } => "dev.cdeventsx.shipslog-token.issued.0.1.0",
             Self::TokenRevoked { .. } => "dev.cdeventsx.shipslog-token.revoked.0.1.0",
-            Self::DocumentAsked { .. } => "dev.cdeventsx.shipslog-document.asked.0.1.0",
             Self::EventErased { .. } => "dev.cdeventsx.shipslog-event.erased.0.1.0",
         }
     }
@@ -381,7 +368,6 @@ impl Administration {
             Self::GuardAccepted { .. } => "guard".into(),
             Self::ProducerRegistered { name, .. } | Self::ProducerRevoked { name, .. } => name.as_str().into(),
             Self::TokenIssued { id, .. } | Self::TokenRevoked { id, .. } => id.into(),
-            Self::DocumentAsked { token, .. } => token.into(),
             Self::EventErased { index, .. } => index.to_string().into(),
         }
     }

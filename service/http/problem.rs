@@ -199,7 +199,9 @@ impl From<KeyringError> for Problem {
             KeyringError::Key(_) => Self::new(Kind::InvalidEvent, detail).at("/public_key"),
             KeyringError::Erasure(error) => match error {
                 ErasureError::NoEntry(_) => Self::new(Kind::NotFound, detail),
-                ErasureError::Administrative(_) | ErasureError::Again { .. } => Self::new(Kind::Conflict, detail),
+                ErasureError::Administrative(_) | ErasureError::Question(_) | ErasureError::Again { .. } => {
+                    Self::new(Kind::Conflict, detail)
+                }
                 ErasureError::Identity => Self::internal(&error),
             },
             KeyringError::Period => Self::new(Kind::InvalidEvent, detail).at("/valid_until"),

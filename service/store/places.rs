@@ -53,6 +53,8 @@ pub enum Rare {
     Attestation,
     /// Documents that were issued.
     Document,
+    /// What auditors asked for.
+    Question,
     /// What auditors conclude of samples.
     Conclusion,
 }
@@ -342,7 +344,8 @@ impl Rare {
             Self::Alias => "event.subject = 'shipslog-alias'",
             Self::Exception => "event.subject = 'shipslog-exception'",
             Self::Attestation => "event.subject = 'shipslog-attestation'",
-            Self::Document => "event.subject = 'shipslog-document'",
+            Self::Document => "event.subject = 'shipslog-document' AND event.predicate = 'issued'",
+            Self::Question => "event.subject = 'shipslog-document' AND event.predicate = 'asked'",
             Self::Conclusion => "event.subject = 'shipslog-conclusion'",
         }
     }

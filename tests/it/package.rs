@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use base64ct::{Base64, Encoding};
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -24,6 +25,11 @@ struct Exported {
 
 /// What an auditor exports of a short history.
 fn exported(backend: Backend, limits: &Value, scopes: &[&str]) -> Option<Exported> {
+    exported_of(backend, limits, scopes, Some("2026-01".to_owned()))
+}
+
+/// The same of a period; of the year in which it is recorded where none is given.
+fn exported_of(backend: Backend, limits: &Value, scopes: &[&str], period: Option<String>) -> Option<Exported> {
     let database = TestDatabase::new(backend)?;
     let folder = tempfile::tempdir().unwrap();
     let mut service = Service::start(&folder.path().join("data"), Some(&database.url), &[]);
@@ -34,10 +40,18 @@ fn exported(backend: Backend, limits: &Value, scopes: &[&str]) -> Option<Exporte
         service.client.record(&sign(&event, &key(7))).expect(201);
     }
     let admin = service.client.clone();
+    // Another auditor asks, about another place and about this one.
+    let other = admin.with_token(&token(&admin, &whole()));
+    for place in ["laboratory", "production&service=checkout"] {
+        let report = format!("/v1/reports/compliance?environment={place}&period=2026-01");
+        other.get(&report).expect(200);
+    }
+    let begun = admin.get("/v1/events/0").expect(200).json();
+    let period = period.unwrap_or_else(|| begun["recorded_at"].as_str().unwrap()[..4].to_owned());
     service.client = service.client.with_token(&token(&admin, limits));
     let package = folder.path().join("package").display().to_string();
     let scopes: Vec<&str> = scopes.iter().flat_map(|scope| ["--scope", scope]).collect();
-    let done = service.shipslog(&[&["export", &package, "--period", "2026-01"][..], &scopes].concat());
+    let done = service.shipslog(&[&["export", &package, "--period", &period][..], &scopes].concat());
     assert!(done.status.success(), "{}", said(&done));
     service.client = admin;
     Some(Exported {
@@ -80,6 +94,14 @@ impl Exported {
 
     fn read(&self, name: &str) -> Vec<u8> {
         fs::read(self.package().join(name)).unwrap()
+    }
+
+    /// Every line of the bundle's envelopes, in order.
+    fn lines(&self) -> Vec<String> {
+        let files = self.files().into_iter();
+        let files = files.filter(|name| name.starts_with("bundle/envelopes/"));
+        let text: String = files.map(|name| String::from_utf8(self.read(&name)).unwrap()).collect();
+        text.lines().map(str::to_owned).collect()
     }
 
     /// What somebody would do who changes a file and knows of the manifest.
@@ -145,10 +167,10 @@ fn an_auditor_takes_everything_away_and_verifies_it(#[values(Backend::Sqlite, Ba
             assert_eq!(code(&verdict), 0, "{document}: {}", said(&verdict));
         }
     }
-    // Each of the fourteen documents was a question, and the history another.
+    // Each of the fourteen documents was a question, and the history another, beside those of the other auditor.
     let asked = "/v1/events?type=dev.cdeventsx.shipslog-document.asked.0.1.0";
     let asked = exported.service.client.get(asked).expect(200).json();
-    assert_eq!(asked["items"].as_array().unwrap().len(), 15);
+    assert_eq!(asked["items"].as_array().unwrap().len(), 17);
 }
 
 #[rstest]
@@ -175,19 +197,7 @@ fn whoever_is_limited_takes_a_part_away_and_the_rest_is_proven(
         assert!(python::verify(&arguments).is_none_or(|code| code == expected));
     }
     // Another service elsewhere is not shown; who may sign is, and what the report was made from.
-    let files = exported
-        .files()
-        .into_iter()
-        .filter(|name| name.starts_with("bundle/envelopes/"));
-    let lines: Vec<String> = files
-        .flat_map(|name| {
-            String::from_utf8(exported.read(&name))
-                .unwrap()
-                .lines()
-                .map(str::to_owned)
-                .collect::<Vec<_>>()
-        })
-        .collect();
+    let lines = exported.lines();
     let found = exported
         .service
         .client
@@ -200,7 +210,7 @@ fn whoever_is_limited_takes_a_part_away_and_the_rest_is_proven(
     let shown = exported
         .service
         .client
-        .get("/v1/events?service=checkout")
+        .get("/v1/events?service=checkout&to=2026-02-01T00:00:00Z")
         .expect(200)
         .json();
     for item in shown["items"]
@@ -231,6 +241,50 @@ fn whoever_is_limited_takes_a_part_away_and_the_rest_is_proven(
         "{}",
         said(&verdict)
     );
+}
+
+/// What a line of a bundle says, where it is shown.
+fn payload(line: &str) -> Option<Value> {
+    let line: Value = serde_json::from_str(line).unwrap();
+    let payload = line["envelope"]["payload"].as_str()?;
+    Some(serde_json::from_slice(&Base64::decode_vec(payload).unwrap()).unwrap())
+}
+
+#[rstest]
+fn what_others_asked_elsewhere_is_counted_and_not_shown(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let limits = json!({ "environments": ["production"], "services": ["checkout"] });
+    let Some(exported) = exported_of(backend, &limits, &["production/checkout"], None) else {
+        return;
+    };
+    let lines = exported.lines();
+    let texts: Vec<Value> = lines.iter().filter_map(|line| payload(line)).collect();
+    let asked: Vec<&str> = texts
+        .iter()
+        .filter_map(|event| event["customData"]["shipslog"]["question"]["query"].as_str())
+        .collect();
+    assert!(matches!(asked[..], [asked] if asked.contains("--environment production --service checkout")));
+    assert!(
+        texts
+            .iter()
+            .any(|event| event["customData"]["shipslog"]["administration"]["action"] == "token_issued")
+    );
+    let report = exported.read("reports/production+checkout/compliance-report.json");
+    let report: Value = serde_json::from_slice(&report).unwrap();
+    let integrity = &report["integrity"];
+    let counted = (
+        integrity["questions"].as_array().unwrap().len(),
+        &integrity["questions_elsewhere"],
+    );
+    assert_eq!(counted, (1, &json!(1)));
+    // Whoever has the package alone makes the same report of it, with the same count.
+    let verdict = exported.verify();
+    assert_eq!(code(&verdict), 0, "{}", said(&verdict));
+    let (bundle, vkey) = (exported.package().join("bundle").display().to_string(), exported.vkey());
+    let arguments = [bundle.as_str(), "--log-key", &vkey, "--allow-withheld"];
+    assert_eq!(code(&run(&[&["verify", "bundle"], &arguments[..]].concat())), 0);
+    assert!(python::verify(&arguments).is_none_or(|code| code == 0));
 }
 
 #[test]

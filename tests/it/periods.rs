@@ -341,6 +341,8 @@ fn reports_of_a_period_are_those_of_the_whole_ledger(
         consistency: Vec::new(),
         oldest: None,
         erased: &[],
+        questions: &[],
+        questions_elsewhere: 0,
         administrative: &[],
         keyring: &keyring,
     };

@@ -116,8 +116,8 @@ def sealed(commitment, payload_type, payload, salt):  # What was signed (DSSE v1
     return pae
 
 # --- Who may sign what: it follows from the log itself, whose first entry introduces the key of the service
-EVENT, WRAPPED, ADMINISTRATION = (  # the last is of what says who may do what, and that is said by the service alone
-    f"application/{name}+json" for name in ("vnd.cdevents", "cloudevents", "vnd.shipslog.administration"))
+OWN = "administration", "question"  # who may do what, and what auditors asked: said by the service alone
+TYPES = [f"application/{name}+json" for name in ("vnd.cdevents", "cloudevents", *map("vnd.shipslog.{}".format, OWN))]
 KNOWN = re.compile(  # the CDEvents whose content is read
     "artifact[.](deleted|downloaded|packaged|published|signed)|(branch|environment|repository)[.](created|deleted)|"
     "(environment|repository)[.]modified|(approval|ticket)[.](closed|created|updated)|testoutput[.]published|"
@@ -151,15 +151,15 @@ class Rights:
                f"the key of {name} was not valid here")
         demand(not self.listed or self.listed.get(key_id, (0,))[0] == name, f"{name} is not in your list with this key")
         return producer
-    def admit(self, index, time, signers, signatures, signed, event, administrative):  # One may say this
+    def admit(self, index, time, signers, signatures, signed, event, payload_type):  # One may say this
         ours, permitted = event.get("customData"), False
         ours = ours.get("shipslog", {}) if isinstance(ours, dict) else {}
-        demand(bool(ours.get("administration")) == administrative, "who may do what has a payload type of its own")
+        demand([bool(ours.get(m)) for m in OWN] == [payload_type == own for own in TYPES[2:]], "wrong payload type")
         if index == 0: self.administer(0, ours["administration"])
         for (key_id, _), signature in zip(signers, signatures):
             producer = self.valid(key_id, time)
             demand(producer["key"].verifies(signed, signature), "a signature does not verify")
-            reserved = producer["index"] and any(map(ours.get, ("administration", "received", "gate", "document")))
+            reserved = producer["index"] and any(map(ours.get, (*OWN, "received", "gate", "document")))
             permitted = permitted or not reserved and in_scope(producer.get("scope") or {}, event, ours)
         demand(permitted, "its signers might not say this")
         if index and ours.get("administration"): self.administer(index, ours["administration"])
@@ -231,7 +231,7 @@ def record(index, leaf, line, last, rights):  # One entry with its line, which m
     time, commitment, payload_type, signers = entry(leaf)
     demand(time >= last, "it is earlier than the one before it")
     if absent := re.fullmatch(rf'\{{"index":{index},"(erased|withheld)":true\}}', line.decode()):
-        demand(absent[1] == "withheld" or payload_type != ADMINISTRATION, "who may do what is never erased")
+        demand(absent[1] == "withheld" or payload_type not in TYPES[2:], "this is never erased")
         (rights.gone if absent[1] == "erased" else rights.held).add(index)  # a later entry has to say: erased
         for key_id, _ in signers: rights.valid(key_id, time)
         return time
@@ -245,9 +245,9 @@ def record(index, leaf, line, last, rights):  # One entry with its line, which m
     sigs = [unbase64(sig) for sig in sigs]
     demand([sha256(sig) for sig in sigs] == [digest for _, digest in signers], "it commits to other signatures")
     signed, event = sealed(commitment, payload_type, payload, unbase64(kept["salt"])), unjson(payload)
-    demand(payload_type in (EVENT, WRAPPED, ADMINISTRATION), "its payload is no event")
-    event = event["data"] if payload_type == WRAPPED else event
-    rights.admit(index, time, signers, sigs, signed, event, payload_type == ADMINISTRATION)
+    demand(payload_type in TYPES, "its payload is no event")
+    event = event["data"] if payload_type == TYPES[1] else event
+    rights.admit(index, time, signers, sigs, signed, event, payload_type)
     return time
 def receipt(receipt_file, envelope_file, keys, listed, _):
     text, posted = contents(receipt_file), contents(envelope_file)

@@ -7,7 +7,7 @@ use super::follow::Halt;
 use crate::cli::Failure;
 use crate::cli::bundle::{Kept, Line, Part};
 use crate::cli::client::Client;
-use crate::domain::parse::ADMINISTRATION_JSON;
+use crate::domain::parse::is_never_erased;
 
 /// No line is longer: an envelope may hold 1 MiB, a third more in base64.
 const MAX_LINE: usize = 8 << 20;
@@ -69,8 +69,10 @@ impl Commitments {
         }
         let (salt, envelope) = match &line.kept {
             Kept::Sealed(salt, envelope) => (salt, envelope),
-            Kept::Erased if entry.payload_type() == ADMINISTRATION_JSON => {
-                return Err(wrong("is erased, and says who may do what, which never is"));
+            Kept::Erased if is_never_erased(entry.payload_type()) => {
+                return Err(wrong(
+                    "is erased, and says who may do what or what an auditor asked, which never is",
+                ));
             }
             Kept::Erased => {
                 self.erased += 1;

@@ -159,6 +159,8 @@ fn plain() -> Result<Vec<Sample>, Failure> {
             consistency: Vec::new(),
             oldest: None,
             erased: &[],
+            questions: &[],
+            questions_elsewhere: 0,
             administrative: &[],
             keyring: &Keyring::default(),
         },

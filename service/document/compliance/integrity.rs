@@ -10,7 +10,7 @@ use crate::domain::administered::{self, Administered};
 use crate::domain::keyring::Keyring;
 use crate::domain::producer::{Administration, Producer, Scope};
 use crate::domain::words::list;
-use crate::domain::{EnvironmentName, Instant, Period, ProducerName, Recorded, ServiceName};
+use crate::domain::{Instant, Period, ProducerName, Recorded};
 
 /// What a report prints about its log.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -29,9 +29,9 @@ pub struct Integrity {
     pub keys: Vec<KeyRow>,
     /// What administrators did in the period.
     pub acts: Vec<ActRow>,
-    /// What auditors asked for in the period, of the same environment and service.
+    /// What auditors asked for in the period about this place alone: the environment, and the service where the report is of one.
     pub questions: Vec<ActRow>,
-    /// How many other questions there were: what they were is for those who may read of their places.
+    /// How many other questions were recorded: what they were is for those who may read of their places.
     pub questions_elsewhere: usize,
 }
 
@@ -99,6 +99,10 @@ pub struct LogPeriod<'a> {
     pub administrative: &'a [Recorded],
     /// What they come to.
     pub keyring: &'a Keyring,
+    /// What auditors asked about the place of the report between the two.
+    pub questions: &'a [Recorded],
+    /// How many questions beside them were recorded then: all that their leaves tell to whoever may not read them.
+    pub questions_elsewhere: usize,
 }
 
 impl LogPeriod<'_> {
@@ -137,13 +141,8 @@ impl LogPeriod<'_> {
 }
 
 impl Integrity {
-    /// Of a report about an environment, and about one service in it or all.
-    pub(super) fn of(
-        log: &LogPeriod<'_>,
-        period: &Period,
-        environment: &EnvironmentName,
-        service: Option<&ServiceName>,
-    ) -> Self {
+    /// Over a period.
+    pub(super) fn of(log: &LogPeriod<'_>, period: &Period) -> Self {
         let (old, new) = (log.before.0, log.after.0);
         let tree = |(size, root): (u64, Hash)| TreeRow {
             size,
@@ -156,14 +155,8 @@ impl Integrity {
                 && producer.valid_until.is_none_or(|until| until > period.from)
                 && producer.valid_from.is_none_or(|from| from < period.to)
         };
-        let in_period = log
-            .administrative
-            .iter()
-            .filter(|record| (old..new).contains(&record.index));
-        let (questions, acts) = in_period.partition::<Vec<_>, _>(|record| question(record).is_some());
-        let (here, elsewhere) = questions.into_iter().partition::<Vec<_>, _>(|record| {
-            question(record).is_some_and(|asked| is_about(asked, environment, service))
-        });
+        let administrative = log.administrative.iter();
+        let in_period = administrative.filter(|record| (old..new).contains(&record.index));
         Self {
             recorded_until: log.recorded_until,
             before: tree(log.before),
@@ -177,9 +170,9 @@ impl Integrity {
                 .filter(could_sign)
                 .map(KeyRow::of)
                 .collect(),
-            acts: acts.into_iter().filter_map(ActRow::of).collect(),
-            questions: here.into_iter().filter_map(ActRow::of).collect(),
-            questions_elsewhere: elsewhere.len(),
+            acts: in_period.filter_map(ActRow::of).collect(),
+            questions: log.questions.iter().filter_map(ActRow::asked).collect(),
+            questions_elsewhere: log.questions_elsewhere,
         }
     }
 }
@@ -218,35 +211,9 @@ fn may_sign(scope: &Scope) -> String {
     }
 }
 
-/// What an auditor asked, as a command.
-fn question(record: &Recorded) -> Option<&str> {
-    if let Some(Administration::DocumentAsked { query, .. }) = record.event.extension.administration.as_deref() {
-        Some(query)
-    } else {
-        None
-    }
-}
-
-/// Whether a command asks about an environment, and about this service where there is one: by options, or in their order as
-/// `shipslog notes` has them. Names need no quotes.
-fn is_about(command: &str, environment: &EnvironmentName, service: Option<&ServiceName>) -> bool {
-    let words: Vec<&str> = command.split(' ').collect();
-    let given = |option: &str, name: &str| words.windows(2).any(|pair| pair == [option, name]);
-    let (notes, services, place) = match words.as_slice() {
-        ["shipslog", "notes", services, place, ..] => (true, *services, *place),
-        _ => (false, "", ""),
-    };
-    let here = given("--environment", environment.as_str()) || notes && place == environment.as_str();
-    let its = |service: &ServiceName| {
-        given("--service", service.as_str()) || notes && services.split(',').any(|name| name == service.as_str())
-    };
-    here && service.is_none_or(its)
-}
-
 impl ActRow {
     fn of(record: &Recorded) -> Option<Self> {
-        let extension = &record.event.extension;
-        let did = match extension.administration.as_deref()? {
+        let did = match record.event.extension.administration.as_deref()? {
             Administration::LogCreated { origin, .. } => format!("created the log {origin}"),
             Administration::LogContinued { log_key, .. } => {
                 format!("continued the log {}", log_key.split('+').next().unwrap_or(log_key))
@@ -258,53 +225,30 @@ impl ActRow {
                 format!("issued the token {id} ({name}) with the role {}", role.as_str())
             }
             Administration::TokenRevoked { id, reason } => format!("revoked the token {id}: {reason}"),
-            Administration::DocumentAsked { query, sha256, .. } => match sha256 {
-                Some(sha256) => format!("asked {query}; the answer's SHA-256 is {sha256}"),
-                None => format!("asked {query}"),
-            },
             Administration::EventErased { index, reason, .. } => {
                 format!("erased the content of entry {index}: {}", reason.as_str())
             }
         };
-        Some(Self {
+        Some(Self::did(record, did))
+    }
+
+    fn asked(record: &Recorded) -> Option<Self> {
+        let question = record.event.extension.question.as_ref()?;
+        let query = &question.query;
+        let did = match &question.sha256 {
+            Some(sha256) => format!("asked {query}; the answer's SHA-256 is {sha256}"),
+            None => format!("asked {query}"),
+        };
+        Some(Self::did(record, did))
+    }
+
+    fn did(record: &Recorded, did: String) -> Self {
+        let actor = record.event.extension.actor.as_ref();
+        Self {
             index: record.index,
             recorded_at: record.recorded_at,
             did,
-            by: extension
-                .actor
-                .as_ref()
-                .map(|actor| actor.name.clone().unwrap_or_else(|| actor.id.clone())),
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_about;
-
-    #[test]
-    fn a_question_is_about_the_place_that_it_names_and_no_other() {
-        let report = "shipslog report compliance --environment production --from 2026-01-01 --tree-size 9";
-        let sample = "shipslog sample --environment production --service checkout --seed 'a --service search'";
-        let notes = "shipslog notes checkout,search production --tree-size 9";
-        let history = "shipslog export --tree-size 9";
-        let about = |asked: &str, environment: &str, service: Option<&str>| {
-            let service = service.map(|name| name.parse().unwrap());
-            is_about(asked, &environment.parse().unwrap(), service.as_ref())
-        };
-        let all = [report, sample, notes, history];
-        assert_eq!(
-            all.map(|asked| about(asked, "production", None)),
-            [true, true, true, false]
-        );
-        assert_eq!(
-            all.map(|asked| about(asked, "production", Some("checkout"))),
-            [false, true, true, false]
-        );
-        assert_eq!(
-            all.map(|asked| about(asked, "production", Some("search"))),
-            [false, false, true, false]
-        );
-        assert_eq!(all.map(|asked| about(asked, "staging", None)), [false; 4]);
+            by: actor.map(|actor| actor.name.clone().unwrap_or_else(|| actor.id.clone())),
+        }
     }
 }

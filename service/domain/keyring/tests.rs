@@ -3,8 +3,8 @@
 use ledger::PrivateKey;
 
 use super::*;
-use crate::domain::fixture::at;
-use crate::domain::parse::{ADMINISTRATION_JSON, CDEVENT_JSON, parse};
+use crate::domain::fixture::{self, at};
+use crate::domain::parse::{ADMINISTRATION_JSON, CDEVENT_JSON, QUESTION_JSON, parse};
 use crate::domain::producer::Role;
 use crate::domain::reach::Reach;
 
@@ -264,7 +264,12 @@ fn what_only_the_service_may_say_nobody_else_may() {
     let received = event(serde_json::json!({ "received": { "from": "github", "event": "push", "delivery": "1" } }));
     let payload = revoked("till").to_payload("1", "/s", at(0), None).unwrap();
     let administration = parse(ADMINISTRATION_JSON, &payload).unwrap();
-    for (event, member) in [(received, "received"), (administration, "administration")] {
+    let question = parse(QUESTION_JSON, &fixture::question("t1")).unwrap();
+    for (event, member) in [
+        (received, "received"),
+        (administration, "administration"),
+        (question, "question"),
+    ] {
         let error = keyring.permit(&key(1).public().id(), &event, at(5)).unwrap_err();
         assert_eq!(error, PermissionError::Reserved(member));
         assert!(keyring.permit(&key(0).public().id(), &event, at(5)).is_ok());

@@ -15,6 +15,7 @@ use crate::domain::highlight::HIGHLIGHT_WRITTEN;
 use crate::domain::id::ServiceName;
 use crate::domain::issued::DOCUMENT_ISSUED;
 use crate::domain::link::LINK_DECIDED;
+use crate::domain::question::DOCUMENT_ASKED;
 use crate::domain::sequence::MOST;
 use crate::domain::service::{Declaration, MAX_HALF_LIFE_MINUTES, SERVICE_DECLARED};
 use crate::domain::snapshot::{RuntimeSnapshot, SNAPSHOT_TAKEN};
@@ -33,6 +34,7 @@ pub(super) fn fits(about: &About<'_>, extension: &Extension, at: &Path<'_>) -> R
     let members = [
         ("link", LINK_DECIDED, extension.link.is_some()),
         ("document", DOCUMENT_ISSUED, extension.document.is_some()),
+        ("question", DOCUMENT_ASKED, extension.question.is_some()),
         ("depends_on", DEPENDENCIES_DECLARED, extension.depends_on.is_some()),
         ("declaration", SERVICE_DECLARED, extension.declaration.is_some()),
         ("highlight", HIGHLIGHT_WRITTEN, extension.highlight.is_some()),

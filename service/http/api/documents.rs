@@ -146,10 +146,10 @@ async fn answer(
     format: Option<impl Default + Into<Format>>,
 ) -> Result<HttpResponse, Problem> {
     let format = format.unwrap_or_default().into();
-    let at = app.clone();
+    let (at, about) = (app.clone(), query.whereabouts());
     let document = blocking(move || at.document(&query, tree_size, format)).await?;
     // That it was asked is on the record before the answer leaves, also where the answer is that nothing changed.
-    app.record_document_question(caller, &document).await?;
+    app.record_document_question(caller, about, &document).await?;
     Ok(respond(request, document))
 }
 

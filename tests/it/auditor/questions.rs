@@ -48,8 +48,8 @@ fn a_question_is_recorded_before_its_answer_leaves(#[values(Backend::Sqlite, Bac
         let answer = client.get(&path).expect(200);
         assert_eq!(app.tree_size(), before + 1, "{path}");
         let ours = newest(&app);
-        let asked = &ours["administration"];
-        assert_eq!(asked["action"], "document_asked");
+        let asked = &ours["question"];
+        assert_eq!(ours["environment"], "production");
         assert_eq!(asked["query"], query.replace("SIZE", &before.to_string()));
         assert_eq!(asked["tree_size"], before);
         assert_eq!(asked["sha256"], ledger::sha256(&answer.body).to_string());
@@ -98,8 +98,21 @@ fn the_same_question_is_recorded_once(#[values(Backend::Sqlite, Backend::Postgre
         ada.get(&format!("/v1/log/envelopes/0?tree_size={size}")).expect(200);
     }
     assert_eq!(app.tree_size(), size + 4);
-    let asked = newest(&app)["administration"].clone();
+    let asked = newest(&app)["question"].clone();
     assert_eq!(asked["query"], format!("shipslog export --tree-size {size}"));
+    // Of one place or none: a report on it says that one, and how many others there were.
+    ada.get(&format!("{path}&service=checkout")).expect(200);
+    let report = REPORT.replace("03-01&to=2026-04-01", "01-01&to=2027-01-01");
+    for (place, here, elsewhere) in [("", 4, 1), ("&service=checkout", 1, 4)] {
+        let report = app
+            .client
+            .get(&format!("{report}{place}&format=json"))
+            .expect(200)
+            .json();
+        let integrity = &report["integrity"];
+        let asked = integrity["questions"].as_array().unwrap().len();
+        assert_eq!((asked, &integrity["questions_elsewhere"]), (here, &json!(elsewhere)));
+    }
     // It stays: nobody erases what was asked.
     let reason = json!({ "reason": "legal-order", "text": "by order" });
     let index = app.tree_size() - 1;

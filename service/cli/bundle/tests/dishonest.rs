@@ -9,7 +9,8 @@ use super::{Bundle, WITHHELD};
 use crate::audit::fixture::{Kept, Log};
 use crate::domain::Instant;
 use crate::domain::erasure::ErasureReason;
-use crate::domain::parse::ADMINISTRATION_JSON;
+use crate::domain::fixture::question;
+use crate::domain::parse::{ADMINISTRATION_JSON, QUESTION_JSON};
 use crate::domain::producer::{Administration, Scope};
 
 /// Runs the verifier that the bundle carries; its exit code, or nothing where there is no Python.
@@ -162,6 +163,24 @@ fn both_verifiers_agree_on_every_dishonest_log() {
                 log.record_as(ADMINISTRATION_JSON, &payload, &key, log.now());
             },
         ),
+        ("a question of an auditor", true, |log| {
+            let key = log.service.clone();
+            log.record_as(QUESTION_JSON, &question("t1"), &key, log.now());
+        }),
+        ("a question by a producer", false, |log| {
+            let key = log.team.clone();
+            log.record_as(QUESTION_JSON, &question("t1"), &key, log.now());
+        }),
+        ("a question under the payload type of events", false, |log| {
+            let key = log.service.clone();
+            log.record(&question("t1"), &key, log.now());
+        }),
+        ("a question is erased", false, |log| {
+            let key = log.service.clone();
+            log.record_as(QUESTION_JSON, &question("t1"), &key, log.now());
+            erase(log, 8);
+            log.kept[8].envelope.clear();
+        }),
         ("a revocation is erased, so that the key signs on", false, |log| {
             revoke(log, "team");
             erase(log, 8);
