@@ -178,13 +178,14 @@ pub fn compose(input: &ComplianceInput<'_>) -> Result<ComplianceReport, Document
     let counted_elsewhere: Vec<ElsewhereRow> = counted_elsewhere.collect();
     let period_checks = input.log.checks(input, &counted_elsewhere).into_iter();
     let period_checks: Vec<CheckRow> = period_checks.map(CheckRow::of).collect();
-    let frameworks = requirements::results(input, &tested, &period_checks);
-    let csv = csv::table(&tested.results, &beside.results, input.facts)?;
+    let frameworks = requirements::results(input, &tested, &beside, &period_checks);
+    let against_gate = gates::followed(&deployments, input);
+    let followed = [&against_gate[..], &gates::followed(&elsewhere, input)].concat();
+    let csv = csv::table(&tested.results, &beside.results, &followed, input.facts)?;
     let population = Population::of(&deployments, sha256(csv.as_bytes()).to_string(), input);
     let (conclusions_without_sample, conclusions_elsewhere) = samples::without_sample(input, &deployments);
     let granted = granted(&tested, &period_checks, input);
     let aliases = people::declared(&deployments, &granted, input);
-    let against_gate = gates::followed(&deployments, input);
     let emergency_share = EmergencyShare::of(&deployments, parameters.max_emergency_percent);
     let subject = input
         .service

@@ -48,6 +48,8 @@ pub struct Deployment {
     pub planned: Option<Said<bool>>,
     /// Who or what deployed.
     pub actor: Option<Said<Actor>>,
+    /// Who or what queued it.
+    pub queued_by: Option<Said<Actor>>,
     /// Why.
     pub reason: Option<Said<String>>,
     /// Expected effect on users.
@@ -306,9 +308,12 @@ impl Deployment {
 
     /// Who deployed it by hand, or may have: the actor, where it is not told to be a pipeline.
     pub fn deployed_by_hand(&self) -> Option<&str> {
-        let actor = self.actor.as_ref().map(|actor| &actor.value);
-        let person = actor.filter(|actor| actor.kind != Some(ActorKind::Pipeline));
-        person.map(|actor| actor.id.as_str())
+        person(self.actor.as_ref())
+    }
+
+    /// Who queued it, or may have: whoever is named there and not told to be a pipeline.
+    pub fn queued_by_hand(&self) -> Option<&str> {
+        person(self.queued_by.as_ref())
     }
 
     /// Indexes of all its entries, ascending.
@@ -381,6 +386,13 @@ impl Says {
             }
         }
     }
+}
+
+/// An actor who is a person, or may be: who is not told to be a pipeline.
+fn person(actor: Option<&Said<Actor>>) -> Option<&str> {
+    let actor = actor.map(|actor| &actor.value);
+    let person = actor.filter(|actor| actor.kind != Some(ActorKind::Pipeline));
+    person.map(|actor| actor.id.as_str())
 }
 
 #[cfg(test)]

@@ -2,15 +2,19 @@
 //! after it, and is told to be no part of it. Text that a spreadsheet would take for a formula
 //! is written so that it stays text.
 
+use std::collections::HashMap;
+
 use super::super::DocumentError;
 use super::duties::Parts;
+use super::gates::FollowedRow;
 use super::tested::Results;
 use crate::check::of_deployments;
 use crate::domain::facts::Facts;
+use crate::domain::gate::Decided;
 use crate::domain::{Instant, Outcome};
 
 /// The columns before those of the checks.
-const COLUMNS: [&str; 23] = [
+const COLUMNS: [&str; 25] = [
     "index",
     "entries",
     "deployment_id",
@@ -33,6 +37,8 @@ const COLUMNS: [&str; 23] = [
     "reason",
     "run_url",
     "exceptions",
+    "requested_by",
+    "against_gate",
     "in_population",
 ];
 
@@ -40,16 +46,22 @@ const COLUMNS: [&str; 23] = [
 pub(super) fn table(
     population: &[Results<'_>],
     elsewhere: &[Results<'_>],
+    against_gate: &[FollowedRow],
     facts: &Facts,
 ) -> Result<String, DocumentError> {
     let failed = |error: &dyn std::fmt::Display| DocumentError::Table(error.to_string());
     let mut writer = csv::Writer::from_writer(Vec::new());
     let names = COLUMNS.into_iter().chain(of_deployments().map(|check| check.id));
     writer.write_record(names).map_err(|error| failed(&error))?;
+    let ignored: HashMap<u64, &Decided> = against_gate
+        .iter()
+        .map(|row| (row.deployment.index, &row.answer))
+        .collect();
     let counted = population.iter().map(|results| (results, "yes"));
     for (results, counted) in counted.chain(elsewhere.iter().map(|results| (results, "no"))) {
         let checks = results.each().map(|(_, result)| result.words().to_owned());
-        let cells = cells(results, counted, facts).into_iter().chain(checks);
+        let ignored = ignored.get(&results.deployment.index).copied();
+        let cells = cells(results, ignored, counted, facts).into_iter().chain(checks);
         writer
             .write_record(cells.map(|cell| as_text(&cell)))
             .map_err(|error| failed(&error))?;
@@ -79,7 +91,16 @@ fn as_text(cell: &str) -> String {
     text
 }
 
-fn cells(results: &Results<'_>, counted: &str, facts: &Facts) -> [String; COLUMNS.len()] {
+/// An answer of the gate that a deployment went against, with the reason that was recorded for it.
+fn ignored_answer(answer: &Decided) -> String {
+    let said = format!("{} (#{})", answer.said.decision.words(), answer.index);
+    match &answer.said.override_reason {
+        Some(reason) => format!("{said}; overridden: {reason}"),
+        None => format!("{said}; no override recorded"),
+    }
+}
+
+fn cells(results: &Results<'_>, ignored: Option<&Decided>, counted: &str, facts: &Facts) -> [String; COLUMNS.len()] {
     let deployment = results.deployment;
     let parts = Parts::of(deployment, facts);
     let tickets = deployment.tickets.iter().map(|ticket| ticket.value.id.clone());
@@ -138,6 +159,8 @@ fn cells(results: &Results<'_>, counted: &str, facts: &Facts) -> [String; COLUMN
             .map(|url| url.value.clone())
             .unwrap_or_default(),
         applied.collect::<Vec<_>>().join("; "),
+        parts.requesters.into_iter().collect::<Vec<_>>().join(" "),
+        ignored.map(ignored_answer).unwrap_or_default(),
         counted.to_owned(),
     ]
 }

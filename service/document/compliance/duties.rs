@@ -19,6 +19,8 @@ pub struct DutyRow {
     pub names: BTreeSet<String>,
     /// Wrote commits or proposed changes in it.
     pub author: usize,
+    /// Queued it by hand, or asked for an approval of it.
+    pub requester: usize,
     /// Approved it.
     pub approver: usize,
     /// Deployed it by hand.
@@ -38,21 +40,24 @@ pub(super) fn matrix(population: &[&Deployment], facts: &Facts) -> Vec<DutyRow> 
         let person = |name: &String| facts.aliases.person(name, at);
         let authors: BTreeSet<String> = parts.authors.iter().map(person).collect();
         let approvers: BTreeSet<String> = parts.approvers.iter().map(person).collect();
+        let requesters: BTreeSet<String> = parts.requesters.iter().map(person).collect();
         let deployer = parts.deployer.as_ref().map(person);
         let mut counted = BTreeSet::new();
-        for name in parts.authors.iter().chain(&parts.approvers).chain(&parts.deployer) {
+        let asked = parts.authors.iter().chain(&parts.requesters);
+        for name in asked.chain(&parts.approvers).chain(&parts.deployer) {
             let person = person(name);
             let row = rows.entry(person.clone()).or_insert_with(|| DutyRow::of(name));
             row.call(name, facts.aliases.owner(name, at));
             let (author, approver) = (authors.contains(&person), approvers.contains(&person));
-            let deployer = deployer.as_ref() == Some(&person);
+            let (requester, deployer) = (requesters.contains(&person), deployer.as_ref() == Some(&person));
             if !counted.insert(person) {
                 continue;
             }
             row.author += usize::from(author);
+            row.requester += usize::from(requester);
             row.approver += usize::from(approver);
             row.deployer += usize::from(deployer);
-            if approver && (author || deployer) {
+            if approver && (author || requester || deployer) {
                 row.conflicts += 1;
                 row.indexes.push(deployment.index);
             }
@@ -67,6 +72,7 @@ impl DutyRow {
             person: person.to_owned(),
             names: BTreeSet::new(),
             author: 0,
+            requester: 0,
             approver: 0,
             deployer: 0,
             conflicts: 0,
@@ -86,6 +92,8 @@ impl DutyRow {
 /// Who had which part in a deployment.
 pub(super) struct Parts {
     pub(super) authors: BTreeSet<String>,
+    /// Who queued it by hand, and who asked for an approval of it.
+    pub(super) requesters: BTreeSet<String>,
     /// Those whose approval counts: it was not taken back before the start.
     pub(super) approvers: BTreeSet<String>,
     /// When the last of them approved.
@@ -96,7 +104,10 @@ pub(super) struct Parts {
 impl Parts {
     pub(super) fn of(deployment: &Deployment, facts: &Facts) -> Self {
         let approvals = facts.evidence.standing_approvals_of(deployment, &facts.aliases);
+        let answers = facts.evidence.approvals_of(deployment).into_iter();
+        let asked = answers.filter_map(|(approval, _)| approval.requested_by.clone());
         Self {
+            requesters: asked.chain(deployment.queued_by_hand().map(str::to_owned)).collect(),
             authors: deployment.authors().map(str::to_owned).collect(),
             approved_at: approvals.iter().map(|approval| approval.origin.occurred_at).max(),
             approvers: approvals

@@ -33,7 +33,8 @@ pub(super) fn declared(
     let mut names: BTreeSet<&str> = BTreeSet::new();
     for deployment in deployments {
         names.extend(deployment.authors());
-        names.extend(deployment.actor.iter().map(|actor| actor.value.id.as_str()));
+        let actors = deployment.actor.iter().chain(&deployment.queued_by);
+        names.extend(actors.map(|actor| actor.value.id.as_str()));
         for (approval, _) in evidence.approvals_of(deployment) {
             names.extend(approval.person.as_deref());
             names.extend(approval.requested_by.as_deref());

@@ -31,6 +31,8 @@ pub struct FrameworkResult {
     pub in_scope: usize,
     /// How many it does not.
     pub out_of_scope: usize,
+    /// How many it concerns of those that meet the period and count in another.
+    pub in_scope_elsewhere: usize,
     /// The results of the checks over those that it concerns.
     pub results: Vec<ResultRow>,
     /// Its requirements.
@@ -55,6 +57,8 @@ pub struct RequirementRow {
     /// How often they came out how, taken together; of a requirement that only checks of the period support, these.
     #[serde(flatten)]
     pub counts: Counts,
+    /// The same over what meets the period and counts in another: no part of the numbers, nor of the conclusion.
+    pub elsewhere: Counts,
     /// What that comes to.
     pub conclusion: Conclusion,
     /// The same in words.
@@ -81,26 +85,43 @@ pub enum Conclusion {
     Manual,
 }
 
-/// What the ledger shows for the frameworks that are asked for.
-pub(super) fn results(input: &ComplianceInput<'_>, tested: &Tested<'_>, period: &[CheckRow]) -> Vec<FrameworkResult> {
+/// The deployments that are judged.
+struct Judged<'j, 'a> {
+    /// Of the population.
+    here: Vec<&'j Results<'a>>,
+    /// Of those that meet the period and count in another.
+    elsewhere: Vec<&'j Results<'a>>,
+}
+
+/// What the ledger shows for the frameworks that are asked for: of the population, and beside it of what counts in another period.
+pub(super) fn results(
+    input: &ComplianceInput<'_>,
+    tested: &Tested<'_>,
+    beside: &Tested<'_>,
+    period: &[CheckRow],
+) -> Vec<FrameworkResult> {
     let rows = input.frameworks.iter().map(|framework| {
         let scopes: Vec<Scope> = input.catalogue.scopes_of(&framework.id).cloned().collect();
         let concerns =
             |results: &&Results<'_>| scopes.is_empty() || scopes.iter().any(|scope| scope.covers(results.deployment));
-        let here: Vec<&Results<'_>> = tested.results.iter().filter(concerns).collect();
+        let judged = Judged {
+            here: tested.results.iter().filter(concerns).collect(),
+            elsewhere: beside.results.iter().filter(concerns).collect(),
+        };
         FrameworkResult {
             id: framework.id.clone(),
             version: framework.version.clone(),
             title: framework.title.clone(),
             publisher: framework.publisher.clone(),
             control_source: framework.control_source.clone(),
-            in_scope: here.len(),
-            out_of_scope: tested.results.len() - here.len(),
-            results: ResultRow::all(&here),
+            in_scope: judged.here.len(),
+            out_of_scope: tested.results.len() - judged.here.len(),
+            in_scope_elsewhere: judged.elsewhere.len(),
+            results: ResultRow::all(&judged.here),
             requirements: framework
                 .requirements
                 .iter()
-                .map(|requirement| RequirementRow::of(requirement, framework, input, &here, period))
+                .map(|requirement| RequirementRow::of(requirement, framework, input, &judged, period))
                 .collect(),
             scopes,
         }
@@ -121,7 +142,7 @@ impl RequirementRow {
         requirement: &Requirement,
         framework: &Framework,
         input: &ComplianceInput<'_>,
-        here: &[&Results<'_>],
+        judged: &Judged<'_, '_>,
         period: &[CheckRow],
     ) -> Self {
         let checks = requirement
@@ -136,13 +157,14 @@ impl RequirementRow {
         let alone = results.len() == checks.len();
         let whole = requirement.supported_by.as_ref().filter(|_| !results.is_empty());
         let whole = whole.map(|support| together(support, results.iter().map(|result| Some(*result))));
-        let mut counts = Counts::default();
+        let (mut counts, mut elsewhere) = (Counts::default(), Counts::default());
         match &requirement.supported_by {
             Some(_) if alone => of_period.drain(..).for_each(|(_, result)| counts.add(result)),
             Some(support) => {
                 let places: Vec<usize> = support.checks().iter().filter_map(|id| Results::place(id)).collect();
-                here.iter()
-                    .for_each(|results| counts.add(together(support, places.iter().map(|place| results.at(*place)))));
+                let of = |results: &&Results<'_>| together(support, places.iter().map(|place| results.at(*place)));
+                judged.here.iter().map(of).for_each(|result| counts.add(result));
+                judged.elsewhere.iter().map(of).for_each(|result| elsewhere.add(result));
             }
             None => {}
         }
@@ -159,8 +181,9 @@ impl RequirementRow {
                 .unwrap_or_default(),
             coverage: requirement.coverage,
             counts,
+            elsewhere,
             conclusion,
-            says: sentences::requirement(conclusion, &counts, &of_period),
+            says: sentences::requirement(conclusion, &counts, &of_period, &elsewhere),
             manual: requirement
                 .manual
                 .iter()

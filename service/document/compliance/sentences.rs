@@ -231,12 +231,17 @@ pub(super) fn conclusion(counts: &Counts) -> String {
 
 /// What the results come to for a requirement; `beside` are the checks of the whole period that did not pass, where deployments are
 /// counted.
-pub(super) fn requirement(conclusion: Conclusion, counts: &Counts, beside: &[(&str, CheckResult)]) -> String {
+pub(super) fn requirement(
+    conclusion: Conclusion,
+    counts: &Counts,
+    beside: &[(&str, CheckResult)],
+    elsewhere: &Counts,
+) -> String {
     let words = match conclusion {
         Conclusion::Shown => "The ledger shows evidence",
         Conclusion::NotShown => "The ledger does not show evidence",
         Conclusion::Insufficient => "Insufficient evidence",
-        Conclusion::NotApplicable => return "Did not apply to any deployment".to_owned(),
+        Conclusion::NotApplicable => return format!("Did not apply to any deployment{}", not_counted(elsewhere)),
         Conclusion::Manual => return "Only people can attest it".to_owned(),
     };
     let conclusion = self::conclusion(counts);
@@ -256,7 +261,19 @@ pub(super) fn requirement(conclusion: Conclusion, counts: &Counts, beside: &[(&s
         ids if ids.is_empty() => String::new(),
         ids => format!("{words} ({})", ids.join(", ")),
     });
-    format!("{words}: {conclusion}{}", of_period.concat())
+    format!("{words}: {conclusion}{}{}", of_period.concat(), not_counted(elsewhere))
+}
+
+/// What counts in another period, of that to which a requirement applies; nothing where that is nothing.
+fn not_counted(elsewhere: &Counts) -> String {
+    match elsewhere.tested + elsewhere.not_evaluable {
+        0 => String::new(),
+        n => format!(
+            "; not counted, of another period by their start: {}, {} of them failed",
+            count(n, "attempt"),
+            elsewhere.fail
+        ),
+    }
 }
 
 #[cfg(test)]
@@ -283,7 +300,7 @@ mod tests {
             ("DL-POP-3", CheckResult::NotEvaluable),
         ];
         assert_eq!(
-            requirement(Conclusion::NotShown, &counts, &beside),
+            requirement(Conclusion::NotShown, &counts, &beside, &Counts::default()),
             "The ledger does not show evidence: for 7 of 9, excepted 2; cannot tell for 1; not for the period as a whole \
              (DL-POP-2); cannot tell for the period as a whole (DL-POP-3)"
         );
@@ -294,8 +311,8 @@ mod tests {
             ..counts
         };
         assert_eq!(
-            requirement(Conclusion::Shown, &all, &[]),
-            "The ledger shows evidence: for 9 of 9"
+            requirement(Conclusion::Shown, &all, &[], &counts),
+            "The ledger shows evidence: for 9 of 9; not counted, of another period by their start: 10 attempts, 0 of them failed"
         );
     }
 }

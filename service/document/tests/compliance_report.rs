@@ -1,7 +1,9 @@
 //! The compliance report: the whole document, its counts, its words.
 
 use super::*;
-use crate::domain::event::Decision;
+use crate::domain::event::{Decision, Phase};
+use crate::domain::extension::Actor;
+use crate::domain::fixture::image;
 
 #[test]
 fn a_report_as_a_whole() {
@@ -91,6 +93,42 @@ fn every_row_of_facts_cites_an_entry() {
             assert!(row.contains("](/entries/"), "{name}: {row}");
         }
     }
+}
+
+/// Every cell of a column of the table.
+pub(super) fn column(report: &ComplianceReport, name: &str) -> Vec<String> {
+    let mut table = csv::Reader::from_reader(report.csv.as_bytes());
+    let at = table
+        .headers()
+        .unwrap()
+        .iter()
+        .position(|column| column == name)
+        .unwrap();
+    table.records().map(|row| row.unwrap()[at].to_owned()).collect()
+}
+
+/// Who asked for a deployment is recorded where it is queued, and where an approval is asked for.
+#[test]
+fn whoever_requested_what_they_approved_is_a_conflict() {
+    let mut ledger = Ledger::default();
+    let queued = |ledger: &mut Ledger, who: Actor| {
+        let artifact = image("payments", "1");
+        let phase = Phase::Queued;
+        let record = ledger.add(-40, "deployment.queued", "run-1", Body::Deployment { phase, artifact });
+        record.event.extension.actor = Some(who);
+    };
+    queued(&mut ledger, human("bob"));
+    ledger.approve(-30, "bob", "1");
+    ledger.approve(-20, "carol", "1");
+    ledger.deploy(0, "run-1", "1", release(vec![commit("feat: refunds", "alice")]));
+    let report = report_of(&ledger, &[], (-60, 60));
+    let duties = report.duties.iter();
+    let duties = duties.map(|row| (row.person.as_str(), row.requester, row.approver, row.conflicts));
+    assert_eq!(
+        duties.collect::<Vec<_>>(),
+        [("alice", 0, 0, 0), ("bob", 1, 1, 1), ("carol", 0, 1, 0)]
+    );
+    assert_eq!(column(&report, "requested_by"), ["bob"]);
 }
 
 /// Who took an approval back before the start is no approver, and when they did it is no time of approval.
@@ -227,7 +265,7 @@ fn attempts_that_meet_two_periods_count_once_and_are_named_twice() {
         record.recorded_at = at(50);
     }
     let of = |from, to| {
-        let report = report_of(&ledger, &[], (from, to));
+        let report = report_of(&ledger, &["soc2"], (from, to));
         let counted: Vec<String> = report.population.deployments.iter().map(|row| row.id.clone()).collect();
         let beside = report.counted_elsewhere.iter();
         let beside: Vec<String> = beside.map(|row| row.deployment.id.clone()).collect();
@@ -259,6 +297,22 @@ fn attempts_that_meet_two_periods_count_once_and_are_named_twice() {
     );
     let text = markdown(compliance::TEMPLATE, &report);
     assert!(text.contains("1095 days before the period"), "{text}");
+    // Of a requirement they are no part, and its reader learns that they are there.
+    let requirement = &report.frameworks[0].requirements[0];
+    let elsewhere = requirement.elsewhere;
+    assert_eq!(
+        [requirement.counts, elsewhere].map(|counts| counts.tested + counts.not_evaluable + counts.not_applicable),
+        [2, 2]
+    );
+    let said = format!(
+        "; not counted, of another period by their start: 2 attempts, {} of them failed",
+        elsewhere.fail
+    );
+    assert!(
+        requirement.says.ends_with(&said) && text.contains(&said),
+        "{}",
+        requirement.says
+    );
     let rows = csv::Reader::from_reader(report.csv.as_bytes())
         .into_records()
         .collect::<Result<Vec<_>, _>>();

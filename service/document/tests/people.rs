@@ -1,5 +1,6 @@
 //! People in the compliance report: who had which part, who is whom, and what went ahead against the answer of the gate.
 
+use super::compliance_report::column;
 use super::*;
 use crate::domain::alias::{AliasDeclaration, RoleHeld};
 use crate::domain::gate::{Decision, GateDecision, GateVerdict};
@@ -118,4 +119,9 @@ fn what_began_against_the_answer_of_the_gate_is_listed() {
     ] {
         assert!(text.contains(part), "{text}");
     }
+    let told = [
+        "deny (#0); no override recorded",
+        "cannot tell (#4); overridden: The shop is down.",
+    ];
+    assert_eq!(column(&report, "against_gate")[..3], [told[0], told[1], ""]);
 }

@@ -155,6 +155,7 @@ fn opened(record: &Recorded, service: ServiceName, environment: EnvironmentName)
         },
         planned: None,
         actor: None,
+        queued_by: None,
         reason: None,
         impact: None,
         exposure: Exposure::default(),
@@ -210,6 +211,8 @@ impl Deployment {
         }
         said_first(&mut self.planned, index, extension.planned.as_ref());
         said_first(&mut self.actor, index, extension.actor.as_ref());
+        let queued_by = extension.actor.as_ref().filter(|_| says == Says::Queued);
+        said_first(&mut self.queued_by, index, queued_by);
         said_first(&mut self.reason, index, extension.reason.as_ref());
         said_first(&mut self.impact, index, extension.impact.as_ref());
         said_first(&mut self.rollback_plan, index, extension.rollback_plan.as_ref());
