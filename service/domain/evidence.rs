@@ -209,9 +209,12 @@ impl Evidence {
             .find(deployment)
             .into_iter()
             .map(|at| &self.approvals[at]);
-        found
+        let mut found: Vec<_> = found
             .filter_map(|approval| Some((approval, approval.binding.bond(deployment)?)))
-            .collect()
+            .collect();
+        // An answer that takes several things back is one.
+        found.dedup_by_key(|(approval, _)| approval.origin.index);
+        found
     }
 
     /// The approvals of a deployment that name a person, who did not take them back before its start, in ledger order.
@@ -322,7 +325,7 @@ pub fn fold(records: &[Recorded]) -> Evidence {
             Body::Approval(body) => {
                 let request = requests.entry((&event.source, &event.subject_id)).or_default();
                 let same_id = by_id.entry(&event.subject_id).or_default();
-                if let Some(approval) = request.answer(record, body, &evidence.approvals, same_id) {
+                for approval in request.answer(record, body, &evidence.approvals, same_id) {
                     let at = evidence.approvals.len();
                     request.push(&mut evidence.approvals, approval);
                     same_id.extend(at..evidence.approvals.len());

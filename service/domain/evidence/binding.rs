@@ -9,7 +9,7 @@ use crate::domain::deployment::Deployment;
 use crate::domain::id::{DeploymentId, EnvironmentName, ServiceName};
 
 /// What a piece of evidence speaks of.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize)]
 pub struct Binding {
     /// The service, where it names one.
     pub service: Option<ServiceName>,

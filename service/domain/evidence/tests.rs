@@ -130,6 +130,35 @@ fn a_rejection_from_another_source_takes_back_what_has_its_id_in_its_place() {
 }
 
 #[test]
+fn a_rejection_that_does_not_say_of_what_takes_back_all_that_stands_under_its_id() {
+    let mut ledger = Ledger::default();
+    for (minute, version, place) in [(0, "1", "production"), (1, "2", "production"), (2, "2", "staging")] {
+        let yes = ledger.approve(minute, "bob", version);
+        yes.event.subject_id = "A".to_owned();
+        yes.event.environment = Some(place.parse().unwrap());
+    }
+    // Another desk knows the request by its id, and not what was asked.
+    let no = ledger.approve(5, "carol", "1");
+    no.event.subject_id = "A".to_owned();
+    no.event.source = "https://desk.example".to_owned();
+    no.event.environment = None;
+    no.event.extension.artifact = None;
+    if let Body::Approval(body) = &mut no.event.body {
+        body.status = Some("rejected".to_owned());
+    }
+    ledger.deploy(10, "d1", "1", Extension::default());
+    ledger.deploy(20, "d2", "2", Extension::default());
+    let evidence = fold(&ledger.records);
+    for id in ["d1", "d2"] {
+        let deployment = ledger.deployment(id);
+        let standing = evidence.standing_approvals_of(&deployment, &Aliases::default());
+        assert_eq!(standing.len(), 0, "{id}");
+        let answers = evidence.approvals_of(&deployment);
+        assert_eq!(answers.iter().filter(|(answer, _)| answer.origin.index == 3).count(), 1);
+    }
+}
+
+#[test]
 fn a_request_that_ran_out_is_no_approval() {
     let mut ledger = Ledger::default();
     let record = ledger.approve(0, "bob", "1");
