@@ -17,9 +17,10 @@ use crate::domain::{Instant, Period};
 use crate::metrics::{self, went_on};
 use crate::store::{ReadTx, StoreError};
 
-/// Incidents that are looked at in one step, and in all: what nobody has reviewed for so long is told to be more.
+/// Incidents of before the compared period that are looked at in one step, and in all: what nobody has reviewed for so long is told to
+/// be more.
 const AT_ONCE: usize = 50;
-const MOST_EARLIER: usize = 500;
+const MOST_EARLIER: usize = 100;
 
 impl Gathered<'_, '_> {
     /// Adds the incidents that began before the period and went on when it ended, and all that tells whether what earlier deployments
@@ -75,7 +76,8 @@ impl Gathered<'_, '_> {
     }
 }
 
-/// The suggestions about incidents that began before the period, of the newest of those.
+/// The suggestions about incidents that began before the period that a report compares with, of the newest of those. About that period
+/// itself the report has all the links.
 pub(super) fn earlier_backlog(
     tx: &mut ReadTx<'_>,
     asked: &Asked<'_>,
@@ -88,7 +90,7 @@ pub(super) fn earlier_backlog(
         // Several are looked for among all.
         service: services.next().filter(|_| services.next().is_none()).cloned(),
         environment: asked.environments.first().cloned(),
-        to: Some(period.from),
+        to: Some(period.previous().from),
         ..IncidentFilter::default()
     };
     let (mut backlog, mut below, mut looked_at) = (Backlog::default(), size, 0);
@@ -98,7 +100,7 @@ pub(super) fn earlier_backlog(
         incidents.retain(|incident| owners.are_hurt(asked.services, team, incident));
         let facts = correlation_facts(tx, &incidents, None, size)?;
         let correlator = Correlator::new(&facts);
-        backlog.add_earlier(metrics::waiting(&incidents, &correlator));
+        backlog.add_earlier(&metrics::waiting(&incidents, &correlator));
         match more {
             None => return Ok(backlog),
             Some(_) if looked_at >= MOST_EARLIER => {

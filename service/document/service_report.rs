@@ -59,7 +59,7 @@ pub struct ServiceReportInput<'a> {
     pub recorded_until: Option<Instant>,
     /// Facts: of the services in all environments, the evidence that speaks of them, the incidents of the environment.
     pub facts: &'a Facts,
-    /// Suggestions about incidents of before the period; counted apart, so that the facts need not hold them.
+    /// Suggestions about incidents of before the previous period; counted apart, so that the facts need not hold them.
     pub earlier_backlog: &'a Backlog,
     /// Numbers of the checks.
     pub parameters: &'a Parameters,
@@ -220,10 +220,11 @@ pub fn compose(input: &ServiceReportInput<'_>) -> Result<ServiceReport, MetricsE
     let control = control(&attempts, input, &links);
     let shipped = Shipped::of(&ended, input.facts);
     let stability = Stability::of(&ended, input, &links, (&performance, &standing), as_of);
-    let review_backlog = input
-        .earlier_backlog
-        .clone()
-        .with(&performance.incidents.review_backlog);
+    let (waiting, waited) = (
+        &performance.incidents.review_backlog,
+        &previous.incidents.review_backlog,
+    );
+    let review_backlog = input.earlier_backlog.clone().with_earlier(waited).with(waiting);
     let next = input.facts.deployments.iter().filter(here);
     let next: Vec<DeploymentRow> = next
         .filter(|d| d.status() != Status::Finished && d.start_at() >= period.from)

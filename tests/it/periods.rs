@@ -438,10 +438,10 @@ fn earlier_backlog(
             }
             None => services.is_empty() && team.is_none(),
         };
-        began < period.from && service && incident.environment.as_ref() == Some(environment)
+        began < period.previous().from && service && incident.environment.as_ref() == Some(environment)
     });
     let mut backlog = Backlog::default();
-    backlog.add_earlier(metrics::waiting(earlier, &Correlator::new(facts)));
+    backlog.add_earlier(&metrics::waiting(earlier, &Correlator::new(facts)));
     backlog
 }
 

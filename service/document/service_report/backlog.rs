@@ -21,9 +21,15 @@ pub struct Backlog {
 
 impl Backlog {
     /// Adds those about some incidents of before the period.
-    pub fn add_earlier(&mut self, found: ReviewBacklog) {
+    pub fn add_earlier(&mut self, found: &ReviewBacklog) {
         self.earlier += found.suggestions;
-        self.add(&found);
+        self.add(found);
+    }
+
+    /// With those about some incidents of before the period.
+    pub(super) fn with_earlier(mut self, found: &ReviewBacklog) -> Self {
+        self.add_earlier(found);
+        self
     }
 
     /// With those about the incidents of the period.
