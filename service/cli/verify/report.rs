@@ -19,6 +19,7 @@ use super::Coverage;
 use crate::app::{DocumentQuery, Format as Form, Rebuilt, Replay, Replayed};
 use crate::catalogue::Catalogue;
 use crate::document::compliance::oscal::Model;
+use crate::domain::words::count;
 use crate::render::Templates;
 use crate::store::{Connect, Database, DatabaseUrl, StoreError};
 
@@ -319,8 +320,9 @@ fn checkpoint(trust: &Trust, given: &Given, origin: &str) -> Result<Option<Strin
     }
     if opened.unknown > 0 {
         return Err(Failure::unclear(format!(
-            "CANNOT TELL: signatures of the checkpoint in the document by keys that you did not name: {}; a policy names those of witnesses",
-            opened.unknown
+            "CANNOT TELL: the keys of {} on the checkpoint in the document are missing; give those of witnesses with --policy FILE, another \
+             key of the log with --log-key FILE",
+            count(opened.unknown, "signature")
         )));
     }
     Ok(Some(note))
@@ -407,8 +409,9 @@ pub(super) fn explain(
     }
     if ours.contains(NO_CHECKPOINT) {
         return Failure::unclear(format!(
-            "CANNOT TELL: line {line} has {theirs:?} where the signed checkpoint of {} entries belongs",
-            given.tree_size
+            "CANNOT TELL: line {line} has {theirs:?} where the signed checkpoint of {size} entries belongs; the log may have signed none \
+             of that size: make the document again without --tree-size, or with that of a checkpoint, and verify that",
+            size = given.tree_size
         ));
     }
     let erased = rebuilt.erased_since(given.tree_size);
