@@ -97,11 +97,8 @@ impl Accept {
         let accepted = block_on(async {
             let service = serve::open_with(&settings, Clock::system(), Entropy::system(), true).await?;
             let accepted = service.app.accept_missing_guard(self.reason).await;
-            drop(service.app);
-            let ended = tokio::task::spawn_blocking(|| service.writer.join()).await;
-            if !matches!(ended, Ok(Ok(()))) {
-                return Err(Failure::refused("the writer ended abnormally"));
-            }
+            let ended = tokio::task::spawn_blocking(|| service.end()).await;
+            ended.map_err(|error| refused(&error))??;
             accepted.map_err(|error| refused(&error))
         })?;
         let held = guard.read().map_err(|error| refused(&error))?;

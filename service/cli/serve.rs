@@ -37,9 +37,24 @@ pub struct Service {
     /// The service.
     pub app: Data<App>,
     /// Ends once the app is dropped and everything queued is durable.
-    pub writer: JoinHandle<()>,
+    writer: JoinHandle<()>,
     /// Asks the witnesses of the policy, where there are any.
-    pub witnesses: Option<Witnesses>,
+    witnesses: Option<Witnesses>,
+}
+
+impl Service {
+    /// Waits until everything queued is durable and the database is closed. Nobody else may have the app any more.
+    pub fn end(self) -> Result<(), Failure> {
+        let connections = self.app.database().connections();
+        drop((self.app, self.witnesses));
+        if self.writer.join().is_err() {
+            return Err(Failure::refused("the writer ended abnormally"));
+        }
+        if !connections.closed() {
+            tracing::warn!("somebody still reads the database; the next start goes on from what is durable");
+        }
+        Ok(())
+    }
 }
 
 /// Serves until SIGINT or SIGTERM.
@@ -63,13 +78,12 @@ pub fn block_on<T>(work: impl Future<Output = T>) -> T {
 /// Serves on a listener until SIGINT or SIGTERM, then waits until everything queued is durable.
 pub async fn serve(service: Service, listener: TcpListener, public_log: bool) -> Result<(), Failure> {
     let failed = |error: &dyn std::fmt::Display| Failure::refused(format!("the server failed: {error}"));
-    let server = http::serve(service.app, listener, http_settings(public_log)).map_err(|error| failed(&error))?;
-    server.await.map_err(|error| failed(&error))?;
-    drop(service.witnesses);
-    service
-        .writer
-        .join()
-        .map_err(|_| failed(&"the writer ended abnormally"))
+    let server = http::serve(service.app.clone(), listener, http_settings(public_log));
+    server
+        .map_err(|error| failed(&error))?
+        .await
+        .map_err(|error| failed(&error))?;
+    service.end()
 }
 
 /// Serves a witness on a listener until SIGINT or SIGTERM.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use diesel::connection::SimpleConnection;
 
 use super::StoreError;
+use super::closing::PAUSE;
 use super::connection::{Connect, Connection, DatabaseUrl};
 use super::erasure::empty_log;
 
@@ -21,7 +22,7 @@ const RETRY: Duration = Duration::from_secs(1);
 /// How often it tries to empty the log before it says that somebody still reads it.
 const TRIES: u32 = 10;
 
-/// Ends the thread when dropped.
+/// Ends the thread when dropped; its connection is the last that is closed.
 pub(super) struct Backfill {
     requests: Sender<Request>,
 }
@@ -43,7 +44,14 @@ impl Backfill {
         let (requests, asked) = channel();
         std::thread::Builder::new()
             .name("backfill".into())
-            .spawn(move || run(connection, &connect, &asked))
+            .spawn(move || {
+                let last = run(connection, &connect, &asked);
+                // Two connections that close at once may each leave it to the other to remove the log.
+                while Arc::strong_count(&connect) > 1 {
+                    std::thread::sleep(PAUSE);
+                }
+                drop(last);
+            })
             .map_err(|error| StoreError::Open(error.to_string()))?;
         Ok(Some(Self { requests }))
     }
@@ -57,7 +65,8 @@ impl Backfill {
 }
 
 /// The writer does the same when the log is long, so nothing is lost while this fails; but somebody should know, once.
-fn run(connection: Connection, connect: &Connect, asked: &Receiver<Request>) {
+/// In the end the connection is left, if it still works.
+fn run(connection: Connection, connect: &Connect, asked: &Receiver<Request>) -> Option<Connection> {
     let mut working = Some(connection);
     let mut failed = false;
     let mut waiting: Vec<Request> = Vec::new();
@@ -69,7 +78,7 @@ fn run(connection: Connection, connect: &Connect, asked: &Receiver<Request>) {
                 wanted = true;
             }
             Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return,
+            Err(RecvTimeoutError::Disconnected) => return working,
         }
         // Never again through a connection that failed: the system may have forgotten what it did not write.
         let connection = match working.take() {

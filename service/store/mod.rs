@@ -5,6 +5,7 @@
 
 mod append;
 mod backfill;
+mod closing;
 mod connection;
 mod cosignatures;
 mod erasure;
@@ -30,6 +31,7 @@ mod witnessed;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+pub use closing::Connections;
 pub use connection::{Connect, DatabaseUrl};
 pub use cosignatures::{AlarmRow, CosignatureRow};
 pub use erasure::{ErasureRow, Purged};
@@ -222,9 +224,16 @@ impl Database {
 
     /// Opens the connection of the single writer.
     pub fn writer(&self) -> Result<Writer, StoreError> {
+        let connect = self.pool.connect().clone();
         Ok(Writer {
-            connection: self.pool.connect().establish_writer()?,
+            connection: connect.establish_writer()?,
+            _connect: connect,
         })
+    }
+
+    /// Every connection that this or a clone of it has opened, to wait for the last one.
+    pub fn connections(&self) -> Connections {
+        Connections(Arc::downgrade(self.pool.connect()))
     }
 
     /// A name for messages: the scheme and what follows, without credentials.
@@ -243,6 +252,7 @@ pub struct ReadTx<'a> {
 /// The connection that writes.
 pub struct Writer {
     connection: Connection,
+    _connect: Arc<Connect>,
 }
 
 impl Writer {

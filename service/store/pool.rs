@@ -47,6 +47,7 @@ pub(super) struct Readers(Arc<Connect>);
 pub(super) struct Reader {
     pub(super) connection: Connection,
     pub(super) broken: bool,
+    _connect: Arc<Connect>,
 }
 
 impl ManageConnection for Readers {
@@ -57,6 +58,7 @@ impl ManageConnection for Readers {
         Ok(Reader {
             connection: self.0.establish_reader()?,
             broken: false,
+            _connect: self.0.clone(),
         })
     }
 

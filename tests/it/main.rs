@@ -60,6 +60,7 @@ mod replicas;
 mod samples;
 mod scripts;
 mod static_export;
+mod stopping;
 mod storage_trouble;
 mod succession;
 mod support;
