@@ -7,6 +7,7 @@
 //! `SHIPSLOG_SERVICE`, `SHIPSLOG_ENVIRONMENT`, and for `serve` one for each member of [`ServeSettings`].
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -45,6 +46,9 @@ pub enum ConfigError {
         /// What is wrong.
         message: String,
     },
+    /// What is given as a token cannot be one.
+    #[error("{0} holds no token: a token is one word of visible ASCII characters")]
+    Token(String),
     /// A setting that must be given is not.
     #[error("{0}")]
     Missing(&'static str),
@@ -55,13 +59,17 @@ pub enum ConfigError {
 pub struct Environment(BTreeMap<String, String>);
 
 impl Environment {
-    /// The variables of this process. Those that are not UTF-8 are not ours and are left out.
+    /// The variables of this process. What is not UTF-8 in ours is for whoever reads it to refuse; others are left out.
     pub fn of_process() -> Self {
-        Self(
-            std::env::vars_os()
-                .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-                .collect(),
-        )
+        let variable = |(name, value): (OsString, OsString)| {
+            let name = name.into_string().ok()?;
+            let value = match value.into_string() {
+                Err(value) if name.starts_with("SHIPSLOG_") => value.to_string_lossy().into_owned(),
+                value => value.ok()?,
+            };
+            Some((name, value))
+        };
+        Self(std::env::vars_os().filter_map(variable).collect())
     }
 
     /// A variable that is set and not empty.
@@ -171,7 +179,7 @@ impl ClientSettings {
             .unwrap_or_else(|| DEFAULT_URL.to_owned());
         let token = match (self.token_file, environment.text("SHIPSLOG_TOKEN")) {
             (Some(path), _) => Some(read_token(&path)?),
-            (None, Some(token)) => Some(token.trim().to_owned()),
+            (None, Some(token)) => Some(token_of(&token, "SHIPSLOG_TOKEN")?),
             (None, None) => environment
                 .path("SHIPSLOG_TOKEN_FILE")
                 .or_else(|| file.client.token_file.clone())
@@ -400,85 +408,21 @@ fn address(text: &str) -> Result<SocketAddr, &'static str> {
 }
 
 fn read_token(path: &Path) -> Result<String, ConfigError> {
-    std::fs::read_to_string(path)
-        .map(|text| text.trim().to_owned())
-        .map_err(|source| ConfigError::Unreadable {
-            path: path.to_owned(),
-            source,
-        })
+    let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable {
+        path: path.to_owned(),
+        source,
+    })?;
+    token_of(&text, &path.display().to_string())
+}
+
+/// The token in a text, which no message must show.
+fn token_of(text: &str, whence: &str) -> Result<String, ConfigError> {
+    let token = text.trim();
+    if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(ConfigError::Token(whence.to_owned()));
+    }
+    Ok(token.to_owned())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const FILE: &str =
-        "[client]\nurl = \"https://file.example/\"\n\n[serve]\ndata = \"/srv/file\"\npublic_log = false\n";
-
-    fn file() -> File {
-        File::parse(Path::new("shipslog.toml"), FILE).unwrap()
-    }
-
-    #[test]
-    fn flag_beats_environment_beats_file() {
-        let environment = Environment::from([("SHIPSLOG_URL", "https://env.example"), ("SHIPSLOG_DATA", "/srv/env")]);
-        let flags = ClientSettings {
-            url: Some("https://flag.example".into()),
-            ..Default::default()
-        };
-        assert_eq!(
-            flags.resolve(&environment, &file()).unwrap().url,
-            "https://flag.example"
-        );
-        let none = ClientSettings::default();
-        assert_eq!(
-            none.clone().resolve(&environment, &file()).unwrap().url,
-            "https://env.example"
-        );
-        assert_eq!(
-            none.clone().resolve(&Environment::default(), &file()).unwrap().url,
-            "https://file.example"
-        );
-        assert_eq!(
-            none.resolve(&Environment::default(), &File::default()).unwrap().url,
-            DEFAULT_URL
-        );
-
-        let serve = ServeSettings::default().resolve(&environment, &file()).unwrap();
-        assert_eq!((serve.data.as_path(), serve.public_log), (Path::new("/srv/env"), false));
-    }
-
-    #[test]
-    fn a_variable_that_is_set_but_empty_counts_as_unset() {
-        let environment = Environment::from([("SHIPSLOG_URL", ""), ("SHIPSLOG_TOKEN", ""), ("SHIPSLOG_LISTEN", "")]);
-        let client = ClientSettings::default().resolve(&environment, &file()).unwrap();
-        assert_eq!((client.url.as_str(), client.token), ("https://file.example", None));
-        assert_eq!(ServeSettings::of_environment(&environment).unwrap().listen, None);
-    }
-
-    #[test]
-    fn an_unknown_key_is_named_with_its_line() {
-        let error = File::parse(Path::new("shipslog.toml"), "[client]\nurl = \"x\"\nurls = \"y\"\n").unwrap_err();
-        assert!(
-            error.to_string().starts_with("shipslog.toml:3: unknown field `urls`"),
-            "{error}"
-        );
-        let error = File::parse(Path::new("shipslog.toml"), "[serve]\nlisten = \"nowhere\"\n").unwrap_err();
-        assert!(error.to_string().starts_with("shipslog.toml:2: "), "{error}");
-    }
-
-    #[test]
-    fn a_bad_variable_is_named() {
-        let environment = Environment::from([("SHIPSLOG_LISTEN", "here")]);
-        let error = ServeSettings::of_environment(&environment).unwrap_err();
-        assert!(error.to_string().starts_with("SHIPSLOG_LISTEN: \"here\""), "{error}");
-    }
-
-    #[test]
-    fn serving_needs_a_data_directory() {
-        let error = ServeSettings::default()
-            .resolve(&Environment::default(), &File::default())
-            .unwrap_err();
-        assert!(error.to_string().contains("--data DIR"), "{error}");
-    }
-}
+mod tests;

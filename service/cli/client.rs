@@ -1,6 +1,6 @@
 //! The HTTP client that commands use: one service, one token, problems made readable.
 //!
-//! Writes are tried again when the connection breaks or the service is busy: the ledger knows an event by its id, so
+//! Writes are tried again when the connection breaks or the service is busy or away: the ledger knows an event by its id, so
 //! a second try gets the receipt of the first. Reads are tried again when the connection breaks.
 
 use std::time::Duration;
@@ -21,8 +21,14 @@ pub const ENVELOPES: &str = "application/x-ndjson";
 
 const TRIES: u32 = 6;
 const READS: u32 = 3;
-/// What is to be known of a record that no answer came for.
-const MAY_BE_RECORDED: &str = " It may be recorded all the same, so do not record it anew: the same envelope again (shipslog send FILE) \
+/// What the service, or a proxy before it, says of a moment that passes.
+const PASSING: [StatusCode; 3] = [
+    StatusCode::BAD_GATEWAY,
+    StatusCode::SERVICE_UNAVAILABLE,
+    StatusCode::GATEWAY_TIMEOUT,
+];
+/// What is to be known of a record that no answer came for, or one that knows no better.
+const MAY_BE_RECORDED: &str = "\nIt may be recorded all the same, so do not record it anew: the same envelope again (shipslog send FILE) \
     gets the receipt of the first time, or look for it with shipslog search.";
 const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
@@ -76,7 +82,7 @@ impl Client {
     }
 
     fn open(url: String, configured: bool, token: Option<String>) -> Result<Self, Failure> {
-        if !outbound::is_http(&url) {
+        if !outbound::is_http(&url) || reqwest::Url::parse(&url).is_err() {
             return Err(Failure::unclear(format!(
                 "\"{url}\" is not an http:// or https:// address{}",
                 if configured { " (--url, SHIPSLOG_URL)" } else { "" }
@@ -188,48 +194,47 @@ impl Client {
 
     async fn tried(&self, path: &str, body: &Body, tries: u32) -> Result<String, Failure> {
         let mut pause = Duration::from_millis(250);
-        let mut sent = false;
-        for _ in 1..tries {
-            match self.request(Method::POST, path, Some(body)).await {
-                Ok(response) if response.status() == StatusCode::SERVICE_UNAVAILABLE => {
+        // Whether a try before may have been recorded without our knowing.
+        let mut doubtful = false;
+        let mut left = tries;
+        loop {
+            left -= 1;
+            let failure = match self.request(Method::POST, path, Some(body)).await {
+                Ok(response) if response.status().is_server_error() => {
+                    let status = response.status();
                     pause = pause.max(retry_after(&response));
                     // Busy, not sure, read-only, …: whoever waits wants to know for what.
-                    let body = response.text().await.unwrap_or_default();
-                    let why = problem(StatusCode::SERVICE_UNAVAILABLE, path, &body, self.token.is_some());
-                    output::note(&format!("{why}; trying again in {pause:?}."));
-                }
-                Ok(response) => {
-                    let response = self.checked(path, response).await?;
-                    match response.text().await {
-                        Ok(text) => return Ok(text),
-                        Err(error) => {
-                            sent = true;
-                            output::note(&format!("The answer was cut off ({}); trying again.", chain(&error)));
-                        }
+                    let text = response.text().await.unwrap_or_default();
+                    doubtful |= is_doubtful(status, &text);
+                    if !PASSING.contains(&status) {
+                        left = 0;
                     }
+                    Failure::refused(problem(status, path, &text, self.token.is_some()))
                 }
+                Ok(response) => match self.checked(path, response).await?.text().await {
+                    Ok(text) => return Ok(text),
+                    Err(error) => {
+                        doubtful = true;
+                        self.lost(&error)
+                    }
+                },
                 Err(error) if error.is_builder() => return Err(self.lost(&error)),
                 Err(error) => {
-                    sent |= !error.is_connect();
-                    output::note(&format!(
-                        "No answer from {} ({}); trying again in {pause:?}.",
-                        self.url,
-                        chain(&error)
-                    ));
+                    doubtful |= !error.is_connect();
+                    self.lost(&error)
                 }
+            };
+            if left == 0 {
+                return Err(if doubtful {
+                    failure.and(MAY_BE_RECORDED)
+                } else {
+                    failure
+                });
             }
+            output::note(&format!("Trying again in {pause:?}: {failure}"));
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(Duration::from_secs(10));
         }
-        let lost = |error: reqwest::Error| {
-            if sent || !error.is_connect() {
-                self.lost(&error).and(MAY_BE_RECORDED)
-            } else {
-                self.lost(&error)
-            }
-        };
-        let last = self.request(Method::POST, path, Some(body)).await.map_err(lost)?;
-        self.checked(path, last).await?.text().await.map_err(lost)
     }
 
     /// Asks by a body, and tells apart that the service refuses, which is an error, and that it is away.
@@ -323,6 +328,18 @@ pub enum Asked {
 struct Body {
     media: &'static str,
     bytes: Vec<u8>,
+}
+
+/// Whether an event that was answered like this may be recorded. The service says so where it may; what it refuses for want of
+/// time or room is not. Anything else is a proxy's word, or that of a service in disorder.
+fn is_doubtful(status: StatusCode, body: &str) -> bool {
+    match status {
+        StatusCode::SERVICE_UNAVAILABLE | StatusCode::INSUFFICIENT_STORAGE => {
+            let problem = serde_json::from_str::<Value>(body).unwrap_or(Value::Null);
+            problem["type"] == "urn:shipslog:problem:unconfirmed"
+        }
+        _ => true,
+    }
 }
 
 async fn json(response: Response) -> Result<Value, Failure> {

@@ -57,6 +57,11 @@ fn service(end: &'static str, answers: &'static [&'static str]) -> (String, std:
 }
 
 const EVENT: &str = "{\"event\":1}";
+const BUSY: &str =
+    "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 0\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+const AWAY: &str = "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+const UNCONFIRMED: &str = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 43\r\nConnection: close\r\n\r\n\
+    {\"type\":\"urn:shipslog:problem:unconfirmed\"}";
 
 fn post(url: String) -> Result<String, Failure> {
     let client = Client::anonymous(&url)?;
@@ -68,14 +73,15 @@ fn a_busy_or_absent_service_is_asked_again_with_the_same_bytes() {
     let (url, worker) = service(
         EVENT,
         &[
-            "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 0\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+            BUSY,
+            AWAY,
             "",
             "HTTP/1.1 201 Created\r\nContent-Length: 11\r\nConnection: close\r\n\r\n{\"index\":7}",
         ],
     );
     assert_eq!(post(url).unwrap(), "{\"index\":7}");
     let requests = worker.join().unwrap();
-    assert_eq!(requests.len(), 3);
+    assert_eq!(requests.len(), 4);
     assert!(
         requests
             .iter()
@@ -93,11 +99,24 @@ fn what_may_be_recorded_is_told_apart_from_what_was_never_sent() {
         let client = Client::anonymous(url).unwrap();
         block_on(client.tried("/v1/events", &body, 2)).unwrap_err().to_string()
     };
-    let (url, worker) = service(EVENT, &["", ""]);
-    assert!(tried(&url).contains("It may be recorded all the same"));
-    worker.join().unwrap();
-    let told = tried(&url);
+    // Nobody listens there.
+    let told = tried("http://127.0.0.1:1");
     assert!(told.contains("no answer from") && !told.contains("recorded"), "{told}");
+    for (answers, doubtful) in [
+        (&["", ""], true),
+        // Whatever comes after it: nobody knows what became of the first.
+        (&["", BUSY], true),
+        (&[UNCONFIRMED, ""], true),
+        (&[UNCONFIRMED, BUSY], true),
+        (&[UNCONFIRMED, UNCONFIRMED], true),
+        (&[AWAY, AWAY], true),
+        (&[BUSY, BUSY], false),
+    ] {
+        let (url, worker) = service(EVENT, answers);
+        let told = tried(&url);
+        assert_eq!(told.contains("It may be recorded all the same"), doubtful, "{told}");
+        worker.join().unwrap();
+    }
 }
 
 #[test]
