@@ -7,13 +7,14 @@ use uuid::Uuid;
 
 use super::changes::{Changes, checkout};
 use super::commit::commit;
+use super::rollout::Strategy;
 use super::{Common, environment, service};
 use crate::cli::ci::{Claims, without_credentials};
 use crate::cli::client::encode;
 use crate::cli::event::{DEPLOYMENT_FINISHED, DEPLOYMENT_QUEUED, DEPLOYMENT_STARTED, Draft, reference};
 use crate::cli::git::Checkout;
 use crate::cli::{Context, Failure, output, text};
-use crate::domain::exposure::{Downtime, Risk, RiskLevel, Rollout};
+use crate::domain::exposure::{Downtime, Risk, RiskLevel};
 use crate::domain::extension::{DependencyChange, DeploymentKind, RollbackPlan};
 use crate::domain::{DeploymentId, EnvironmentName, Extension, ServiceName};
 
@@ -65,9 +66,8 @@ pub struct Deployment {
     /// Percent of users that it reaches from then on; `record rollout` tells when that changes
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(..=100))]
     share: Option<u8>,
-    /// How it is brought to them, such as canary, blue-green or flag
-    #[arg(long, value_name = "NAME", value_parser = text, requires = "share")]
-    strategy: Option<String>,
+    #[command(flatten)]
+    strategy: Strategy,
     /// Where the way back is written down
     #[arg(long, value_name = "URL", value_parser = text)]
     rollback_plan: Option<String>,
@@ -284,10 +284,7 @@ impl Deployment {
                     level: level.into(),
                     text: self.risk_text.clone(),
                 }),
-                rollout: self.share.map(|share_percent| Rollout {
-                    share_percent,
-                    strategy: self.strategy.clone(),
-                }),
+                rollout: self.share.map(|share| self.strategy.rollout(share)),
                 rollback_plan,
                 run_url: self.common.run_url(claims),
                 remediates: self.remediates.clone(),

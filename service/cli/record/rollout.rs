@@ -15,13 +15,30 @@ pub struct Rollout {
     /// Percent of users, 0 if it is switched off
     #[arg(value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(..=100))]
     share: u8,
-    /// How it is brought to them, such as canary, blue-green or flag
-    #[arg(long, value_name = "NAME", value_parser = text)]
-    strategy: Option<String>,
+    #[command(flatten)]
+    strategy: Strategy,
     #[command(flatten)]
     deployed: Deployed,
     #[command(flatten)]
     common: Common,
+}
+
+/// What is told beside the share of users.
+#[derive(Debug, clap::Args)]
+pub struct Strategy {
+    /// How it is brought to them, such as canary, blue-green or flag
+    #[arg(long, value_name = "NAME", value_parser = text, requires = "share")]
+    strategy: Option<String>,
+}
+
+impl Strategy {
+    /// It reaches this share of users in this way.
+    pub fn rollout(&self, share_percent: u8) -> exposure::Rollout {
+        exposure::Rollout {
+            share_percent,
+            strategy: self.strategy.clone(),
+        }
+    }
 }
 
 impl Rollout {
@@ -36,10 +53,7 @@ impl Rollout {
             extension: Extension {
                 service: Some(service),
                 deployment_id: Some(self.deployed.id.clone()),
-                rollout: Some(exposure::Rollout {
-                    share_percent: self.share,
-                    strategy: self.strategy.clone(),
-                }),
+                rollout: Some(self.strategy.rollout(self.share)),
                 ..self.common.extension(claims)
             },
         };
