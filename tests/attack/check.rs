@@ -21,9 +21,9 @@ use super::replica::{Replica, hex, leaf_hash, time};
 use crate::support::http::Client;
 
 /// How long the newest checkpoint may take to be published.
-const PUBLICATION: Duration = Duration::from_secs(20);
+const PUBLICATION: Duration = Duration::from_secs(60);
 /// How long it may refuse after the fault is over.
-const RECOVERY: Duration = Duration::from_secs(20);
+const RECOVERY: Duration = Duration::from_secs(60);
 
 /// Reads what was added to the log and compares it, A to E and H. No finding: it is as it was promised.
 pub fn check(client: &Client, journal: &Journal, log: &NoteKey, replica: &mut Replica) -> BTreeSet<String> {

@@ -1,25 +1,33 @@
 //! A PostgreSQL of one's own, which can be killed without harm to others. The benchmarks use it too.
 
 use std::fs;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use super::port::free_address;
+
 /// How long it may take to start, with recovery.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_secs(120);
 
 /// The server, ended with the test.
 pub struct Cluster {
     bin: PathBuf,
     folder: tempfile::TempDir,
     port: u16,
+    /// Beside those of all, as `name=value`.
+    settings: Vec<String>,
     server: Option<Child>,
 }
 
 impl Cluster {
     /// Makes one and starts it; says so where there is no PostgreSQL to make it with.
     pub fn new() -> Option<Self> {
+        Self::with(&[])
+    }
+
+    /// The same with settings of its own, as `name=value`.
+    pub fn with(settings: &[&str]) -> Option<Self> {
         let Some(bin) = newest_bin() else {
             println!("skipped: there is no PostgreSQL on this machine");
             return None;
@@ -35,11 +43,11 @@ impl Cluster {
                 .unwrap();
             assert!(owned.success());
         }
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut cluster = Self {
             bin,
             folder,
-            port,
+            port: free_address().port(),
+            settings: settings.iter().map(|setting| (*setting).to_owned()).collect(),
             server: None,
         };
         let made = cluster
@@ -88,6 +96,7 @@ impl Cluster {
                     "-c",
                     "fsync=on",
                 ])
+                .args(self.settings.iter().flat_map(|setting| ["-c", setting]))
                 .stderr(log)
                 .spawn()
                 .unwrap();

@@ -19,7 +19,7 @@ use crate::support::key;
 /// How long an answer may take before the sender gives up; then nobody knows.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a service that is well may take for what is waited for.
-const PROGRESS: Duration = Duration::from_secs(30);
+const PROGRESS: Duration = Duration::from_secs(60);
 /// One request in so many is one that was answered before: sending again must change nothing.
 const AGAIN: u64 = 8;
 
@@ -60,7 +60,7 @@ impl Load {
         }
     }
 
-    /// Waits until so many more answers were receipts; whether they came.
+    /// Waits until so many more events were acknowledged; whether they were.
     pub fn wait_for(&self, more: u64) -> bool {
         let (begin, deadline) = (self.acknowledged(), Instant::now() + PROGRESS);
         while self.acknowledged() < begin + more {
@@ -72,7 +72,7 @@ impl Load {
         true
     }
 
-    /// Waits until so many more answers were receipts, or a second is over: where nothing may work at all.
+    /// Waits until so many more events were acknowledged, or a second is over: where nothing may work at all.
     pub fn wait_briefly(&self, more: u64) {
         let (begin, deadline) = (self.acknowledged(), Instant::now() + Duration::from_secs(1));
         while self.acknowledged() < begin + more && Instant::now() < deadline {
@@ -80,7 +80,7 @@ impl Load {
         }
     }
 
-    /// Answers that were receipts so far.
+    /// Events that were acknowledged so far; one that is sent again is not another one.
     pub fn acknowledged(&self) -> u64 {
         self.acknowledged.load(Ordering::Relaxed)
     }
@@ -116,10 +116,11 @@ impl Sender {
             while !self.stop.load(Ordering::Relaxed) {
                 number += 1;
                 let again = (number % AGAIN == 0).then(|| last.clone()).flatten();
-                let id = again.unwrap_or_else(|| format!("{}-{number}", self.label));
+                let id = again.clone().unwrap_or_else(|| format!("{}-{number}", self.label));
                 match submit(&mut stream, &id, &self.journal, &self.log) {
                     Answered::Yes => {
-                        self.acknowledged.fetch_add(1, Ordering::Relaxed);
+                        self.acknowledged
+                            .fetch_add(u64::from(again.is_none()), Ordering::Relaxed);
                         last = Some(id);
                     }
                     // It is in trouble; not so fast.

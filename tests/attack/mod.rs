@@ -26,5 +26,7 @@ mod site;
 pub mod steps;
 pub mod strace;
 
+use crate::support::port;
+
 pub use random::Random;
 pub use site::{Site, Tally};

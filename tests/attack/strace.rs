@@ -30,15 +30,20 @@ pub fn available() -> bool {
     available
 }
 
-/// Under load, one kind of call fails from the n-th of each thread on, so many times in a row; then the process is
-/// killed, and starts again without faults. SQLite only: these are its calls.
+/// Under load, one kind of call fails from the n-th of each thread on, so many times in a row, beginning with those that
+/// recover from a kill; then the process is killed, and starts again without faults. SQLite only: these are its calls.
 pub fn failing_calls(mut site: Site, points: u64, random: &mut Random) -> Tally {
     let plain = site.program.clone();
     for _ in 0..points {
         if !site.up() {
             break;
         }
+        let load = site.load(SENDERS);
+        if !load.wait_for(10) {
+            site.find("B: it takes nothing in".to_owned());
+        }
         site.kill();
+        load.stop();
         let (call, fault) = FAULTS[random.between(0..FAULTS.len() as u64) as usize];
         let (first, times) = (random.between(1..60), random.between(1..4));
         let injected = format!("inject={call}:{fault}:when={first}..{}", first + times - 1);

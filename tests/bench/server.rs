@@ -1,7 +1,7 @@
 //! The servers under load, each a process of its own that ends with this one.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -14,6 +14,7 @@ use tempfile::TempDir;
 use crate::cluster::Cluster;
 use crate::events::{self, Producer};
 use crate::load::Measured;
+use crate::port::free_address;
 use crate::processor;
 
 /// Where the service keeps its log.
@@ -114,7 +115,7 @@ impl Server {
 
     fn start(directory: Directory, database: Option<String>, cluster: Option<Cluster>) -> Self {
         // Free now; the service says so if somebody else takes it first.
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let address = free_address();
         let mut command = Command::new(env!("CARGO_BIN_EXE_shipslog"));
         command
             .arg("serve")

@@ -23,6 +23,8 @@ mod ingest;
 mod load;
 mod offline;
 mod overload;
+#[path = "../it/support/port.rs"]
+mod port;
 mod processor;
 mod reads;
 mod report;

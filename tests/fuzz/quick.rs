@@ -70,10 +70,14 @@ fn main() {
         let (begin, mut runs, mut accepted) = (Instant::now(), 0_u64, 0_u64);
         while begin.elapsed().as_secs_f64() < seconds {
             let input = mutated(&examples, &mut random);
-            let one = Instant::now();
-            accepted += u64::from((target.check)(&input));
+            let mut took_too_long = || {
+                let one = Instant::now();
+                accepted += u64::from((target.check)(&input));
+                one.elapsed() > INPUT
+            };
+            // Once may be because others had the processor.
             assert!(
-                one.elapsed() < INPUT,
+                !took_too_long() || !took_too_long(),
                 "{}: {} took too long",
                 target.name,
                 input.escape_ascii()

@@ -12,8 +12,8 @@ use crate::support::binary::{Service, code, command};
 use crate::support::database::TestDatabase;
 use crate::support::events::{deployed, sign};
 use crate::support::evidence::{Fork, check_evidence};
-use crate::support::witness::{Proxy, Witness, free_address, log_signer};
-use crate::support::{Backend, eventually, key};
+use crate::support::witness::{Proxy, Witness, log_signer};
+use crate::support::{Backend, eventually, free_address, key};
 
 const ORIGIN: &str = "log.example/monitored";
 

@@ -2,7 +2,6 @@
 //! cannot be asked is refused by name.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
 
 use ledger::{Frontier, Hash, Receipt, leaf_hash, verify_consistency, verify_inclusion};
 use rstest::rstest;
@@ -10,7 +9,7 @@ use serde_json::Value;
 
 use crate::support::events::{deployed, sign};
 use crate::support::http::Answer;
-use crate::support::{Backend, TestApp};
+use crate::support::{Backend, TestApp, eventually};
 
 fn hash(value: &Value) -> Hash {
     Hash::from_base64(value.as_str().unwrap()).unwrap()
@@ -147,16 +146,12 @@ fn what_cannot_be_proved_is_refused_by_name(#[values(Backend::Sqlite, Backend::P
 fn published_receipt(app: &TestApp, index: u64) -> Answer {
     app.clock
         .set(shipslog::domain::Instant::parse("2026-03-02T10:00:00Z").unwrap());
-    let deadline = Instant::now() + Duration::from_secs(20);
-    loop {
-        let answer = app.client.get(&format!("/v1/events/{index}/receipt?tree_size=latest"));
-        if answer.status == 200 {
-            return answer;
-        }
-        assert!(answer.problem(404)["detail"].as_str().unwrap().contains("covers"));
-        assert!(Instant::now() < deadline, "entry {index} is not published");
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    let receipt = || app.client.get(&format!("/v1/events/{index}/receipt?tree_size=latest"));
+    eventually("the entry is published", || {
+        let answer = receipt();
+        answer.status == 200 || !answer.problem(404)["detail"].as_str().unwrap().contains("covers")
+    });
+    receipt().expect(200)
 }
 
 #[rstest]

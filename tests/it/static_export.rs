@@ -362,7 +362,8 @@ fn a_bundle_that_is_asked_for_goes_on_while_a_tile_is_compared() {
                         path if path == last => "tile/0/000",
                         _ => return,
                     };
-                    let limit = Duration::from_secs(20);
+                    // Less than the other side waits for an answer.
+                    let limit = Duration::from_secs(50);
                     let missing = |paths: &mut Vec<String>| !paths.iter().any(|path| path == first);
                     let (_paths, waited) = told.wait_timeout_while(paths, limit, missing).unwrap();
                     assert!(!waited.timed_out(), "{path} is asked for, and {first} is not");

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use ledger::{NoteKey, Receipt};
 use rstest::rstest;
@@ -205,8 +204,7 @@ fn a_service_starts_on_a_disk_that_is_nearly_full_and_reads() {
     register(&service);
     service.client.record(&envelope("early")).expect(201);
     assert!(service.terminate());
-    // Without a flag, a twentieth of so small a file system must stay free. Starting may give back a write-ahead log that
-    // stopping left, so that more than a MiB lies between.
+    // Without a flag, a twentieth of so small a file system must stay free.
     disk.fill(2 << 20);
     let service = Service::start(&disk.path("data"), None, &[]);
     // The writer looks at the disk on a thread of its own.
@@ -247,13 +245,7 @@ fn a_full_disk_loses_nothing_that_was_acknowledged() {
         );
         assert_reads(&service, "storage: ");
         disk.empty();
-        let begun = std::time::Instant::now();
         eventually("it is ready again", || service.client.get("/readyz").status == 200);
-        assert!(
-            begun.elapsed() < Duration::from_secs(15),
-            "it took {:?}",
-            begun.elapsed()
-        );
         let id = format!("after-{round}");
         acknowledged.insert(id.clone(), service.client.record(&envelope(&id)).expect(201));
     }
@@ -357,19 +349,12 @@ fn a_lock_that_is_held_too_long_is_an_error_and_then_over(
 ) {
     let Some(app) = TestApp::start(backend) else { return };
     let before = app.tree_size();
-    let (hold, patience) = match backend {
-        Backend::Sqlite => (Duration::from_secs(10), "5 s"),
-        Backend::Postgres => (Duration::from_secs(21), "15 s"),
-    };
-    let held = app.database.hold_writes(hold);
+    let held = app.database.hold_writes();
     let problem = app
         .client
         .record(&sign(&deployed("e", "checkout", "production", 1), &app.pipeline))
         .problem(503);
-    assert_eq!(
-        problem["type"], "urn:shipslog:problem:unavailable",
-        "after {patience}: {problem}"
-    );
+    assert_eq!(problem["type"], "urn:shipslog:problem:unavailable", "{problem}");
     assert_eq!(app.tree_size(), before);
     assert!(
         app.client.get("/readyz").problem(503)["detail"]
@@ -377,7 +362,7 @@ fn a_lock_that_is_held_too_long_is_an_error_and_then_over(
             .unwrap()
             .contains("storage: ")
     );
-    held.join().unwrap();
+    drop(held);
     eventually("it is ready again", || app.client.get("/readyz").status == 200);
     app.record(&deployed("e", "checkout", "production", 1));
 }

@@ -7,8 +7,8 @@ use tempfile::TempDir;
 
 use crate::support::evidence::check_evidence;
 use crate::support::http::Answer;
-use crate::support::witness::{MemoryLog, Witness, free_address};
-use crate::support::{binary, key};
+use crate::support::witness::{MemoryLog, Witness};
+use crate::support::{binary, free_address, key};
 
 const ORIGIN: &str = "log.example/one";
 

@@ -13,8 +13,8 @@ use crate::support::binary::Service;
 use crate::support::database::TestDatabase;
 use crate::support::events::{deployed, sign};
 use crate::support::http::Answer;
-use crate::support::witness::{FakeWitness, MemoryLog, Witness, free_address, http_answer, log_signer};
-use crate::support::{Backend, eventually, key};
+use crate::support::witness::{FakeWitness, MemoryLog, Witness, http_answer, log_signer};
+use crate::support::{Backend, eventually, free_address, key};
 
 /// A service with a policy, whose log key was made before.
 struct Organisation {
@@ -212,19 +212,15 @@ fn no_witness_holds_up_anything(#[values(Backend::Sqlite, Backend::Postgres)] ba
     eventually("the bad ones are asked", || {
         !hanging.requests.lock().unwrap().is_empty() && !wrong.requests.lock().unwrap().is_empty()
     });
-    let start = Instant::now();
-    let mut slowest = Duration::ZERO;
-    for n in 0..40 {
-        let one = Instant::now();
+    let took = |n| {
+        let start = Instant::now();
         record(&service, &format!("e{n}"));
-        slowest = slowest.max(one.elapsed());
-    }
-    // Each of the forty waiting for a witness would take forty seconds.
-    assert!(
-        start.elapsed() < Duration::from_secs(30),
-        "{:?}, slowest {slowest:?}",
         start.elapsed()
-    );
+    };
+    let mut times: Vec<Duration> = (0..40).map(took).collect();
+    times.sort();
+    // Whoever waited for a witness would take a second, however fast the machine is.
+    assert!(times[20] < Duration::from_secs(1), "{times:?}");
     let note = wait_for_quorum(&service);
     let policy = Policy::parse(policy.as_bytes()).unwrap();
     let present: Vec<String> = policy

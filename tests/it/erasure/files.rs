@@ -4,17 +4,15 @@ use std::collections::{BTreeSet, HashSet};
 use std::fs;
 use std::io;
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use base64ct::{Base64, Encoding};
 use serde_json::{Value, json};
 
 use super::{REASON, telling};
-use crate::support::Backend;
 use crate::support::binary::{Service, code, run};
 use crate::support::database::{TestDatabase, reading};
 use crate::support::events::{deployed, sign};
-use crate::support::key;
+use crate::support::{Backend, eventually, key};
 
 /// How a word can stand in a file: as it is, and in base64 at each of the three places where it can begin.
 pub fn traces(word: &str) -> Vec<Vec<u8>> {
@@ -186,11 +184,7 @@ fn no_file_of_postgres_holds_what_was_erased_once_the_operator_has_done_the_rest
     // The operation itself has left no dead row behind.
     let dead =
         "SELECT relname || ' ' || n_dead_tup FROM pg_stat_user_tables WHERE n_dead_tup > 0 AND relname <> 'head'";
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while database.texts(dead) != [""; 0] {
-        assert!(Instant::now() < deadline, "{:?}", database.texts(dead));
-        std::thread::sleep(Duration::from_millis(100));
-    }
+    eventually("no dead row is left", || database.texts(dead) == [""; 0]);
     assert!(service.terminate());
     // As the README says.
     for table in [
@@ -226,11 +220,7 @@ fn a_reader_that_needs_the_write_ahead_log_is_waited_for_and_said() {
     assert_eq!(answer["remains"], "write-ahead-log");
     service.client.get(&format!("/v1/events/{index}")).problem(410);
     drop(reader);
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while found_in(&data, &traces) != [""; 0] {
-        assert!(Instant::now() < deadline, "{:?}", found_in(&data, &traces));
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    eventually("no trace is left", || found_in(&data, &traces) == [""; 0]);
     assert_eq!(
         service.client.post_json(&path, &body).expect(200).json()["remains"],
         "nothing"

@@ -1,13 +1,13 @@
 //! The pages in a real browser, driven over the WebDriver protocol. Source: <https://www.w3.org/TR/webdriver2/>.
 
-use std::net::TcpListener;
+use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
 use super::{HOSTILE, PAGES, story};
 use crate::support::http::Client;
-use crate::support::{Backend, TestApp, eventually};
+use crate::support::{Backend, TestApp, eventually, free_address};
 
 /// Chromium without what would reach out of this machine.
 const ARGUMENTS: [&str; 9] = [
@@ -35,9 +35,9 @@ pub struct Browser {
 impl Browser {
     /// Starts one; says so where there is none.
     pub fn start() -> Option<Self> {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let address = free_address();
         let driver = Command::new("chromedriver")
-            .arg(format!("--port={port}"))
+            .arg(format!("--port={}", address.port()))
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn();
@@ -45,10 +45,7 @@ impl Browser {
             println!("skipped: there is no chromedriver");
             return None;
         };
-        let client = Client {
-            address: format!("127.0.0.1:{port}").parse().unwrap(),
-            token: None,
-        };
+        let client = Client { address, token: None };
         let profile = tempfile::tempdir().unwrap();
         let mut browser = Self {
             driver,
@@ -56,9 +53,7 @@ impl Browser {
             session: String::new(),
             _profile: profile,
         };
-        eventually("the driver listens", || {
-            std::net::TcpStream::connect(browser.client.address).is_ok()
-        });
+        eventually("the driver listens", || TcpStream::connect(address).is_ok());
         let data = format!("--user-data-dir={}", browser._profile.path().display());
         let arguments: Vec<&str> = ARGUMENTS.into_iter().chain([data.as_str()]).collect();
         let wanted = json!({ "browserName": "chrome", "goog:chromeOptions": { "args": arguments } });
@@ -73,14 +68,21 @@ impl Browser {
 
     #[track_caller]
     pub fn call(&self, method: &str, path: &str, body: &Value) -> Value {
+        self.try_call(method, path, body)
+            .unwrap_or_else(|said| panic!("{method} {path}: {said}"))
+    }
+
+    fn try_call(&self, method: &str, path: &str, body: &Value) -> Result<Value, String> {
         let path = format!("{}{path}", self.session);
         let body = (method == "POST").then(|| body.to_string());
         let headers = [("Content-Type", "application/json")];
         let answer = self
             .client
             .send(method, &path, &headers, body.as_ref().map(String::as_bytes));
-        assert_eq!(answer.status, 200, "{method} {path}: {}", answer.text());
-        answer.json()["value"].clone()
+        match answer.status {
+            200 => Ok(answer.json()["value"].clone()),
+            _ => Err(answer.text().to_owned()),
+        }
     }
 
     pub fn open(&self, app: &TestApp, path: &str) {
@@ -107,7 +109,16 @@ impl Browser {
 
     /// Waits until this is shown: a click returns before the page that it leads to is there.
     fn arrives(&self, place: &str) {
-        eventually(place, || self.place() == place);
+        let shown = format!("document.readyState === 'complete' && location.pathname + location.search === '{place}'");
+        self.wait_for(place, &shown);
+    }
+
+    /// Waits until something is so on the page; one that is just going away may not answer.
+    fn wait_for(&self, what: &str, so: &str) {
+        let asked = json!({ "script": format!("return {so}"), "args": [] });
+        eventually(what, || {
+            self.try_call("POST", "/execute/sync", &asked) == Ok(Value::Bool(true))
+        });
     }
 
     pub fn script(&self, script: &str) -> Value {
@@ -191,9 +202,8 @@ fn a_manager_signs_in_reads_decides_and_signs_out() {
     browser.script("document.querySelector('select[name=verdict]').value = 'confirmed'");
     browser.write("input[name=reason]", "the traces end there");
     browser.click("main form button");
-    eventually("the decision is shown", || {
-        browser.script("return document.querySelector('tbody .state.confirmed') !== null") == true
-    });
+    let decided = "document.querySelector('tbody .state.confirmed') !== null";
+    browser.wait_for("the decision is shown", decided);
 
     browser.click("header form button");
     browser.arrives("/sign-in");

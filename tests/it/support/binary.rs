@@ -1,7 +1,7 @@
 //! The real `shipslog`, as a command and as a service of its own process.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::NamedTempFile;
 
+use super::free_address;
 use super::http::Client;
 
 /// The `shipslog` that was built with these tests.
@@ -66,7 +67,7 @@ pub fn refused(data: &Path, url: &str, arguments: &[&str]) -> Output {
     .stderr(Stdio::piped())
     .spawn()
     .unwrap();
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + Duration::from_secs(120);
     while child.try_wait().unwrap().is_none() {
         if Instant::now() > deadline {
             child.kill().unwrap();
@@ -121,7 +122,7 @@ impl Service {
 
     fn launch_once(program: &[&str], subcommand: &str, data: &Path, arguments: &[&str]) -> Result<Self, String> {
         // Free now; the service says so if somebody else takes it first.
-        let address: SocketAddr = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let address = free_address();
         let listen = address.to_string();
         let log = NamedTempFile::new().unwrap();
         let child = command_of(

@@ -1,13 +1,13 @@
 //! A fresh database for one test, of either kind, gone when the test ends.
 
+use std::any::Any;
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::thread::JoinHandle;
-use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
 use diesel::{Connection as _, QueryableByName, RunQueryDsl, SqliteConnection, sql_types};
 use tempfile::TempDir;
+use tokio::runtime::Runtime;
 
 /// The two databases the service runs on. Tests take it as `#[values(Backend::Sqlite, Backend::Postgres)]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,30 +131,26 @@ impl TestDatabase {
         }
     }
 
-    /// Keeps everybody else from writing to the log for a while.
-    pub fn hold_writes(&self, time: Duration) -> JoinHandle<()> {
+    /// Keeps everybody else from writing to the log, until it is dropped.
+    pub fn hold_writes(&self) -> Box<dyn Any + Send> {
         match self.sqlite_path() {
             Some(path) => {
                 let mut connection = sqlite(path);
                 connection.batch_execute("BEGIN IMMEDIATE").unwrap();
-                std::thread::spawn(move || {
-                    std::thread::sleep(time);
-                    connection.batch_execute("ROLLBACK").unwrap();
-                })
+                Box::new(connection)
             }
             None => {
-                let (url, seconds) = (self.url.clone(), time.as_secs_f64());
-                let holding = std::thread::spawn(move || {
-                    let hold = format!("BEGIN; SELECT 1 FROM head FOR UPDATE; SELECT pg_sleep({seconds}); ROLLBACK");
-                    postgres(&url, &hold).unwrap();
+                let runtime = runtime();
+                let client = runtime.block_on(async {
+                    let (client, driver) = tokio_postgres::connect(&self.url, tokio_postgres::NoTls).await.unwrap();
+                    tokio::spawn(driver);
+                    client
+                        .batch_execute("BEGIN; SELECT 1 FROM head FOR UPDATE")
+                        .await
+                        .unwrap();
+                    client
                 });
-                // Connecting takes a moment; the lock must be there first.
-                super::eventually("the head is locked", || {
-                    let asleep = "SELECT count(*)::text AS value FROM pg_stat_activity \
-                                  WHERE datname = current_database() AND wait_event = 'PgSleep'";
-                    self.texts(asleep) == ["1"]
-                });
-                holding
+                Box::new((client, runtime))
             }
         }
     }
@@ -241,17 +237,18 @@ fn sqlite(path: &Path) -> SqliteConnection {
     connection
 }
 
+fn runtime() -> Runtime {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_all().build().unwrap()
+}
+
 /// Runs SQL on a connection of its own; the first column of every row, as text.
 fn postgres(url: &str, sql: &str) -> Result<Vec<String>, String> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
     let message = |error: tokio_postgres::Error| match error.as_db_error() {
         Some(error) => error.message().to_owned(),
         None => error.to_string(),
     };
-    runtime.block_on(async {
+    runtime().block_on(async {
         let (client, driver) = tokio_postgres::connect(url, tokio_postgres::NoTls)
             .await
             .map_err(message)?;

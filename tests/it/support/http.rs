@@ -9,7 +9,7 @@ use serde_json::Value;
 pub const ENVELOPE: &str = "application/vnd.dsse.envelope.v1+json";
 
 /// How long an answer may take before the test gives up.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Where to send requests, and as whom.
 #[derive(Clone)]
@@ -46,13 +46,18 @@ impl Client {
 
     /// The same with a service that may not answer.
     pub fn try_record(&self, envelope: &[u8]) -> Option<Answer> {
+        self.record_within(envelope, PATIENCE)
+    }
+
+    /// The same; nobody waits longer than this for the answer.
+    pub fn record_within(&self, envelope: &[u8], patience: Duration) -> Option<Answer> {
         let request = self.request("POST", "/v1/events", &[("Content-Type", ENVELOPE)], Some(envelope));
         let mut stream = TcpStream::connect(self.address).ok()?;
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_read_timeout(Some(patience)).unwrap();
         stream.write_all(&request).ok()?;
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).ok()?;
-        (!answer.is_empty()).then(|| Answer::parse(&answer))
+        is_whole(&answer).then(|| Answer::parse(&answer))
     }
 
     pub fn anonymous(&self) -> Self {

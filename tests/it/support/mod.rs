@@ -2,17 +2,18 @@
 
 pub mod app;
 pub mod binary;
-pub mod cluster;
 pub mod database;
 pub mod events;
 pub mod evidence;
 pub mod http;
+pub mod port;
 pub mod proxy;
 pub mod python;
 pub mod witness;
 
 pub use app::TestApp;
 pub use database::Backend;
+pub use port::free_address;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};

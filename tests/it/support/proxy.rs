@@ -8,7 +8,8 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+
+use super::eventually;
 
 /// Where the next COMMIT breaks. Both ends of the connection are closed there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,11 +78,7 @@ impl Proxy {
     /// Waits until so many faults have happened.
     #[track_caller]
     pub fn wait_for(&self, fired: usize) {
-        let deadline = Instant::now() + Duration::from_secs(30);
-        while self.fired() < fired {
-            assert!(Instant::now() < deadline, "no COMMIT came by");
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        eventually("a COMMIT comes by", || self.fired() >= fired);
     }
 
     /// Breaks every connection there is, as a network does.

@@ -77,11 +77,6 @@ impl Drop for Witness {
     }
 }
 
-/// An address of loopback that is free now.
-pub fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
-}
-
 /// The key of a service's log, made before the service runs.
 pub fn log_signer(data: &Path, origin: &str) -> NoteSigner {
     let mut directory = DataDirectory::open(data, &Entropy::system()).unwrap();

@@ -237,9 +237,18 @@ fn large_inputs() {
         format!("0/{}", "x001/".repeat(MEGABYTE / 5)),
         "-----BEGIN PUBLIC KEY-----\n".repeat(MEGABYTE / 27),
     ];
-    let start = std::time::Instant::now();
+    let before = processor_seconds();
     inputs.iter().for_each(|input| every_parser(input.as_bytes()));
-    assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
+    if let (Some(before), Some(after)) = (before, processor_seconds()) {
+        assert!(after - before < 20.0, "{} s", after - before);
+    }
+}
+
+/// What this thread has had of the processors so far, where the system says so: others may keep it waiting.
+fn processor_seconds() -> Option<f64> {
+    let statistics = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    let nanoseconds: f64 = statistics.split(' ').next()?.parse().ok()?;
+    Some(nanoseconds / 1e9)
 }
 
 #[test]
