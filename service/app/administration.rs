@@ -92,15 +92,9 @@ pub enum AdministrationError {
     /// The key is none that can be registered.
     #[error(transparent)]
     Key(#[from] ledger::KeyError),
-    /// The event that records the change could not be made.
-    #[error("the change could not be written down: {0}")]
-    Payload(#[from] serde_json::Error),
     /// The change was not recorded.
     #[error(transparent)]
     Record(#[from] RecordError),
-    /// No random bytes for an id or secret.
-    #[error(transparent)]
-    Entropy(#[from] EntropyError),
 }
 
 impl App {
@@ -175,11 +169,11 @@ impl App {
         &self,
         administration: Administration,
         actor: Option<&Actor>,
-    ) -> Result<Accepted, AdministrationError> {
+    ) -> Result<Accepted, RecordError> {
         let now = self.clock.now();
         let id = self.new_id(now)?;
         let payload = administration.to_payload(&id, &self.source(), now, actor)?;
-        Ok(self.assert(ADMINISTRATION_JSON, payload).await?)
+        self.assert(ADMINISTRATION_JSON, payload).await
     }
 
     /// Makes sure that the log has its first entry, which introduces the service's key.
@@ -203,7 +197,8 @@ impl App {
             log_key: predecessor.log_key.clone(),
             checkpoint: predecessor.note.clone(),
         };
-        self.administer(administration, None).await.map(drop)
+        self.administer(administration, None).await?;
+        Ok(())
     }
 
     /// Records that the operator goes on without a guard, and from which checkpoint.
@@ -218,8 +213,8 @@ impl App {
             .map_err(|_| SubmitError::Stopped)
             .map_err(RecordError::from)?
             .map_err(RecordError::from)?;
-        self.administer(Administration::GuardAccepted { reason, checkpoint }, None)
-            .await
+        let administration = Administration::GuardAccepted { reason, checkpoint };
+        Ok(self.administer(administration, None).await?)
     }
 
     /// The source of events that the service itself asserts.

@@ -105,10 +105,10 @@ impl App {
                 match self.administer(administration, Some(&by.actor())).await {
                     Ok(Accepted { .. }) => true,
                     // Somebody else was faster.
-                    Err(AdministrationError::Record(RecordError::Submit(SubmitError::Keyring(
-                        KeyringError::Erasure(ErasureError::Again { .. }),
-                    )))) => false,
-                    Err(error) => return Err(error),
+                    Err(RecordError::Submit(SubmitError::Keyring(KeyringError::Erasure(ErasureError::Again {
+                        ..
+                    })))) => false,
+                    Err(error) => return Err(error.into()),
                 }
             }
         };

@@ -9,20 +9,18 @@ use ledger::Receipt;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::App;
 use super::declared::{control_indexes, environment_indexes};
 use super::deployed::{Deployed, at};
 use super::deployments::evidence_indexes;
 use super::links::{DecisionError, blocking};
 use super::metrics::recorded_until;
 use super::notes::{add_newest, add_same_content, some_evidence};
+use super::{App, RecordError};
 use crate::catalogue::Catalogue;
 use crate::check::{self, Demands, Finding, Subject};
 use crate::domain::extension::{Actor, ActorKind, Extension};
 use crate::domain::facts::Facts;
 use crate::domain::gate::{self, GATE_ASKED, GATE_DECIDED, GateDecision, GateVerdict};
-use crate::domain::parse::CDEVENT_JSON;
-use crate::domain::producer::own_payload;
 use crate::domain::{EnvironmentName, Event, Recorded, ServiceName, deployment};
 use crate::store::{ReadTx, StoreError};
 
@@ -55,11 +53,10 @@ impl App {
         let question = self.record_of(GATE_ASKED, envelope).await?.index;
         let app = Arc::clone(&self);
         let answer = blocking(move || app.database.read(|tx| judge(tx, question, &app.catalogue))).await?;
-        let now = self.clock.now();
-        let (id, source) = (self.new_id(now)?, self.source());
-        let extension = &answer.event.extension;
-        let payload = own_payload(GATE_DECIDED, &answer.event.subject_id, &id, &source, now, extension)?;
-        let accepted = self.assert(CDEVENT_JSON, payload).await?;
+        let Event {
+            subject_id, extension, ..
+        } = &answer.event;
+        let accepted = self.say(GATE_DECIDED, subject_id, extension).await?;
         answer.told(accepted.index, &accepted.receipt)
     }
 }
@@ -136,7 +133,7 @@ impl Judged {
             artifact,
             tree_size: self.said.question + 1,
             said: self.said,
-            receipt: serde_json::from_str(&receipt.to_json())?,
+            receipt: serde_json::from_str(&receipt.to_json()).map_err(RecordError::from)?,
         })
     }
 }

@@ -8,9 +8,7 @@ use super::documents::{Composed, DocumentQuery, DocumentsError, Format};
 use super::record::{Accepted, RecordError};
 use crate::domain::extension::Extension;
 use crate::domain::issued::{DOCUMENT_ISSUED, IssuedDocument};
-use crate::domain::parse::CDEVENT_JSON;
-use crate::domain::producer::{Token, own_payload};
-use crate::entropy::EntropyError;
+use crate::domain::producer::Token;
 use crate::sequencer::SubmitError;
 
 /// A document that was issued.
@@ -27,15 +25,9 @@ pub enum IssueError {
     /// There is no such document.
     #[error(transparent)]
     Document(#[from] DocumentsError),
-    /// The event could not be made.
-    #[error("the entry about the document could not be written: {0}")]
-    Payload(#[from] serde_json::Error),
     /// It was not recorded.
     #[error(transparent)]
     Record(#[from] RecordError),
-    /// No random bytes for an id.
-    #[error(transparent)]
-    Entropy(#[from] EntropyError),
 }
 
 impl App {
@@ -49,7 +41,6 @@ impl App {
         let app = Arc::clone(&self);
         let rendering = tokio::task::spawn_blocking(move || app.rendered(&query, asked)).await;
         let document = rendering.map_err(|_| RecordError::from(SubmitError::Stopped))??;
-        let now = self.clock.now();
         let sample = document.sample.as_ref();
         let extension = Extension {
             // What is read with the sample is found by its place.
@@ -59,17 +50,9 @@ impl App {
             document: Some(Box::new(document.clone())),
             ..Extension::default()
         };
-        let (id, source) = (self.new_id(now)?, self.source());
-        let payload = own_payload(
-            DOCUMENT_ISSUED,
-            &document.markdown_sha256,
-            &id,
-            &source,
-            now,
-            &extension,
-        )?;
+        let said = self.say(DOCUMENT_ISSUED, &document.markdown_sha256, &extension);
         Ok(Issued {
-            accepted: self.assert(CDEVENT_JSON, payload).await?,
+            accepted: said.await?,
             document,
         })
     }

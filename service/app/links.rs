@@ -19,11 +19,9 @@ use crate::domain::extension::Extension;
 use crate::domain::facts::Facts;
 use crate::domain::incident::Incident;
 use crate::domain::link::{Decided, Judged, LINK_DECIDED, LinkDecision, Verdict};
-use crate::domain::parse::CDEVENT_JSON;
-use crate::domain::producer::{Token, own_payload};
+use crate::domain::producer::Token;
 use crate::domain::reference::entry_named;
 use crate::domain::{EnvironmentName, IncidentId, Instant, ServiceName};
-use crate::entropy::EntropyError;
 use crate::sequencer::SubmitError;
 use crate::store::{Cursor, ReadTx, StoreError};
 
@@ -123,15 +121,9 @@ pub enum DecisionError {
         /// What is wrong with it.
         message: String,
     },
-    /// The event could not be made.
-    #[error("the decision could not be written down: {0}")]
-    Payload(#[from] serde_json::Error),
     /// It was not recorded.
     #[error(transparent)]
     Record(#[from] RecordError),
-    /// No random bytes for an id.
-    #[error(transparent)]
-    Entropy(#[from] EntropyError),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -199,7 +191,6 @@ impl App {
         let incident = new.incident.clone();
         let database = self.database.clone();
         let planned = blocking(move || database.read(|tx| plan(tx, &new))).await?;
-        let now = self.clock.now();
         let extension = Extension {
             service: planned.service,
             environment: planned.environment,
@@ -208,9 +199,7 @@ impl App {
             link: Some(Box::new(planned.decision)),
             ..Extension::default()
         };
-        let (id, source) = (self.new_id(now)?, self.source());
-        let payload = own_payload(LINK_DECIDED, incident.as_str(), &id, &source, now, &extension)?;
-        let accepted = self.assert(CDEVENT_JSON, payload).await?;
+        let accepted = self.say(LINK_DECIDED, incident.as_str(), &extension).await?;
         let database = self.database.clone();
         let detail = blocking(move || Ok(database.read(|tx| detail(tx, incident.as_str(), None))?));
         Ok(DecisionMade {

@@ -103,7 +103,8 @@ impl App {
             question: Some(Box::new(question)),
             ..Extension::default()
         };
-        let payload = own_payload(DOCUMENT_ASKED, &by.id, &id, &self.source(), now, &extension)?;
+        let payload = own_payload(DOCUMENT_ASKED, &by.id, &id, &self.source(), now, &extension);
+        let payload = payload.map_err(RecordError::from)?;
         match self.assert(QUESTION_JSON, payload).await {
             Ok(_) => self.questions.count(&by.id, now),
             // The same question, asked at another time.

@@ -8,9 +8,10 @@ use super::intake::{knows_checks, names_digest};
 use super::log::{LogError, inclusion};
 use super::{App, Tombstone};
 use crate::domain::keyring::PermissionError;
-use crate::domain::parse::{self, EventError, EventErrorKind};
+use crate::domain::parse::{self, CDEVENT_JSON, EventError, EventErrorKind};
+use crate::domain::producer::own_payload;
 use crate::domain::snapshot::SNAPSHOT_TAKEN;
-use crate::domain::{EnvironmentName, Event};
+use crate::domain::{EnvironmentName, Event, Extension};
 use crate::entropy::EntropyError;
 use crate::sequencer::batch::{event_row, reference_rows};
 use crate::sequencer::{Record, Sequenced, SubmitError};
@@ -71,9 +72,12 @@ pub enum RecordError {
     /// It is recorded, but its proof could not be assembled; sending it again brings the receipt.
     #[error("the event is recorded, but its proof could not be assembled: {0}")]
     Proof(#[from] ProofError),
-    /// No random bytes for the salt.
+    /// No random bytes for an id or the salt.
     #[error(transparent)]
     Entropy(#[from] EntropyError),
+    /// What the service itself says could not be written down.
+    #[error("the event could not be written down: {0}")]
+    Payload(#[from] serde_json::Error),
 }
 
 impl App {
@@ -171,6 +175,19 @@ impl App {
                 Err(error) => Err(error),
             });
         }
+    }
+
+    /// Records what the service itself says now about a subject.
+    pub(super) async fn say(
+        &self,
+        event_type: &str,
+        subject: &str,
+        extension: &Extension,
+    ) -> Result<Accepted, RecordError> {
+        let now = self.clock.now();
+        let (id, source) = (self.new_id(now)?, self.source());
+        let payload = own_payload(event_type, subject, &id, &source, now, extension)?;
+        self.assert(CDEVENT_JSON, payload).await
     }
 
     /// Signs a payload with the service's own key and takes it in.

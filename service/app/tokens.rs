@@ -5,9 +5,10 @@ use ledger::{Hash, sha256};
 use subtle::ConstantTimeEq;
 
 use super::administration::AdministrationError;
-use super::{Accepted, App};
+use super::{Accepted, App, RecordError};
 use crate::domain::producer::{Administration, Role, Token};
 use crate::domain::{Instant, Reach};
+use crate::entropy::EntropyError;
 
 const PREFIX: &str = "shipslog";
 
@@ -86,7 +87,7 @@ impl Grant {
 
 impl App {
     /// Makes a token, without issuing it.
-    pub fn new_token(&self) -> Result<NewToken, AdministrationError> {
+    pub fn new_token(&self) -> Result<NewToken, EntropyError> {
         let id = self.entropy.bytes()?;
         Ok(NewToken {
             id: id[..6].iter().map(|byte| format!("{byte:02x}")).collect(),
@@ -101,7 +102,8 @@ impl App {
                 pointer: "/valid_until",
             });
         }
-        self.issue(self.new_token()?, grant, by).await
+        let new = self.new_token().map_err(RecordError::from)?;
+        self.issue(new, grant, by).await
     }
 
     /// Issues a token that was made before. Nobody is named where it is the service itself that does it.

@@ -259,6 +259,7 @@ impl From<RecordError> for Problem {
             RecordError::Log(error) => error.into(),
             RecordError::Proof(error) => Self::internal(&error),
             RecordError::Entropy(error) => Self::internal(&error),
+            RecordError::Payload(error) => Self::internal(&error),
         }
     }
 }
@@ -309,9 +310,7 @@ impl From<DecisionError> for Problem {
         match error {
             DecisionError::Read(error) => error.into(),
             DecisionError::Unfit { pointer, message } => Self::new(Kind::InvalidEvent, message).at(pointer),
-            DecisionError::Payload(error) => Self::internal(&error),
             DecisionError::Record(error) => error.into(),
-            DecisionError::Entropy(error) => Self::internal(&error),
             DecisionError::Store(error) => error.into(),
         }
     }
@@ -329,9 +328,7 @@ impl From<AdministrationError> for Problem {
             AdministrationError::TooMany => Self::new(Kind::TooMany, detail),
             AdministrationError::Store(error) => error.into(),
             AdministrationError::Key(_) => Self::new(Kind::InvalidEvent, detail).at("/public_key"),
-            AdministrationError::Payload(error) => Self::internal(&error),
             AdministrationError::Record(error) => error.into(),
-            AdministrationError::Entropy(error) => Self::internal(&error),
         }
     }
 }
@@ -365,9 +362,7 @@ impl From<IssueError> for Problem {
     fn from(error: IssueError) -> Self {
         match error {
             IssueError::Document(error) => error.into(),
-            IssueError::Payload(error) => Self::internal(&error),
             IssueError::Record(error) => error.into(),
-            IssueError::Entropy(error) => Self::internal(&error),
         }
     }
 }

@@ -7,6 +7,13 @@ use crate::domain::sequence::Sequence;
 use crate::domain::snapshot::{self, Method, RuntimeSnapshot, Workload};
 use crate::domain::{Extension, deployment};
 
+/// Version 1 of `payments` was deployed.
+fn deployed() -> Ledger {
+    let mut ledger = Ledger::default();
+    ledger.deploy(0, "d1", "1", Extension::default());
+    ledger
+}
+
 /// A complete snapshot of these versions of `payments`. Gives its index.
 fn snapshot(ledger: &mut Ledger, at_minutes: i64, running: &[&str]) -> u64 {
     let workload = |version: &&str| Workload {
@@ -85,8 +92,7 @@ fn told(ledger: &Ledger) -> Vec<String> {
 
 #[test]
 fn what_was_deployed_and_runs_is_no_finding() {
-    let mut ledger = Ledger::default();
-    ledger.deploy(0, "d1", "1", Extension::default());
+    let mut ledger = deployed();
     snapshot(&mut ledger, 30, &["1"]);
     let answer = reconciled(&ledger);
     assert!(answer.is_clean() && answer.findings.is_empty(), "{answer:?}");
@@ -95,8 +101,7 @@ fn what_was_deployed_and_runs_is_no_finding() {
 
 #[test]
 fn what_nobody_deployed_is_undocumented_until_it_is_gone() {
-    let mut ledger = Ledger::default();
-    ledger.deploy(0, "d1", "1", Extension::default());
+    let mut ledger = deployed();
     let opened = snapshot(&mut ledger, 30, &["2"]);
     let still = snapshot(&mut ledger, 60, &["2"]);
     assert_eq!(told(&ledger), [format!("undocumented 2 {opened} {still} open")]);
@@ -112,8 +117,7 @@ fn what_nobody_deployed_is_undocumented_until_it_is_gone() {
 
 #[test]
 fn a_finding_knows_whose_keys_signed_what_it_is_about() {
-    let mut ledger = Ledger::default();
-    ledger.deploy(0, "d1", "1", Extension::default());
+    let mut ledger = deployed();
     for (minutes, producer) in [(30, "cluster"), (60, "cluster-2")] {
         let taken = snapshot(&mut ledger, minutes, &["2"]);
         ledger.records[taken as usize].producer = producer.parse().unwrap();
@@ -132,8 +136,7 @@ fn a_finding_knows_whose_keys_signed_what_it_is_about() {
 
 #[test]
 fn a_record_that_comes_late_closes_it_and_it_stays_to_be_seen() {
-    let mut ledger = Ledger::default();
-    ledger.deploy(0, "d1", "1", Extension::default());
+    let mut ledger = deployed();
     let opened = snapshot(&mut ledger, 30, &["2"]);
     let late = ledger.finish(20, "d2", "2", Outcome::Success);
     late.recorded_at = at(200);
@@ -147,8 +150,7 @@ fn a_record_that_comes_late_closes_it_and_it_stays_to_be_seen() {
 
 #[test]
 fn a_failed_deployment_documents_nothing() {
-    let mut ledger = Ledger::default();
-    ledger.deploy(0, "d1", "1", Extension::default());
+    let mut ledger = deployed();
     ledger.start(10, "d2", "2", Extension::default());
     ledger.finish(12, "d2", "2", Outcome::Failure);
     let opened = snapshot(&mut ledger, 60, &["2"]);
@@ -157,8 +159,7 @@ fn a_failed_deployment_documents_nothing() {
 
 #[test]
 fn an_older_version_that_still_runs_is_drift_but_not_while_it_is_replaced() {
-    let mut ledger = Ledger::default();
-    ledger.deploy(0, "d1", "1", Extension::default());
+    let mut ledger = deployed();
     ledger.start(100, "d2", "2", Extension::default());
     snapshot(&mut ledger, 110, &["1", "2"]);
     ledger.finish(120, "d2", "2", Outcome::Success);
@@ -174,8 +175,7 @@ fn an_older_version_that_still_runs_is_drift_but_not_while_it_is_replaced() {
 
 #[test]
 fn what_ended_last_is_no_drift_where_another_one_is_recorded_after_it() {
-    let mut ledger = Ledger::default();
-    ledger.deploy(0, "d1", "1", Extension::default());
+    let mut ledger = deployed();
     ledger.deploy(100, "d3", "3", Extension::default());
     ledger.finish(50, "d2", "2", Outcome::Success).recorded_at = at(120);
     snapshot(&mut ledger, 130, &["3"]);
@@ -187,8 +187,7 @@ fn what_ended_last_is_no_drift_where_another_one_is_recorded_after_it() {
 
 #[test]
 fn what_should_run_and_does_not_is_missing_only_in_a_complete_snapshot() {
-    let mut ledger = Ledger::default();
-    ledger.deploy(0, "d1", "1", Extension::default());
+    let mut ledger = deployed();
     let partial = snapshot(&mut ledger, 20, &[]);
     partly(&mut ledger, partial, "https://ci.example");
     assert!(told(&ledger).is_empty());
@@ -205,8 +204,7 @@ fn what_should_run_and_does_not_is_missing_only_in_a_complete_snapshot() {
 
 #[test]
 fn another_observer_that_sees_only_a_part_ends_nothing() {
-    let mut ledger = Ledger::default();
-    ledger.deploy(0, "d1", "1", Extension::default());
+    let mut ledger = deployed();
     let opened = snapshot(&mut ledger, 30, &["2"]);
     partly(&mut ledger, opened, "https://host-a.example");
     let other = snapshot(&mut ledger, 60, &["1"]);
@@ -219,8 +217,7 @@ fn another_observer_that_sees_only_a_part_ends_nothing() {
 
 #[test]
 fn snapshots_are_judged_in_the_order_in_which_they_were_taken() {
-    let mut ledger = Ledger::default();
-    ledger.deploy(0, "d1", "1", Extension::default());
+    let mut ledger = deployed();
     let later = snapshot(&mut ledger, 90, &["1"]);
     let earlier = snapshot(&mut ledger, 30, &["2"]);
     assert_eq!(told(&ledger), [format!("undocumented 2 {earlier} {earlier} {later}")]);
@@ -228,8 +225,7 @@ fn snapshots_are_judged_in_the_order_in_which_they_were_taken() {
 
 #[test]
 fn a_period_holds_the_findings_that_were_open_in_it() {
-    let mut ledger = Ledger::default();
-    ledger.deploy(0, "d1", "1", Extension::default());
+    let mut ledger = deployed();
     snapshot(&mut ledger, 30, &["2"]);
     snapshot(&mut ledger, 60, &["1"]);
     let found = |from, to| {
@@ -246,8 +242,7 @@ fn a_period_holds_the_findings_that_were_open_in_it() {
 
 #[test]
 fn what_cannot_be_told_is_a_limit_and_no_pass() {
-    let mut ledger = Ledger::default();
-    ledger.deploy(0, "d1", "1", Extension::default());
+    let mut ledger = deployed();
     let why = |ledger: &Ledger| {
         let answer = reconciled(ledger);
         assert!(answer.findings.is_empty());
@@ -393,8 +388,7 @@ fn records_without_a_number_of_a_source_that_numbers_others_are_named() {
 
 #[test]
 fn what_ran_unknown_in_an_older_snapshot_is_not_forgotten() {
-    let mut ledger = Ledger::default();
-    ledger.deploy(0, "d1", "1", Extension::default());
+    let mut ledger = deployed();
     let mut taken = |minute: i64, unmapped: &[&str]| {
         let index = snapshot(&mut ledger, minute, &["1"]);
         let taken = ledger.records[index as usize]

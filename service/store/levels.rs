@@ -302,6 +302,14 @@ mod tests {
             self.database.read(|tx| tx.hashed([value].into_iter(), &head)).unwrap()
         }
 
+        /// Whether every merge that is due gave what the runs below give.
+        #[track_caller]
+        fn assert_merged(&self) {
+            for merge in Merge::due(0, self.size) {
+                assert!(self.database.read(|tx| tx.is_merged(merge)).unwrap(), "{merge:?}");
+            }
+        }
+
         fn naming(&self, value: &str) -> BTreeSet<i64> {
             let all = (0..self.size).filter(|idx| idx % 97 == 0 && named(*idx).iter().any(|name| name == value));
             all.map(|idx| idx as i64).collect()
@@ -319,9 +327,7 @@ mod tests {
                 assert_eq!(log.found(value), log.naming(value), "{value} of {} entries", log.size);
             }
             assert_eq!(log.found("v1"), BTreeSet::new());
-            for merge in Merge::due(0, log.size) {
-                assert!(log.database.read(|tx| tx.is_merged(merge)).unwrap(), "{merge:?}");
-            }
+            log.assert_merged();
             assert_eq!(
                 log.database
                     .read(|tx| tx.stray_hashes(log.size, log.size as i64 / RUN as i64))
@@ -342,9 +348,7 @@ mod tests {
             assert_eq!(log.found(&shared), others);
         }
         // Erased at every level that holds it: what was merged is still what the runs below give.
-        for merge in Merge::due(0, log.size) {
-            assert!(log.database.read(|tx| tx.is_merged(merge)).unwrap(), "{merge:?}");
-        }
+        log.assert_merged();
     }
 
     #[test]

@@ -233,6 +233,19 @@ fn what_is_no_question_is_refused_and_not_recorded(#[values(Backend::Sqlite, Bac
     assert_eq!(app.tree_size(), size);
 }
 
+/// The arguments of `gate` about one deployment.
+fn asking<'a>(service: &'a str, environment: &'a str, artifact: &'a str) -> [&'a str; 7] {
+    [
+        "gate",
+        "--service",
+        service,
+        "--environment",
+        environment,
+        "--artifact",
+        artifact,
+    ]
+}
+
 #[rstest]
 fn a_pipeline_goes_by_the_exit_code(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
     let Some(database) = TestDatabase::new(backend) else {
@@ -245,15 +258,7 @@ fn a_pipeline_goes_by_the_exit_code(#[values(Backend::Sqlite, Backend::Postgres)
     stdout(&service.shipslog(&["producer", "add", "ci", "--public-key", &path("ci.pub.pem")]));
     let (artifact, pem) = (digest(DIGEST), path("ci.pem"));
     let gate = |environment: &str, more: &[&str]| {
-        let asked = [
-            "gate",
-            "--service",
-            "checkout",
-            "--environment",
-            environment,
-            "--artifact",
-            &artifact,
-        ];
+        let asked = asking("checkout", environment, &artifact);
         service.shipslog(&[&asked[..], &["--key", &pem], more].concat())
     };
     let record = |arguments: &[&str]| stdout(&service.shipslog(&[arguments, &["--key", &pem]].concat()));
@@ -292,15 +297,7 @@ fn a_pipeline_goes_by_the_exit_code(#[values(Backend::Sqlite, Backend::Postgres)
 
     let wrong = gate("staging", &["--key", &path("none.pem")]);
     assert_eq!(code(&wrong), 2, "{}", said(&wrong));
-    let name = run(&[
-        "gate",
-        "--service",
-        "s",
-        "--environment",
-        "e",
-        "--artifact",
-        "notadigest",
-    ]);
+    let name = run(&asking("s", "e", "notadigest"));
     assert_eq!(code(&name), 2);
     assert!(
         said(&name).contains("--artifact") && said(&name).contains("must be a digest"),
@@ -308,32 +305,11 @@ fn a_pipeline_goes_by_the_exit_code(#[values(Backend::Sqlite, Backend::Postgres)
         said(&name)
     );
     stdout(&run(&["keygen", "--out", &path("other.pem")]));
-    let stranger = [
-        "gate",
-        "--service",
-        "s",
-        "--environment",
-        "e",
-        "--artifact",
-        &artifact,
-        "--key",
-        &path("other.pem"),
-    ];
-    let stranger = service.shipslog(&stranger);
+    let asked = asking("s", "e", &artifact);
+    let stranger = service.shipslog(&[&asked[..], &["--key", &path("other.pem")]].concat());
     assert_eq!(code(&stranger), 2, "{}", said(&stranger));
     // Nobody there: nothing is blocked, unless an answer is required.
-    let away = [
-        "gate",
-        "--url",
-        "http://127.0.0.1:9",
-        "--service",
-        "s",
-        "--environment",
-        "e",
-        "--artifact",
-        &artifact,
-    ];
-    let away = [&away[..], &["--key", &pem]].concat();
+    let away = [&asked[..], &["--url", "http://127.0.0.1:9", "--key", &pem]].concat();
     let open = run(&away);
     assert_eq!(code(&open), 0);
     assert!(
