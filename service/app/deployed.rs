@@ -1,7 +1,11 @@
 //! Deployments loaded whole, and with as much of what ran before them as tells what they did: never more of the log than that.
 
+mod pushes;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+
+use self::pushes::LookedUp;
 
 use crate::domain::deployment::{self, Deployment};
 use crate::domain::lineage::LOOK_BACK;
@@ -23,6 +27,7 @@ pub(super) struct Deployed<'t, 'a> {
     asked: BTreeSet<Key>,
     /// The places that history was added of.
     known: Places,
+    looked_up: LookedUp,
 }
 
 /// What finds the statements about a deployment, within its environment.
@@ -87,6 +92,7 @@ impl<'t, 'a> Deployed<'t, 'a> {
             loaded: BTreeSet::new(),
             asked: BTreeSet::new(),
             known: Places::new(),
+            looked_up: LookedUp::default(),
         }
     }
 
@@ -157,7 +163,8 @@ impl<'t, 'a> Deployed<'t, 'a> {
         self.known.extend(places.clone());
         let rows = self.tx.successes_within(&spans(&places))?;
         self.add(rows)?;
-        self.add_successes(places, Side::Before)
+        self.add_successes(places, Side::Before)?;
+        self.add_change_sets()
     }
 
     /// Adds what succeeded just after these deployments on their places, as far as it could have taken one of them out, and the
@@ -251,9 +258,14 @@ pub(super) struct History(Places);
 impl History {
     /// Whether it is there of this one.
     pub(super) fn tells(&self, found: &Deployment) -> bool {
-        let known = self.0.get(&(found.service.clone(), found.environment.clone()));
-        known.is_some_and(|known| (known.first..=known.last).contains(&found.order()))
+        tells(&self.0, found)
     }
+}
+
+/// Whether all is there of these places that tells what a deployment did.
+fn tells(known: &Places, found: &Deployment) -> bool {
+    let known = known.get(&(found.service.clone(), found.environment.clone()));
+    known.is_some_and(|known| (known.first..=known.last).contains(&found.order()))
 }
 
 impl Orders {

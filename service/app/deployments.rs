@@ -1,20 +1,22 @@
 //! What runs where, and how it came there.
 
+mod views;
+
 use std::collections::BTreeSet;
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
+pub use self::views::ChangeSetView;
 use super::App;
 use super::deployed::{Deployed, newest};
 use super::read::{MAX_PAGE, Page, Paging, ReadError, start, tree_size};
-use crate::domain::deployment::{Deployment, Said, Status};
-use crate::domain::event::Artifact;
+use crate::domain::deployment::{Deployment, Status};
 use crate::domain::evidence;
 use crate::domain::exposure::ExposureView;
 use crate::domain::extension::{Actor, Commit, DeploymentKind, PullRequest, RollbackPlan, TicketRef};
 use crate::domain::reference::ReferenceKind;
-use crate::domain::{EnvironmentName, Instant, Outcome, ServiceName, history};
+use crate::domain::{EnvironmentName, Instant, ServiceName, history};
 use crate::store::{Cursor, ReadTx, StoreError};
 
 /// Subjects of the events that deployments are folded from.
@@ -121,6 +123,8 @@ pub struct DeploymentView {
     pub attestation: &'static str,
     /// Commits brought in.
     pub commits: Vec<Commit>,
+    /// How the commits are known, where no record of the deployment holds any and recorded pushes tell of them.
+    pub change_set: Option<ChangeSetView>,
     /// Pull requests brought in.
     pub pull_requests: Vec<PullRequest>,
     /// Tickets it is about.
@@ -417,75 +421,4 @@ fn bound<T: Serialize>(list: Vec<(&T, evidence::Bond)>) -> Result<Vec<serde_json
         })
         .collect::<Result<_, serde_json::Error>>()
         .map_err(|error| StoreError::Damaged(error.to_string()))
-}
-
-const fn attestation(over_shared_secret: bool) -> &'static str {
-    if over_shared_secret {
-        "shared-secret"
-    } else {
-        "signature"
-    }
-}
-
-fn value<T: Clone>(said: &Option<Said<T>>) -> Option<T> {
-    said.as_ref().map(|said| said.value.clone())
-}
-
-fn values<T: Clone>(said: &[Said<T>]) -> Vec<T> {
-    said.iter().map(|said| said.value.clone()).collect()
-}
-
-impl From<history::Running> for RunningView {
-    fn from(running: history::Running) -> Self {
-        let digest = running.artifact.as_ref().and_then(|artifact| artifact.digest.clone());
-        Self {
-            service: running.service.into(),
-            version: running.version,
-            artifact: running.artifact.map(|artifact| artifact.id),
-            digest,
-            commit: running.commit,
-            deployment_id: running.deployment_id.into(),
-            index: running.index,
-            since: running.since,
-            attestation: attestation(running.over_shared_secret),
-        }
-    }
-}
-
-impl From<&Deployment> for DeploymentView {
-    fn from(deployment: &Deployment) -> Self {
-        let artifact: Option<Artifact> = value(&deployment.artifact);
-        let newest = deployment.end().or(deployment.statements.last());
-        Self {
-            id: deployment.id.to_string(),
-            index: deployment.index,
-            indexes: deployment.indexes(),
-            service: deployment.service.to_string(),
-            environment: deployment.environment.to_string(),
-            status: deployment.status().as_str(),
-            outcome: deployment.outcome().map(Outcome::as_str),
-            kind: deployment.kind.kind,
-            kind_said: deployment.kind.said_at.is_some(),
-            version: value(&deployment.version),
-            digest: artifact.as_ref().and_then(|artifact| artifact.digest.clone()),
-            artifact: artifact.map(|artifact| artifact.id),
-            commit: value(&deployment.commit),
-            started_at: deployment.started().map(|statement| statement.occurred_at),
-            finished_at: deployment.finished_at(),
-            recorded_at: newest.map(|statement| statement.recorded_at),
-            planned: value(&deployment.planned),
-            actor: value(&deployment.actor),
-            reason: value(&deployment.reason),
-            impact: value(&deployment.impact),
-            exposure: ExposureView::of(deployment),
-            rollback_plan: value(&deployment.rollback_plan),
-            run_url: value(&deployment.run_url),
-            replaces: deployment.lineage.replaces,
-            withdraws: deployment.lineage.withdraws.clone(),
-            attestation: attestation(deployment.over_shared_secret()),
-            commits: values(&deployment.commits),
-            pull_requests: values(&deployment.pull_requests),
-            tickets: values(&deployment.tickets),
-        }
-    }
 }

@@ -17,6 +17,7 @@ use crate::domain::deployment::Deployment;
 use crate::domain::facts::Facts;
 use crate::domain::incident::{self, Incident};
 use crate::domain::lineage::LOOK_BACK;
+use crate::domain::pushed;
 use crate::domain::reference::ReferenceKind;
 use crate::domain::{EnvironmentName, ServiceName};
 use crate::store::{Place, Rare, ReadTx, Span, StoreError};
@@ -77,6 +78,8 @@ pub(super) fn notes_facts(tx: &mut ReadTx<'_>, wanted: &Wanted<'_>, size: u64) -
     let last = asked.iter().map(|found| found.order()).max();
     let asked: BTreeSet<u64> = asked.iter().map(|found| found.index).collect();
     deployed.add_history(|found| asked.contains(&found.index))?;
+    // What ran before is told with its changes: what a way back takes out, and what is merged and waits no more.
+    deployed.add_history(|found| here(&found) && pushed::is_open(found))?;
     if let Some(last) = last {
         let after = Span {
             place,
@@ -115,6 +118,7 @@ pub(super) fn notes_facts(tx: &mut ReadTx<'_>, wanted: &Wanted<'_>, size: u64) -
     deployed.add(rows.clone())?;
     let rows: Vec<_> = rows.into_iter().filter(|row| !deployed.has(row.idx)).collect();
     let others = deployed.tx.recorded_rows(&rows)?;
+    deployed.add_change_sets()?;
     let (tx, deployments, _) = deployed.into_parts();
     facts_with_tests(tx, deployments, others, size)
 }

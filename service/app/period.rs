@@ -264,6 +264,7 @@ impl Gathered<'_, '_> {
         self.deployed.add(rows.clone())?;
         let rows: Vec<_> = rows.into_iter().filter(|row| !self.deployed.has(row.idx)).collect();
         let others = self.deployed.tx.recorded_rows(&rows)?;
+        self.deployed.add_change_sets()?;
         let size = self.deployed.size;
         let (tx, deployments, history) = self.deployed.into_parts();
         let mut facts = facts_with_tests(tx, deployments, others, size)?;

@@ -151,6 +151,7 @@ pub(super) fn unknown_authors(subject: &Subject<'_>) -> bool {
     let deployment = subject.deployment;
     let nobody = deployment.commits.is_empty() && deployment.pull_requests.is_empty() && !subject.brings_nothing_new();
     nobody
+        || deployment.gap().is_some()
         || deployment.actor.is_none()
         || deployment.commits.iter().any(|c| c.value.author.is_none())
         || (deployment.commits.is_empty() && deployment.pull_requests.iter().any(|p| p.value.author.is_none()))

@@ -11,7 +11,7 @@ use crate::domain::words::count;
 
 pub(super) const REVIEWED: Check = Check {
     id: "DL-SOD-3",
-    version: 2,
+    version: 3,
     title: "Somebody else reviewed every commit",
     severity: Severity::High,
     scope: Scope::Except(&[DeploymentKind::Rollback, DeploymentKind::Redeploy]),
@@ -19,9 +19,9 @@ pub(super) const REVIEWED: Check = Check {
                  wrote neither the commit nor the request, as the request or a recorded review before the start tells; or \
                  such a review names the commit itself.",
     limits: "Does not apply to what never started, a recorded baseline, a rollback to content that ran there, or a redeployment of what runs. Not evaluable when no \
-             commits are recorded, when a commit names no author, when no review of it is recorded (unless the organisation \
+             commits are recorded or there may be more than are, when a commit names no author, when no review of it is recorded (unless the organisation \
              requires one), or when two names may be one person and no alias tells. A commit belongs to the request that it merges, that its message \
-             names by number, or that is the only one.",
+             names by number, that was merged by the same push, or, where no pushes tell of it, that is the only one.",
     rule: Rule::Deployment(reviewed),
 };
 
@@ -45,7 +45,11 @@ fn reviewed(subject: &Subject<'_>) -> Verdict {
     let expected = "every commit approved by somebody who did not write it";
     let mut evidence = vec![subject.start_entry()];
     if deployment.commits.is_empty() {
-        return not_evaluable(expected, "no commits are recorded", evidence);
+        let why = deployment
+            .gap()
+            .map(|gap| format!(": {}", gap.words()))
+            .unwrap_or_default();
+        return not_evaluable(expected, format!("no commits are recorded{why}"), evidence);
     }
     let commits: Vec<&Said<Commit>> = deployment
         .commits
@@ -58,7 +62,7 @@ fn reviewed(subject: &Subject<'_>) -> Verdict {
     let (mut alone, mut unclear, mut absent) = (Vec::new(), Vec::new(), Vec::new());
     for said in &commits {
         evidence.push(said.index);
-        match looked_at(subject, &said.value) {
+        match looked_at(subject, said) {
             Looked::Reviewed(entries) => evidence.extend(entries),
             Looked::Alone(why) => alone.push(why),
             Looked::Unclear(why) => unclear.push(why),
@@ -70,6 +74,11 @@ fn reviewed(subject: &Subject<'_>) -> Verdict {
         list => format!("{}, and {} more", list[0], list.len() - 1),
     };
     match (alone.as_slice(), unclear.as_slice(), absent.as_slice()) {
+        ([], [], []) if let Some(gap) = deployment.gap() => not_evaluable(
+            expected,
+            format!("not all commits are recorded: {}", gap.words()),
+            evidence,
+        ),
         ([], [], []) => pass(
             expected,
             format!("{} reviewed", count(commits.len(), "commit")),
@@ -84,7 +93,8 @@ fn reviewed(subject: &Subject<'_>) -> Verdict {
     }
 }
 
-fn looked_at(subject: &Subject<'_>, commit: &Commit) -> Looked {
+fn looked_at(subject: &Subject<'_>, said: &Said<Commit>) -> Looked {
+    let commit = &said.value;
     let short: String = commit.id.chars().take(12).collect();
     let Some(author) = &commit.author else {
         return Looked::Unclear(format!("{short} names no author"));
@@ -93,7 +103,10 @@ fn looked_at(subject: &Subject<'_>, commit: &Commit) -> Looked {
     let request = requests
         .iter()
         .find(|p| belongs(&p.value, commit))
-        .or(match requests.as_slice() {
+        .or_else(|| match requests.as_slice() {
+            _ if subject.deployment.change_set.is_some() => {
+                requests.iter().find(|p| was_pushed_with(subject, &p.value, said))
+            }
             [only] => Some(only),
             _ => None,
         });
@@ -131,6 +144,17 @@ fn looked_at(subject: &Subject<'_>, commit: &Commit) -> Looked {
         Some(doubt) => Looked::Unclear(doubt),
         None => Looked::Alone(format!("nobody but its author approved {short}")),
     }
+}
+
+/// Whether a request was merged by the push that brought a commit.
+fn was_pushed_with(subject: &Subject<'_>, request: &PullRequest, said: &Said<Commit>) -> bool {
+    let mut pushed = subject
+        .deployment
+        .commits
+        .iter()
+        .filter(|other| other.index == said.index);
+    let merge = request.merge_commit.as_deref();
+    pushed.any(|other| merge.is_some_and(|id| id.eq_ignore_ascii_case(&other.value.id)))
 }
 
 fn belongs(request: &PullRequest, commit: &Commit) -> bool {

@@ -44,6 +44,9 @@ pub struct Changes {
     pub duplicates: usize,
     /// Dependencies that changed, by name. The commits that say nothing else are in no group and not counted as maintenance.
     pub dependencies: Vec<DependencyRow>,
+    /// Whether more may have come in than is recorded; absent where that is not known.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub incomplete: bool,
     /// Tickets that the deployments name, and those that only the text of a change names, each once.
     pub tickets: Vec<Reference>,
 }
@@ -145,7 +148,10 @@ impl Count {
 impl Changes {
     /// Of these deployments together, without the commits in `except`; tickets without an address get one from `links`.
     pub(super) fn of(deployments: &[&Deployment], except: &BTreeSet<&str>, links: &[TicketLink]) -> Self {
-        let mut changes = Self::default();
+        let mut changes = Self {
+            incomplete: deployments.iter().any(|d| !d.tells_all_commits()),
+            ..Self::default()
+        };
         let mut tickets = Tickets::named(deployments, links);
         let mut items = items(deployments, except);
         items.retain(|item| item.commit.is_none_or(|commit| !is_merge(commit)));

@@ -14,6 +14,7 @@ use super::extension::{
 use super::id::{DeploymentId, EnvironmentName, ProducerName, ServiceName};
 use super::instant::Instant;
 use super::period::Period;
+use super::pushed::{ChangeSet, Gap};
 
 mod fold;
 
@@ -72,6 +73,8 @@ pub struct Deployment {
     pub commits: Vec<Said<Commit>>,
     /// How many more it brought in than its records hold, as last said.
     pub commits_left_out: Option<Said<u32>>,
+    /// How its commits are known, where no record of it holds any and pushes tell of them; see [`super::pushed`].
+    pub change_set: Option<ChangeSet>,
     /// Pull requests that it brought in, each once.
     pub pull_requests: Vec<Said<PullRequest>>,
     /// Dependencies that it changed, as it says itself, each once.
@@ -304,6 +307,16 @@ impl Deployment {
         let wrote = self.commits.iter().filter_map(|commit| commit.value.author.as_deref());
         let proposed = self.pull_requests.iter();
         wrote.chain(proposed.filter_map(|request| request.value.author.as_deref()))
+    }
+
+    /// Whether nothing says that it brought more commits than are told.
+    pub fn tells_all_commits(&self) -> bool {
+        self.gap().is_none() && self.commits_left_out.as_ref().is_none_or(|said| said.value == 0)
+    }
+
+    /// Why what it brought is not all told, where its commits are those of pushes.
+    pub fn gap(&self) -> Option<&Gap> {
+        self.change_set.as_ref()?.gap.as_ref()
     }
 
     /// Who deployed it by hand, or may have: the actor, where it is not told to be a pipeline.

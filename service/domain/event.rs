@@ -74,6 +74,7 @@ impl Event {
             | Body::Approval(_)
             | Body::Ticket(_)
             | Body::Environment { .. }
+            | Body::Push(_)
             | Body::Other => self.extension.link.as_ref().map(|link| link.incident.as_str()),
         }
     }
@@ -149,8 +150,24 @@ pub enum Body {
         name: Option<String>,
         uri: Option<String>,
     },
+    /// A push, as GitHub tells of it; the subject is the branch or tag.
+    Push(Push),
     /// Any other valid event: logged and shown, not interpreted.
     Other,
+}
+
+/// The type of the events that GitHub's pushes become.
+pub const GITHUB_PUSH: &str = "dev.cdeventsx.github-push.received.0.1.0";
+
+/// Where a branch or tag pointed before and after a push. Commits are in lower case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Push {
+    /// None where it was made by the push.
+    pub before: Option<String>,
+    /// None where the push took it away.
+    pub after: Option<String>,
+    /// Whether commits that were there before are no longer in its history.
+    pub forced: bool,
 }
 
 /// How far a deployment is.

@@ -380,6 +380,7 @@ pub fn fold(records: &[Recorded]) -> Evidence {
             | Body::Incident { .. }
             | Body::Ticket(_)
             | Body::Environment { .. }
+            | Body::Push(_)
             | Body::Other => {}
         }
     }

@@ -37,6 +37,7 @@ pub mod pointer;
 pub mod predecessor;
 pub mod producer;
 pub mod provenance;
+pub mod pushed;
 pub mod question;
 pub mod reach;
 pub mod reference;

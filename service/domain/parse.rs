@@ -13,7 +13,6 @@ mod shape;
 
 use serde_json::{Map, Value};
 
-use self::body::Content;
 use self::context::{Context, Subject};
 use self::fit::About;
 use self::path::Path;
@@ -202,7 +201,7 @@ fn cdevent(value: Value, at: &Path<'_>) -> Result<Event, EventError> {
 fn assemble(context: Context, subject: Subject, extension: Extension, at: &Path<'_>) -> Result<Event, EventError> {
     let content = match context.kind {
         Some(kind) => body::read(kind, subject.content, &subject.id),
-        None => Content::default(),
+        None => body::custom(&context.event_type.text, subject.content),
     };
     let (subject_at, data_at) = (at.member("subject"), at.member("customData"));
     let (content_at, ours_at) = (subject_at.member("content"), data_at.member("shipslog"));

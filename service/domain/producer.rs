@@ -186,7 +186,8 @@ fn needs_environment(event: &Event) -> bool {
         | Body::Artifact { .. }
         | Body::Build { .. }
         | Body::PipelineRun { .. }
-        | Body::Ticket(_) => false,
+        | Body::Ticket(_)
+        | Body::Push(_) => false,
         Body::Other => event.event_type.subject == ATTESTATION_SUBJECT,
     }
 }

@@ -126,7 +126,7 @@ impl Event {
                 found.add(ReferenceKind::Ticket, &self.subject_id);
                 found.add_some(ReferenceKind::Ticket, ticket.uri.as_deref());
             }
-            Body::Environment { .. } | Body::Other => {}
+            Body::Environment { .. } | Body::Push(_) | Body::Other => {}
         }
     }
 

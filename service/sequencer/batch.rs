@@ -210,6 +210,7 @@ fn outcome(body: &Body) -> Option<Outcome> {
         | Body::Incident { .. }
         | Body::Ticket(_)
         | Body::Environment { .. }
+        | Body::Push(_)
         | Body::Other => None,
     }
 }

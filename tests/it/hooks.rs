@@ -8,7 +8,7 @@ use serde_json::Value;
 use sha2::Sha256;
 
 use crate::support::app::GITHUB_SECRET;
-use crate::support::http::Answer;
+use crate::support::http::{Answer, Client};
 use crate::support::{Backend, TestApp, shared};
 
 pub fn signature(secret: &str, body: &[u8]) -> String {
@@ -22,13 +22,17 @@ pub fn signature(secret: &str, body: &[u8]) -> String {
 }
 
 fn deliver(app: &TestApp, event: &str, delivery: &str, body: &[u8], signature: &str) -> Answer {
+    deliver_to(&app.client, event, delivery, body, signature)
+}
+
+pub fn deliver_to(client: &Client, event: &str, delivery: &str, body: &[u8], signature: &str) -> Answer {
     let headers = [
         ("Content-Type", "application/json"),
         ("X-GitHub-Event", event),
         ("X-GitHub-Delivery", delivery),
         ("X-Hub-Signature-256", signature),
     ];
-    app.client
+    client
         .anonymous()
         .send("POST", "/v1/hooks/github", &headers, Some(body))
 }

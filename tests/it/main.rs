@@ -39,6 +39,7 @@ mod fsck;
 mod gate;
 mod git_cliff;
 mod github;
+mod github_changes;
 mod guard;
 mod hooks;
 mod issuing;

@@ -7,7 +7,7 @@ use super::body::{
 };
 use super::{AdapterError, Made, Record, absent, extension, made, missing, refused};
 use crate::domain::artifact::is_whole_commit;
-use crate::domain::event::Outcome;
+use crate::domain::event::{GITHUB_PUSH, Outcome};
 use crate::domain::extension::{Commit, Extension, PullRequest, ReviewVerdict};
 use crate::domain::instant::Instant;
 use crate::domain::sequence::Sequence;
@@ -126,7 +126,7 @@ pub(super) fn push(push: &Push) -> Result<Made, AdapterError> {
         .and_then(super::body::PushedAt::instant);
     let committed_at = push.head_commit.as_ref().and_then(committed_at);
     let record = Record {
-        event_type: "dev.cdeventsx.github-push.received.0.1.0",
+        event_type: GITHUB_PUSH,
         at: pushed_at
             .or(committed_at)
             .ok_or_else(|| missing("/repository/pushed_at"))?,

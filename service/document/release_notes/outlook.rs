@@ -10,8 +10,9 @@ use crate::check::CheckResult;
 use crate::document::assurance::Assurance;
 use crate::document::changes::Changes;
 use crate::domain::change::MergedChange;
-use crate::domain::deployment::{Deployment, Effect, Says, Status};
+use crate::domain::deployment::{Deployment, Effect, Role, Says, Status};
 use crate::domain::facts::Facts;
+use crate::domain::pushed;
 use crate::domain::service::TicketLink;
 use crate::domain::{EnvironmentName, Instant};
 
@@ -155,10 +156,11 @@ fn elsewhere<'a>(
         let mut there: Vec<&Deployment> = others().filter(|d| d.environment == *environment).collect();
         there.sort_by_key(|d| d.order());
         let newest = there.last().copied();
-        // Without commits nothing tells what of it is here.
+        // Without commits nothing tells what of it is here; nor do pushes, which may have come here before any that is looked at.
+        let said = |d: &&Deployment| d.change_set.is_none();
         let is_new = |d: &&Deployment| d.commits.iter().any(|said| !known.contains(said.value.id.as_str()));
         let recent = there.split_off(there.len().saturating_sub(LOOKED_AT));
-        let bring: Vec<&Deployment> = recent.into_iter().filter(is_new).collect();
+        let bring: Vec<&Deployment> = recent.into_iter().filter(said).filter(is_new).collect();
         let changes = Changes::of(&bring, &known, tickets);
         let some = changes.shown > 0 || changes.maintenance_total > 0;
         rows.extend(newest.filter(|_| some).map(|newest| Elsewhere {
@@ -174,9 +176,13 @@ fn elsewhere<'a>(
 
 fn merged(target: &Deployment, told: &[&Deployment], merged: &[MergedChange]) -> Vec<Merged> {
     let ours = merged.iter().rev().filter(|change| change.service == target.service);
+    // Where not all is known of what a deployment brought, it may have brought what was merged before it.
+    let here = told.iter().filter(|d| d.environment == target.environment);
+    let unknown = here.filter(|d| d.gap().is_some() || (d.lineage.role == Role::First && pushed::is_open(d)));
+    let known_from = unknown.map(|d| d.start_index()).max().unwrap_or_default();
     let waiting = ours
         .take(LOOKED_AT)
-        .filter(|change| !told.iter().any(|d| change.is_in(d)));
+        .filter(|change| change.index >= known_from && !told.iter().any(|d| change.is_in(d)));
     let row = |change: &MergedChange| Merged {
         id: change.id.clone(),
         title: change.title.clone(),

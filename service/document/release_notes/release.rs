@@ -85,6 +85,7 @@ struct Totals {
     attempts: usize,
     succeeded: usize,
     changes: Told,
+    incomplete: bool,
     incidents: BTreeSet<String>,
 }
 
@@ -141,6 +142,7 @@ pub fn compose_release(input: &ReleaseInput<'_>) -> Result<Release, DocumentErro
                 let known = notes.incidents.linked.iter();
                 let known = known.filter(|row| row.link.as_ref().is_some_and(|link| link.state.is_established()));
                 totals.incidents.extend(known.map(|row| row.id.clone()));
+                totals.incomplete |= notes.changes.incomplete;
                 let whole = notes.changes.identities();
                 let variant = Variant::of(notes, &selection, &one, input.audience);
                 match &variant {
@@ -241,6 +243,9 @@ impl Totals {
             (changes, 0) => format!("They bring {}.", count(changes, "change")),
             (changes, breaking) => format!("They bring {}, {breaking} of them breaking.", count(changes, "change")),
         });
+        if self.incomplete {
+            sentences.push("More may have come in than is recorded.".to_owned());
+        }
         if !self.incidents.is_empty() {
             let verb = if self.incidents.len() == 1 { "is" } else { "are" };
             sentences.push(format!(

@@ -7,6 +7,7 @@ use crate::domain::Outcome;
 use crate::domain::deployment::{Deployment, Effect, Role, Status};
 use crate::domain::exposure::Downtime;
 use crate::domain::extension::DeploymentKind;
+use crate::domain::pushed::ChangeSet;
 use crate::domain::words::{count, list, span};
 
 pub(super) fn title(notes: &ReleaseNotes) -> String {
@@ -246,6 +247,10 @@ fn changes_sentence(notes: &ReleaseNotes, target: &Deployment) -> Option<String>
             if n == 1 { "runs" } else { "run" }
         ),
     };
+    let more = match changes.incomplete {
+        true => " More may have come in than is recorded.",
+        false => "",
+    };
     let verb = if target.succeeded() || notes.range {
         "It brings"
     } else {
@@ -254,11 +259,15 @@ fn changes_sentence(notes: &ReleaseNotes, target: &Deployment) -> Option<String>
     Some(match (changes.shown, target.lineage.role) {
         (0, Role::Back) if !notes.range => return None,
         (0, Role::Again) => "No functional changes (the same content was deployed again).".to_owned(),
-        (0, _) if again.is_empty() => format!("No functional changes are recorded for it.{maintenance}"),
-        (0, _) => format!("{}{maintenance}", again.trim_start()),
+        (0, _) if again.is_empty() => format!("No functional changes are recorded for it.{maintenance}{more}"),
+        (0, _) => format!("{}{maintenance}{more}", again.trim_start()),
         // Of changes that say nothing of their kind, there is no more to tell.
-        (n, _) if changes.in_group("other") == n => format!("{verb} {}.{again}{maintenance}", count(n, "change")),
-        (n, _) => format!("{verb} {}: {}.{again}{maintenance}", count(n, "change"), list(&parts)),
+        (n, _) if changes.in_group("other") == n => format!("{verb} {}.{again}{maintenance}{more}", count(n, "change")),
+        (n, _) => format!(
+            "{verb} {}: {}.{again}{maintenance}{more}",
+            count(n, "change"),
+            list(&parts)
+        ),
     })
 }
 
@@ -284,11 +293,13 @@ pub(super) fn data_notes(deployments: &[&Deployment]) -> Vec<String> {
                 "{label} is said to be a rollback, but the ledger has not seen that content run here before."
             ));
         }
-        if deployment.commits.is_empty()
-            && deployment.pull_requests.is_empty()
-            && deployment.lineage.role == Role::Forward
-        {
-            notes.push(format!("No commits or pull requests were recorded with {label}."));
+        let silent = deployment.commits.is_empty() && deployment.pull_requests.is_empty();
+        match &deployment.change_set {
+            None if silent && deployment.lineage.role == Role::Forward => {
+                notes.push(format!("No commits or pull requests were recorded with {label}."));
+            }
+            None => {}
+            Some(set) => notes.extend(pushed_note(&label, silent, set)),
         }
         if let Some(left_out) = deployment.commits_left_out.as_ref().filter(|said| said.value > 0) {
             let commits = count(usize::try_from(left_out.value).unwrap_or(usize::MAX), "more commit");
@@ -299,6 +310,29 @@ pub(super) fn data_notes(deployments: &[&Deployment]) -> Vec<String> {
     }
     notes.dedup();
     notes
+}
+
+/// Where commits come from that no record of the deployment holds, and whether those are all.
+fn pushed_note(label: &str, silent: bool, set: &ChangeSet) -> Option<String> {
+    match (&set.gap, &set.since) {
+        (Some(gap), _) if silent => {
+            let why = gap.words();
+            Some(format!(
+                "No commits or pull requests were recorded with {label}: {why}."
+            ))
+        }
+        (Some(gap), _) => Some(format!(
+            "The commits of {label} are those of recorded pushes, and there may be more; these notes do not tell of them: {}.",
+            gap.words()
+        )),
+        (None, Some(since)) if !silent => {
+            let since: String = since.chars().take(12).collect();
+            Some(format!(
+                "The commits of {label} are those of the recorded pushes since {since}."
+            ))
+        }
+        (None, _) => None,
+    }
 }
 
 /// What replaced what is told in the order of the log, also where a record came late.

@@ -8,6 +8,7 @@ use crate::domain::exposure::Exposure;
 use crate::domain::extension::DeploymentKind;
 use crate::domain::id::{EnvironmentName, ServiceName};
 use crate::domain::lineage;
+use crate::domain::pushed::Pushes;
 
 /// Folds events, ascending by index and of any mixture, into the deployments they speak of, ordered by first index.
 pub fn fold(records: &[Recorded]) -> Vec<Deployment> {
@@ -17,6 +18,9 @@ pub fn fold(records: &[Recorded]) -> Vec<Deployment> {
     }
     let mut deployments = fold.told();
     lineage::derive(&mut deployments);
+    let mut pushes = Pushes::default();
+    pushes.add(records);
+    pushes.complete(&mut deployments);
     deployments
 }
 
@@ -167,6 +171,7 @@ fn opened(record: &Recorded, service: ServiceName, environment: EnvironmentName)
         exceptions: Vec::new(),
         commits: Vec::new(),
         commits_left_out: None,
+        change_set: None,
         pull_requests: Vec::new(),
         dependency_changes: Vec::new(),
         tickets: Vec::new(),
@@ -289,6 +294,7 @@ impl Says {
             | Body::Incident { .. }
             | Body::Ticket(_)
             | Body::Environment { .. }
+            | Body::Push(_)
             | Body::Other => None,
         }
     }

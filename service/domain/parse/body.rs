@@ -2,11 +2,11 @@
 
 use serde_json::{Map, Value};
 
-use crate::domain::artifact::Artifact;
+use crate::domain::artifact::{Artifact, is_whole_commit};
 use crate::domain::catalogue::Kind;
 use crate::domain::event::{
-    Approval, ApprovalStep, ArtifactStep, Body, ChangeStep, Decision, EnvironmentStep, IncidentStep, Outcome, Phase,
-    RunPhase, ServiceStep, TestRun, Ticket, TicketStep,
+    Approval, ApprovalStep, ArtifactStep, Body, ChangeStep, Decision, EnvironmentStep, GITHUB_PUSH, IncidentStep,
+    Outcome, Phase, Push, RunPhase, ServiceStep, TestRun, Ticket, TicketStep,
 };
 
 /// What the content says, and what it and the subject name.
@@ -87,6 +87,32 @@ pub(super) fn read(kind: &Kind, mut content: Map<String, Value>, subject_id: &st
         service,
         environment,
     }
+}
+
+/// Reads the content of a custom type, where it is one that is read here and says what it should: anybody may use its name.
+pub(super) fn custom(event_type: &str, mut content: Map<String, Value>) -> Content {
+    let body = match event_type {
+        GITHUB_PUSH => push(&mut content),
+        _ => None,
+    };
+    Content {
+        body: body.unwrap_or(Body::Other),
+        ..Content::default()
+    }
+}
+
+fn push(members: &mut Map<String, Value>) -> Option<Body> {
+    // GitHub writes zeros where a branch or tag is not there.
+    let mut commit = |name| {
+        let commit = text(members, name)?.to_ascii_lowercase();
+        let known = !commit.bytes().all(|digit| digit == b'0');
+        is_whole_commit(&commit).then_some(Some(commit).filter(|_| known))
+    };
+    Some(Body::Push(Push {
+        before: commit("before")?,
+        after: commit("after")?,
+        forced: members.get("forced")?.as_bool()?,
+    }))
 }
 
 fn deployment(predicate: &str, members: &mut Map<String, Value>) -> Option<Body> {
