@@ -5,6 +5,7 @@
 
 mod body;
 mod deployment;
+mod review;
 mod source;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -38,6 +39,7 @@ pub fn events(event: &str, delivery: &str, body: &[u8]) -> Result<Vec<Vec<u8>>, 
     let (common, records) = match event {
         "deployment" => deployment::created(&read(body)?)?,
         "deployment_status" => deployment::status(&read(body)?)?,
+        "deployment_review" => review::review(&read(body)?)?,
         "release" => source::release(&read(body)?)?,
         "pull_request" => source::pull_request(&read(body)?)?,
         "pull_request_review" => source::review(&read(body)?)?,

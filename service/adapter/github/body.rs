@@ -74,6 +74,29 @@ pub(super) struct RunPage {
     pub(super) html_url: Option<String>,
 }
 
+/// As GitHub's schema has it: an answer lists the jobs that it lets go on, a request has one.
+#[derive(Debug, Deserialize)]
+pub(super) struct DeploymentReview {
+    pub(super) action: String,
+    pub(super) workflow_run: Option<WorkflowRun>,
+    pub(super) workflow_job_run: Option<JobRun>,
+    pub(super) workflow_job_runs: Option<Vec<JobRun>>,
+    pub(super) environment: Option<String>,
+    pub(super) since: Instant,
+    pub(super) requestor: Option<User>,
+    pub(super) approver: Option<User>,
+    pub(super) comment: Option<String>,
+    #[serde(flatten)]
+    pub(super) common: Common,
+}
+
+/// A job that waits.
+#[derive(Debug, Deserialize)]
+pub(super) struct JobRun {
+    pub(super) environment: Option<String>,
+    pub(super) updated_at: Option<Instant>,
+}
+
 #[derive(Debug, Deserialize)]
 pub(super) struct ReleaseDelivery {
     pub(super) action: String,

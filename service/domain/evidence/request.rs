@@ -99,12 +99,16 @@ fn standing<'k>(silent: Binding, known: impl Iterator<Item = &'k Approval>) -> V
     standing
 }
 
-/// Who asked or answered. CDEvents wants a URI there; `mailto:` only says that the rest is an address.
+/// Who asked or answered. CDEvents wants a URI there; `mailto:` only says that the rest is an address. What the service received from
+/// another system names people in `actor`, as all that it received from there does.
 fn person(record: &Recorded, body: &ApprovalBody) -> Option<String> {
     let actor = || record.event.extension.actor.as_ref().map(|a| a.id.clone());
     let named = body
         .person
         .as_deref()
         .map(|person| person.strip_prefix("mailto:").unwrap_or(person).to_owned());
-    named.or_else(actor)
+    match &record.event.extension.received {
+        Some(_) => actor().or(named),
+        None => named.or_else(actor),
+    }
 }
