@@ -7,6 +7,8 @@ pub mod alertmanager;
 pub mod github;
 mod record;
 
+pub(crate) use record::MOST_KEPT;
+
 /// Why a delivery is not turned into events.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AdapterError {

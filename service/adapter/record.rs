@@ -5,8 +5,14 @@ use ledger::sha256;
 use serde_json::{Value, json};
 
 use super::AdapterError;
-use crate::domain::extension::{Extension, Received};
+use crate::domain::extension::{BodyNotKept, Extension, Received};
 use crate::domain::instant::Instant;
+
+/// Most bytes of a body that is kept. A larger one would make an envelope that many readers of the log have no room for: base64 in
+/// base64 is nearly twice as long.
+pub(crate) const MOST_KEPT: usize = 512 << 10;
+/// Most bytes of an event whose body is not kept; of a push that lists more, the oldest commits are counted and left out.
+const MOST_TOLD: usize = 1 << 20;
 
 /// The delivery that events are made from.
 pub(super) struct Delivery<'a> {
@@ -42,20 +48,45 @@ impl Delivery<'_> {
             .collect()
     }
 
-    fn payload(&self, ordinal: usize, record: Record) -> Result<Vec<u8>, AdapterError> {
+    fn payload(&self, ordinal: usize, mut record: Record) -> Result<Vec<u8>, AdapterError> {
         let digest = sha256(self.body).to_hex();
         let id = match ordinal {
-            0 => digest,
+            0 => digest.clone(),
             ordinal => format!("{digest}.{ordinal}"),
         };
+        let (first, kept) = (ordinal == 0, self.body.len() <= MOST_KEPT);
         let received = Received {
             from: self.from.to_owned(),
             event: self.event.to_owned(),
             delivery: self.id.to_owned(),
-            body: (ordinal == 0).then(|| Base64::encode_string(self.body)),
+            body: (first && kept).then(|| Base64::encode_string(self.body)),
+            body_not_kept: (first && !kept).then(|| BodyNotKept {
+                sha256: digest,
+                bytes: self.body.len() as u64,
+            }),
         };
+        if !kept {
+            leave_out_oldest(&mut record.extension)?;
+        }
         bytes(&record.event(&id, self.source, received))
     }
+}
+
+/// Leaves out, and counts, the oldest commits of a list that is too long for one record.
+fn leave_out_oldest(extension: &mut Extension) -> Result<(), AdapterError> {
+    let (mut room, mut kept) = (MOST_TOLD, 0);
+    for commit in extension.commits.iter().rev() {
+        let length = serde_json::to_vec(commit).map_err(unwritten)?.len();
+        match room.checked_sub(length) {
+            Some(rest) => room = rest,
+            None => break,
+        }
+        kept += 1;
+    }
+    let left_out = extension.commits.len() - kept;
+    extension.commits.drain(..left_out);
+    extension.commits_left_out = u32::try_from(left_out).ok().filter(|left_out| *left_out > 0);
+    Ok(())
 }
 
 impl Record {
@@ -81,5 +112,9 @@ impl Record {
 
 /// The payload of an event.
 pub(super) fn bytes(event: &Value) -> Result<Vec<u8>, AdapterError> {
-    serde_json::to_vec(event).map_err(|error| AdapterError::Write(error.to_string()))
+    serde_json::to_vec(event).map_err(unwritten)
+}
+
+fn unwritten(error: serde_json::Error) -> AdapterError {
+    AdapterError::Write(error.to_string())
 }

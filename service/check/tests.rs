@@ -245,6 +245,7 @@ fn authentic() {
         event: "deployment_status".to_owned(),
         delivery: "1".to_owned(),
         body: None,
+        body_not_kept: None,
     });
     expect(&ledger, "DL-SIG-1", Fail, "1 of 2 records came over a shared secret");
 }

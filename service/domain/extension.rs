@@ -442,4 +442,17 @@ pub struct Received {
     /// sent of each is in `customData.alertmanager`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,
+    /// What the body was, where it was too large to be kept. On the first record of the delivery, in place of `body`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body_not_kept: Option<BodyNotKept>,
+}
+
+/// A body that is not kept: enough to recognise it by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BodyNotKept {
+    /// SHA-256 of it as received, in hex.
+    pub sha256: String,
+    /// How long it was.
+    pub bytes: u64,
 }

@@ -17,6 +17,8 @@ pub const MAX_BATCH: usize = 16 << 20;
 pub const MAX_BATCH_LINES: usize = 10_000;
 /// Most bytes of a notification of alerts.
 pub const MAX_NOTIFICATION: usize = 4 << 20;
+/// Most bytes of a delivery of GitHub, which sends no larger one ("Webhook events and payloads").
+pub const MAX_DELIVERY: usize = 25 << 20;
 /// A body must have arrived within this time.
 const DEADLINE: Duration = Duration::from_secs(10);
 

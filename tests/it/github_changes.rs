@@ -24,11 +24,17 @@ struct Repository<'a>(&'a Client);
 
 impl Repository<'_> {
     fn deliver(&self, event: &str, file: &str, edit: impl FnOnce(&mut Value)) {
+        self.told(event, file, edit);
+    }
+
+    /// The same; the body, and what is answered.
+    fn told(&self, event: &str, file: &str, edit: impl FnOnce(&mut Value)) -> (Vec<u8>, Value) {
         let root = shared("payloads/github/octokit").unwrap();
         let mut body: Value = serde_json::from_slice(&fs::read(root.join(event).join(file)).unwrap()).unwrap();
         edit(&mut body);
         let body = serde_json::to_vec(&body).unwrap();
-        deliver_to(self.0, event, "1", &body, &signature(GITHUB_SECRET, &body)).expect(201);
+        let answer = deliver_to(self.0, event, "1", &body, &signature(GITHUB_SECRET, &body)).expect(201);
+        (body, answer.json())
     }
 
     /// A push of commits, by number and message, at an hour of a day in January.
@@ -92,6 +98,27 @@ impl Repository<'_> {
                 body["deployment_status"]["created_at"] = format!("2026-01-{hour}:{minute:02}:00Z").into();
             });
         }
+    }
+
+    /// Somebody's answer to whether a commit may go to production.
+    fn review(&self, commit: u32, action: &str, who: &str, hour: &str) {
+        self.deliver("deployment_review", "requested.payload.json", |body| {
+            let at = format!("2026-01-{hour}:00:00Z");
+            body["action"] = action.into();
+            body["since"] = at.clone().into();
+            body["workflow_run"]["head_sha"] = id(commit).into();
+            body["workflow_run"]["updated_at"] = at.clone().into();
+            body["workflow_job_run"]["updated_at"] = at.into();
+            body["workflow_job_run"]["environment"] = "production".into();
+            body["environment"] = "production".into();
+            body[if action == "requested" { "requestor" } else { "approver" }] =
+                json!({ "login": who, "type": "User" });
+            body["repository"] = json!({
+                "name": "Hello-World",
+                "full_name": "Codertocat/Hello-World",
+                "html_url": "https://github.com/Codertocat/Hello-World",
+            });
+        });
     }
 
     /// Two deployments, and three commits between them: one alone, two as a pull request that was reviewed.
@@ -248,4 +275,90 @@ fn the_note_comes_out_of_an_export_again(#[values(Backend::Sqlite, Backend::Post
         assert_eq!(code(&verdict), 0, "{form}: {}", said(&verdict));
     }
     assert!(service.terminate());
+}
+
+#[rstest]
+fn an_answer_to_a_review_of_a_deployment_approves_it(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+    let Some(app) = TestApp::start(backend) else { return };
+    if shared("payloads/github/octokit").is_none() {
+        return;
+    }
+    let repository = Repository(&app.client);
+    let check = |id: &str| {
+        let context: Value = serde_json::from_str(&text(&app.client, "&format=json")).unwrap();
+        let mut checks = context["assurance"][0]["checks"].as_array().unwrap().iter();
+        let found = checks.find(|check| check["id"] == id).unwrap();
+        (found["result"].as_str().unwrap().to_owned(), found["found"].clone())
+    };
+    repository.push(0, &[(1, "Initial commit")], "05T09");
+    repository.deploy(1, 1, "06T10");
+    repository.push(1, &[(2, "feat: greet in French")], "07T09");
+    repository.review(2, "requested", "Codertocat", "08T09");
+    repository.review(2, "approved", "octocat", "08T10");
+    repository.deploy(2, 2, "09T10");
+    for id in ["DL-AUTH-1", "DL-AUTH-2", "DL-SOD-1"] {
+        assert_eq!(check(id).0, "pass", "{id}: {}", check(id).1);
+    }
+    let notes = text(&app.client, "");
+    assert!(notes.contains("octocat") && !notes.contains("urn:github"), "{notes}");
+    // Who wrote the change lets it go, under the same name.
+    repository.push(2, &[(3, "feat: greet in Dutch")], "10T09");
+    repository.review(3, "approved", "Codertocat", "10T10");
+    repository.deploy(3, 3, "11T10");
+    assert_eq!(check("DL-SOD-1").0, "fail");
+    repository.push(3, &[(4, "feat: greet in Greek")], "12T09");
+    repository.review(4, "approved", "octocat", "12T10");
+    repository.review(4, "rejected", "octocat", "12T11");
+    repository.deploy(4, 4, "13T10");
+    assert_eq!(check("DL-AUTH-1").0, "fail");
+}
+
+#[rstest]
+fn a_push_that_is_too_large_to_be_kept_is_recorded_without_its_body(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let Some(app) = TestApp::start(backend) else { return };
+    if shared("payloads/github/octokit").is_none() {
+        return;
+    }
+    let repository = Repository(&app.client);
+    repository.push(0, &[(1, "Initial commit")], "05T09");
+    repository.deploy(1, 1, "06T10");
+    // As many as GitHub lists, less one: then all are there. The second time their messages are longer than one record may be.
+    for (number, length, left_out) in [(2, 100, None), (3, 1000, Some(()))] {
+        let message = format!("feat: {}", "long ".repeat(length / 5));
+        let before = number - 1;
+        let index = app.tree_size();
+        let (body, answer) = repository.told("push", "with-no-username-committer.payload.json", |body| {
+            let one = body["commits"][0].clone();
+            let ids = (0..2046).map(|at| format!("{number:02x}{at:038x}"));
+            let listed = ids.chain([id(number)]).map(|id| {
+                let mut commit = one.clone();
+                (commit["id"], commit["message"]) = (id.into(), message.clone().into());
+                commit
+            });
+            body["commits"] = listed.collect();
+            (body["created"], body["before"], body["after"]) = (false.into(), id(before).into(), id(number).into());
+        });
+        assert!(
+            answer["left_out"].as_str().unwrap().contains(&body.len().to_string()),
+            "{answer}"
+        );
+        let shown = app.client.get(&format!("/v1/events/{index}")).expect(200).json();
+        let ours = &shown["payload"]["customData"]["shipslog"];
+        let digest = ledger::sha256(&body).to_hex();
+        let declared = json!({ "sha256": digest, "bytes": body.len() });
+        assert_eq!(ours["received"]["body_not_kept"], declared);
+        assert!(ours["received"].get("body").is_none());
+        assert_eq!(ours["commits_left_out"].is_null(), left_out.is_none());
+        let kept = ours["commits"].as_array().unwrap();
+        assert_eq!(kept.last().unwrap()["id"], id(number), "the newest are told");
+        let all = kept.len() as u64 + ours["commits_left_out"].as_u64().unwrap_or_default();
+        assert_eq!(all, 2047);
+        repository.deploy(number, number, &format!("{:02}T10", 6 + number));
+        let shown = app.client.get(&format!("/v1/deployments/{number}")).expect(200).json();
+        assert_eq!(shown["deployment"]["commits"].as_array().unwrap().len(), kept.len());
+        assert_eq!(shown["deployment"]["change_set"]["gap"].is_null(), left_out.is_none());
+    }
+    app.check_log();
 }

@@ -109,6 +109,7 @@ impl Alert {
             event: status.as_str().to_owned(),
             delivery: subject.clone(),
             body: None,
+            body_not_kept: None,
         };
         let kept = Kept {
             status: status.as_str(),

@@ -29,6 +29,7 @@ fn from_github(extension: Extension) -> Extension {
         event: "push".to_owned(),
         delivery: "1".to_owned(),
         body: None,
+        body_not_kept: None,
     };
     Extension {
         received: Some(received),

@@ -12,6 +12,7 @@ use super::super::body;
 use super::super::problem::{Kind, Problem};
 use super::events::ReceiptBody;
 use super::query::{Query, optional_name};
+use crate::adapter::MOST_KEPT;
 use crate::app::{Accepted, App, HookError, Notified};
 
 /// The receipts of the events that a delivery became.
@@ -20,10 +21,15 @@ use crate::app::{Accepted, App, HookError, Notified};
 pub struct HookBody {
     /// One for each event, in order; empty for deliveries that say nothing about deployments.
     receipts: Vec<ReceiptBody>,
+    /// What the records do not hold of a delivery that is too large for that; absent where they hold all.
+    left_out: Option<String>,
 }
 
-/// Takes a delivery of GitHub: `deployment`, `deployment_status`, `release`, `pull_request`, `push`, `workflow_run`.
+/// Takes a delivery of GitHub: `deployment`, `deployment_status`, `deployment_review`, `release`, `pull_request`,
+/// `pull_request_review`, `push`, `workflow_run`.
 ///
+/// At most 25 MiB, which is GitHub's own limit. The body is kept with the first record; of one above 512 KiB the record holds the
+/// SHA-256 and the length, and `left_out` says so.
 /// The ids of its events follow from the body, which alone is authenticated. The same delivery again is answered with the same
 /// receipts; its body under another id or event is refused.
 #[utoipa::path(
@@ -58,8 +64,9 @@ pub async fn github(app: Data<App>, request: HttpRequest, payload: Payload) -> R
         .and_then(|value| value.to_str().ok())
         .unwrap_or("");
     let (event, delivery) = (header("X-GitHub-Event")?, header("X-GitHub-Delivery")?);
-    let bytes = body::read(&request, payload, body::MAX_ENVELOPE / 2).await?;
-    let accepted = app.github(event, delivery, signature, &bytes).await?;
+    let bytes = body::read(&request, payload, body::MAX_DELIVERY).await?;
+    let length = bytes.len();
+    let accepted = app.github(event, delivery, signature, bytes).await?;
     let receipts: Result<Vec<serde_json::Value>, _> = accepted
         .iter()
         .map(|accepted| serde_json::from_str(&accepted.receipt.to_json()))
@@ -71,7 +78,14 @@ pub async fn github(app: Data<App>, request: HttpRequest, payload: Payload) -> R
     } else {
         HttpResponse::Ok()
     };
-    Ok(response.json(json!({ "receipts": receipts })))
+    let mut answer = json!({ "receipts": receipts });
+    if length > MOST_KEPT && !accepted.is_empty() {
+        answer["left_out"] = json!(format!(
+            "the body of {length} bytes is larger than the {MOST_KEPT} that are kept: the first record holds its SHA-256, and what was read \
+             of it; where the whole body must be kept, save it from GitHub's list of recent deliveries"
+        ));
+    }
+    Ok(response.json(answer))
 }
 
 /// What became of a notification of which every alert is recorded.
