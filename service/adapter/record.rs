@@ -60,7 +60,7 @@ impl Delivery<'_> {
             event: self.event.to_owned(),
             delivery: self.id.to_owned(),
             body: (first && kept).then(|| Base64::encode_string(self.body)),
-            body_not_kept: (first && !kept).then(|| BodyNotKept {
+            body_not_kept: (first && !kept).then_some(BodyNotKept {
                 sha256: digest,
                 bytes: self.body.len() as u64,
             }),

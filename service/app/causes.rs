@@ -13,6 +13,7 @@ use crate::domain::deployment::Deployment;
 use crate::domain::facts::Facts;
 use crate::domain::incident::Incident;
 use crate::domain::link;
+use crate::domain::pushed;
 use crate::domain::reference::{ReferenceKind, entry_named};
 use crate::domain::{EnvironmentName, Instant, ServiceName};
 use crate::store::{EventRow, Rare, ReadTx, Span, StoreError};
@@ -116,6 +117,10 @@ fn add_surroundings(
     windows: &[Window<'_>],
 ) -> Result<(), StoreError> {
     let size = deployed.size;
+    if !incidents.is_empty() {
+        // A cause may be told by a commit that only pushes tell of.
+        deployed.add_history(pushed::is_open)?;
+    }
     let all = deployed.fold();
     let mut here: BTreeMap<(&ServiceName, &EnvironmentName), Vec<&Deployment>> = BTreeMap::new();
     for found in all.iter() {

@@ -9,6 +9,7 @@ use crate::hooks::{deliver_to, signature};
 use crate::support::app::GITHUB_SECRET;
 use crate::support::binary::{Service, code, run, said, stdout};
 use crate::support::database::TestDatabase;
+use crate::support::events::{at, incident};
 use crate::support::http::Client;
 use crate::support::{Backend, TestApp, shared};
 
@@ -361,4 +362,25 @@ fn a_push_that_is_too_large_to_be_kept_is_recorded_without_its_body(
         assert_eq!(shown["deployment"]["change_set"]["gap"].is_null(), left_out.is_none());
     }
     app.check_log();
+}
+
+#[rstest]
+fn an_incident_may_name_a_commit_that_a_push_brought(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+    let Some(app) = TestApp::start(backend) else { return };
+    if shared("payloads/github/octokit").is_none() {
+        return;
+    }
+    Repository(&app.client).history();
+    let mut hurt = at(
+        incident("i1", "INC-1", "Hello-World", "production"),
+        "2026-01-09T11:00:00Z",
+    );
+    hurt["customData"]["shipslog"]["caused_by"] = id(3).into();
+    app.record(&hurt);
+    let notes = text(&app.client, "");
+    assert!(notes.contains("1 incident is linked to it"), "{notes}");
+    let shown = app.client.get("/v1/incidents/INC-1").expect(200).json();
+    let candidate = &shown["incident"]["correlation"]["candidates"][0];
+    assert_eq!(candidate["deployment"], "2", "{shown}");
+    assert_eq!(candidate["state"], "explicit", "{shown}");
 }
