@@ -158,8 +158,9 @@ fn gate_facts(tx: &mut ReadTx<'_>, attempt: Recorded, size: u64) -> Result<Facts
     let rows = deployed.tx.about(&[found.id.as_str()], size)?;
     deployed.add(rows)?;
     add_newest(&mut deployed, at(&found.service, &found.environment))?;
-    let asked = std::slice::from_ref(&found);
     deployed.add_history_before(&found)?;
+    let found = deployed.attempted(found)?;
+    let asked = std::slice::from_ref(&found);
     add_same_content(&mut deployed, asked, &found.service, &found.environment)?;
     let mut others = evidence_indexes(&mut deployed, &[&found])?;
     others.extend(environment_indexes(deployed.tx, size)?);
@@ -172,7 +173,7 @@ fn gate_facts(tx: &mut ReadTx<'_>, attempt: Recorded, size: u64) -> Result<Facts
     // Deployments come whole or not at all.
     let rows = deployed.tx.events_of(&others)?;
     deployed.add(rows)?;
-    others.extend(deployed.entries());
+    others.extend(deployed.entries().iter().chain(deployed.pushes()));
     let newest = recorded_until(deployed.tx, size)?;
     // The attempt may belong to a deployment that is there.
     let mut records = deployed.tx.recorded(&others)?;

@@ -59,7 +59,7 @@ fn evidence(app: &TestApp, approver: &str) {
 }
 
 #[track_caller]
-fn ask(app: &TestApp, question: &Value) -> Value {
+pub fn ask(app: &TestApp, question: &Value) -> Value {
     let envelope = sign(question, &app.pipeline);
     let answer = app.client.anonymous().post("/v1/gate", "application/json", &envelope);
     answer.expect(200).json()

@@ -5,6 +5,7 @@ use std::fs;
 use rstest::rstest;
 use serde_json::{Value, json};
 
+use crate::gate::{ask, question};
 use crate::hooks::{deliver_to, signature};
 use crate::support::app::GITHUB_SECRET;
 use crate::support::binary::{Service, code, run, said, stdout};
@@ -383,4 +384,28 @@ fn an_incident_may_name_a_commit_that_a_push_brought(#[values(Backend::Sqlite, B
     let candidate = &shown["incident"]["correlation"]["candidates"][0];
     assert_eq!(candidate["deployment"], "2", "{shown}");
     assert_eq!(candidate["state"], "explicit", "{shown}");
+}
+
+#[rstest]
+fn the_gate_knows_what_the_pushes_would_bring(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+    let Some(app) = TestApp::start(backend) else { return };
+    if shared("payloads/github/octokit").is_none() {
+        return;
+    }
+    let repository = Repository(&app.client);
+    repository.history();
+    repository.approve(8, 5);
+    repository.push(4, &[(5, "feat: greet in Greek (#8)")], "10T09");
+    repository.merge(8, "Greet people in Greek as well", 5);
+    let about = json!({
+        "service": "Hello-World",
+        "commit": id(5),
+        "commits": [],
+        "tickets": [],
+        "repository": "https://github.com/Codertocat/Hello-World",
+    });
+    let answer = ask(&app, &question("q", "production", about));
+    let mut checks = answer["checks"].as_array().unwrap().iter();
+    let referred = checks.find(|check| check["id"] == "DL-CHG-1").unwrap();
+    assert_eq!(referred["text"], "pull request 8", "{answer}");
 }

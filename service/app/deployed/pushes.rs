@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::Deployed;
+use crate::domain::deployment::{self, Deployment};
 use crate::domain::event::GITHUB_PUSH;
 use crate::domain::pushed::Pushes;
 use crate::domain::reference::ReferenceKind;
@@ -15,6 +16,7 @@ use crate::store::{EventRow, StoreError};
 pub(super) struct LookedUp {
     pushes: Pushes,
     commits: BTreeSet<String>,
+    entries: BTreeSet<i64>,
     /// First indexes of the deployments that are done with.
     deployments: BTreeSet<u64>,
 }
@@ -30,22 +32,7 @@ impl Deployed<'_, '_> {
         let open: Vec<usize> = (0..all.len()).filter(open).collect();
         let indexes = open.iter().map(|at| all[*at].index);
         self.looked_up.deployments.extend(indexes);
-        let (mut asking, mut found) = (open, BTreeSet::new());
-        // Each round follows the pushes of all of them one step further back.
-        while !asking.is_empty() {
-            let mut missing = BTreeSet::new();
-            asking.retain(|at| {
-                let mut sought = self.looked_up.pushes.sought(&all[*at], &all);
-                if !sought.is_empty() {
-                    found.insert(*at);
-                }
-                sought.retain(|commit| !self.looked_up.commits.contains(commit));
-                let more = !sought.is_empty();
-                missing.extend(sought);
-                more
-            });
-            self.look_up(missing)?;
-        }
+        let found = self.follow(&all, open)?;
         drop(all);
         if !found.is_empty() {
             let deployments = Rc::make_mut(&mut self.deployments);
@@ -56,17 +43,54 @@ impl Deployed<'_, '_> {
         Ok(())
     }
 
+    /// An attempt that is not there itself, with what it would bring. Needs what ran before it.
+    pub(in crate::app) fn attempted(&mut self, attempt: Deployment) -> Result<Deployment, StoreError> {
+        let mut all = self.deployments.to_vec();
+        let at = all.partition_point(|found| found.index < attempt.index);
+        all.insert(at, attempt);
+        deployment::derive(&mut all);
+        for at in self.follow(&all, vec![at])? {
+            self.looked_up.pushes.complete_one(&mut all, at);
+        }
+        Ok(all.swap_remove(at))
+    }
+
+    /// The entries of the pushes and merged pull requests that were read.
+    pub(in crate::app) const fn pushes(&self) -> &BTreeSet<i64> {
+        &self.looked_up.entries
+    }
+
+    /// Looks up all that tells what these brought, by position; those that anything may tell of.
+    fn follow(&mut self, all: &[Deployment], mut asking: Vec<usize>) -> Result<BTreeSet<usize>, StoreError> {
+        let mut found = BTreeSet::new();
+        // Each round follows the pushes of all of them one step further back.
+        while !asking.is_empty() {
+            let mut missing = BTreeSet::new();
+            asking.retain(|at| {
+                let mut sought = self.looked_up.pushes.sought(&all[*at], all);
+                if !sought.is_empty() {
+                    found.insert(*at);
+                }
+                sought.retain(|commit| !self.looked_up.commits.contains(commit));
+                let more = !sought.is_empty();
+                missing.extend(sought);
+                more
+            });
+            self.look_up(missing)?;
+        }
+        Ok(found)
+    }
+
     fn look_up(&mut self, commits: BTreeSet<String>) -> Result<(), StoreError> {
         if commits.is_empty() {
             return Ok(());
         }
-        let indexes = self
-            .tx
-            .referring_to_any(&commits, &[ReferenceKind::Commit.as_str()], self.size)?;
+        let indexes = self.referring_to(&[(&commits, &[ReferenceKind::Commit.as_str()])])?;
         let mut rows = self.tx.events_of(&indexes)?;
         rows.retain(tells_of_commits);
         let records = self.tx.recorded_rows(&rows)?;
         self.looked_up.pushes.add(&records);
+        self.looked_up.entries.extend(rows.iter().map(|row| row.idx));
         self.looked_up.commits.extend(commits);
         Ok(())
     }
