@@ -9,7 +9,7 @@ use self::pushes::LookedUp;
 
 use crate::domain::deployment::{self, Deployment};
 use crate::domain::lineage::LOOK_BACK;
-use crate::domain::{EnvironmentName, Instant, ServiceName};
+use crate::domain::{EnvironmentName, Instant, Recorded, ServiceName};
 use crate::store::{EventRow, Place, ReadTx, Span, StoreError};
 
 /// Events that are held at once.
@@ -226,6 +226,15 @@ impl<'t, 'a> Deployed<'t, 'a> {
         Ok(())
     }
 
+    /// Adds the deployments that these entries speak of, which come whole or not at all; what the others hold.
+    pub(super) fn add_and_read_others(&mut self, entries: &BTreeSet<i64>) -> Result<Vec<Recorded>, StoreError> {
+        let rows = self.tx.events_of(entries)?;
+        let is_of_place = |row: &EventRow| is_of_deployment(row) && row.environment.is_some();
+        let (of_deployments, others): (Vec<_>, Vec<_>) = rows.into_iter().partition(is_of_place);
+        self.add(of_deployments)?;
+        self.tx.recorded_rows(&others)
+    }
+
     /// Entries that hold any of these values, each list as any of its kinds, but those that are there.
     pub(super) fn referring_to(&mut self, lists: &[(&BTreeSet<String>, &[&str])]) -> Result<BTreeSet<i64>, StoreError> {
         self.tx.referring_to(lists, self.size, &self.loaded)
@@ -234,11 +243,6 @@ impl<'t, 'a> Deployed<'t, 'a> {
     /// The deployments.
     pub(super) fn fold(&self) -> Rc<Vec<Deployment>> {
         self.deployments.clone()
-    }
-
-    /// Whether this entry is there.
-    pub(super) fn has(&self, idx: i64) -> bool {
-        self.loaded.contains(&idx)
     }
 
     /// The entries that were read.

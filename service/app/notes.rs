@@ -113,11 +113,7 @@ pub(super) fn notes_facts(tx: &mut ReadTx<'_>, wanted: &Wanted<'_>, size: u64) -
             .flat_map(|incident| incident.indexes())
             .map(|index| index as i64),
     );
-    // Deployments come whole or not at all.
-    let rows = deployed.tx.events_of(&others)?;
-    deployed.add(rows.clone())?;
-    let rows: Vec<_> = rows.into_iter().filter(|row| !deployed.has(row.idx)).collect();
-    let others = deployed.tx.recorded_rows(&rows)?;
+    let others = deployed.add_and_read_others(&others)?;
     deployed.add_change_sets()?;
     let (tx, deployments, _) = deployed.into_parts();
     facts_with_tests(tx, deployments, others, size)

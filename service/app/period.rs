@@ -259,11 +259,7 @@ impl Gathered<'_, '_> {
 
     /// The facts of all that was loaded.
     pub(super) fn facts(mut self) -> Result<Facts, StoreError> {
-        // Deployments come whole or not at all.
-        let rows = self.deployed.tx.events_of(&self.others)?;
-        self.deployed.add(rows.clone())?;
-        let rows: Vec<_> = rows.into_iter().filter(|row| !self.deployed.has(row.idx)).collect();
-        let others = self.deployed.tx.recorded_rows(&rows)?;
+        let others = self.deployed.add_and_read_others(&self.others)?;
         self.deployed.add_change_sets()?;
         let size = self.deployed.size;
         let (tx, deployments, history) = self.deployed.into_parts();
