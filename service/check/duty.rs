@@ -11,7 +11,7 @@ use crate::domain::extension::{ActorKind, DeploymentKind};
 
 pub(super) const INDEPENDENT: Check = Check {
     id: "DL-SOD-1",
-    version: 3,
+    version: 4,
     title: "Somebody approved who neither wrote, requested nor deployed the change",
     severity: Severity::High,
     scope: Scope::All,
@@ -21,7 +21,7 @@ pub(super) const INDEPENDENT: Check = Check {
                  find it void: of other content, from before a later commit, or too old.",
     limits: "Does not apply to what never started or is a recorded baseline. Not evaluable without an approval, when only \
              approvals that do not count are independent, when an author is not recorded (going back to content that ran there, \
-             or deploying it again, has none), when two names may be one person (the same account name in different systems) and \
+             or deploying it again, has none) or more commits came in than are, when two names may be one person (the same account name in different systems) and \
              no alias tells, when an approver is not declared (where the organisation asks for that), or when aliases contradict \
              each other, as where one that was recorded after the start tells apart what was declared to be one person.",
     rule: Rule::Deployment(independent),
@@ -151,7 +151,7 @@ pub(super) fn unknown_authors(subject: &Subject<'_>) -> bool {
     let deployment = subject.deployment;
     let nobody = deployment.commits.is_empty() && deployment.pull_requests.is_empty() && !subject.brings_nothing_new();
     nobody
-        || deployment.gap().is_some()
+        || !deployment.tells_all_commits()
         || deployment.actor.is_none()
         || deployment.commits.iter().any(|c| c.value.author.is_none())
         || (deployment.commits.is_empty() && deployment.pull_requests.iter().any(|p| p.value.author.is_none()))

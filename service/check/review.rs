@@ -45,18 +45,17 @@ fn reviewed(subject: &Subject<'_>) -> Verdict {
     let expected = "every commit approved by somebody who did not write it";
     let mut evidence = vec![subject.start_entry()];
     if deployment.commits.is_empty() {
-        let why = deployment
-            .gap()
-            .map(|gap| format!(": {}", gap.words()))
-            .unwrap_or_default();
-        return not_evaluable(expected, format!("no commits are recorded{why}"), evidence);
+        let why = deployment.why_more_commits().map(|why| format!(": {why}"));
+        let found = format!("no commits are recorded{}", why.unwrap_or_default());
+        return not_evaluable(expected, found, evidence);
     }
+    let why_more = deployment.why_more_commits();
     let commits: Vec<&Said<Commit>> = deployment
         .commits
         .iter()
         .filter(|c| c.value.merge != Some(true))
         .collect();
-    if commits.is_empty() {
+    if commits.is_empty() && why_more.is_none() {
         return not_applicable("it brings in merges only", evidence);
     }
     let (mut alone, mut unclear, mut absent) = (Vec::new(), Vec::new(), Vec::new());
@@ -74,11 +73,9 @@ fn reviewed(subject: &Subject<'_>) -> Verdict {
         list => format!("{}, and {} more", list[0], list.len() - 1),
     };
     match (alone.as_slice(), unclear.as_slice(), absent.as_slice()) {
-        ([], [], []) if let Some(gap) = deployment.gap() => not_evaluable(
-            expected,
-            format!("not all commits are recorded: {}", gap.words()),
-            evidence,
-        ),
+        ([], [], []) if let Some(why) = why_more => {
+            not_evaluable(expected, format!("not all commits are recorded: {why}"), evidence)
+        }
         ([], [], []) => pass(
             expected,
             format!("{} reviewed", count(commits.len(), "commit")),

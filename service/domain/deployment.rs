@@ -15,6 +15,7 @@ use super::id::{DeploymentId, EnvironmentName, ProducerName, ServiceName};
 use super::instant::Instant;
 use super::period::Period;
 use super::pushed::{ChangeSet, Gap};
+use super::words::count;
 
 mod fold;
 
@@ -311,7 +312,17 @@ impl Deployment {
 
     /// Whether nothing says that it brought more commits than are told.
     pub fn tells_all_commits(&self) -> bool {
-        self.gap().is_none() && self.commits_left_out.as_ref().is_none_or(|said| said.value == 0)
+        self.why_more_commits().is_none()
+    }
+
+    /// Why it may have brought more commits than are told, to stand after a colon.
+    pub fn why_more_commits(&self) -> Option<String> {
+        let left_out = self.commits_left_out.as_ref().filter(|said| said.value > 0);
+        let left_out = left_out.map(|said| {
+            let commits = count(said.value as usize, "more commit");
+            format!("the record of entry #{} has no room for {commits}", said.index)
+        });
+        self.gap().map(Gap::words).or(left_out)
     }
 
     /// Why what it brought is not all told, where its commits are those of pushes.

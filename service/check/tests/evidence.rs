@@ -112,6 +112,9 @@ fn reviews_of_commits() {
     expect(&loose, "DL-SOD-3", NotEvaluable, "no pull request and no review");
     let nothing = complete_but(|ledger| start(ledger).event.extension.commits.clear());
     expect(&nothing, "DL-SOD-3", NotEvaluable, "no commits");
+    let cut = complete_but(|ledger| start(ledger).event.extension.commits_left_out = Some(2));
+    expect(&cut, "DL-SOD-3", NotEvaluable, "has no room for 2 more commits");
+    expect(&cut, "DL-SOD-1", NotEvaluable, "");
     let withdrawn = |verdict, minutes| {
         let review = Body::Change {
             step: crate::domain::event::ChangeStep::Reviewed,
