@@ -321,27 +321,16 @@ fn bringing(tx: &mut ReadTx<'_>, name: &str, size: u64) -> Result<Vec<EventRow>,
 
 /// What a deployment can call an incident that it repairs.
 fn names_of_incident(incident: &Incident) -> Vec<String> {
-    let tickets = incident.tickets.iter().map(|said| said.value.id.clone());
     let entries = incident.indexes().into_iter().map(|index| format!("#{index}"));
-    std::iter::once(incident.id.to_string())
-        .chain(tickets)
-        .chain(incident.ticket.iter().map(|said| said.value.clone()))
-        .chain(entries)
-        .collect()
+    incident.names().map(str::to_owned).chain(entries).collect()
 }
 
 /// What a deployment can be called by one that repairs it, or by an incident that it caused.
 pub(super) fn names_of_deployment(deployment: &Deployment) -> Vec<String> {
     let entries = deployment.indexes().into_iter().map(|index| format!("#{index}"));
-    let requests = deployment
-        .pull_requests
-        .iter()
-        .filter_map(|said| said.value.url.clone());
-    std::iter::once(deployment.id.to_string())
-        .chain(entries)
-        .chain(deployment.tickets.iter().map(|said| said.value.id.clone()))
-        .chain(requests)
-        .chain(deployment.commits.iter().map(|said| said.value.id.clone()))
+    let id = std::iter::once(deployment.id.to_string());
+    id.chain(entries)
+        .chain(deployment.changes().map(str::to_owned))
         .collect()
 }
 

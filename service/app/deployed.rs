@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use self::pushes::LookedUp;
-
 use crate::domain::deployment::{self, Deployment};
 use crate::domain::lineage::LOOK_BACK;
 use crate::domain::{EnvironmentName, Instant, Recorded, ServiceName};

@@ -44,12 +44,11 @@ fn reviewed(subject: &Subject<'_>) -> Verdict {
     let deployment = subject.deployment;
     let expected = "every commit approved by somebody who did not write it";
     let mut evidence = vec![subject.start_entry()];
-    if deployment.commits.is_empty() {
-        let why = deployment.why_more_commits().map(|why| format!(": {why}"));
-        let found = format!("no commits are recorded{}", why.unwrap_or_default());
-        return not_evaluable(expected, found, evidence);
-    }
     let why_more = deployment.why_more_commits();
+    if deployment.commits.is_empty() {
+        let why = why_more.map(|why| format!(": {why}")).unwrap_or_default();
+        return not_evaluable(expected, format!("no commits are recorded{why}"), evidence);
+    }
     let commits: Vec<&Said<Commit>> = deployment
         .commits
         .iter()

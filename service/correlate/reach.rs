@@ -78,11 +78,7 @@ impl<'a> Reach<'a> {
         let here = self.places.entry(place).or_default();
         here.push((deployment.start_at(), deployment));
         self.ids.entry(deployment.id.as_str()).or_default().push(deployment);
-        let tickets = deployment.tickets.iter().map(|said| said.value.id.as_str());
-        let requests = deployment.pull_requests.iter();
-        let requests = requests.filter_map(|said| said.value.url.as_deref());
-        let commits = deployment.commits.iter().map(|said| said.value.id.as_str());
-        for change in tickets.chain(requests).chain(commits) {
+        for change in deployment.changes() {
             push(&mut self.changes, change, deployment);
         }
         for said in &deployment.statements {

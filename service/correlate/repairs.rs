@@ -36,10 +36,7 @@ impl<'a> Repairs<'a> {
         if self.names.is_empty() {
             return Vec::new();
         }
-        let tickets = incident.tickets.iter().map(|said| said.value.id.as_str());
-        let ticket = incident.ticket.iter().map(|said| said.value.as_str());
-        let names = tickets.chain(ticket).chain([incident.id.as_str()]);
-        self.called(names, incident.indexes())
+        self.called(incident.names(), incident.indexes())
     }
 
     /// Those of a deployment: by its id, one of its entries, or a ticket, pull request or commit that it brought in. By index.
@@ -47,11 +44,7 @@ impl<'a> Repairs<'a> {
         if self.names.is_empty() {
             return Vec::new();
         }
-        let tickets = deployment.tickets.iter().map(|said| said.value.id.as_str());
-        let requests = deployment.pull_requests.iter();
-        let requests = requests.filter_map(|said| said.value.url.as_deref());
-        let commits = deployment.commits.iter().map(|said| said.value.id.as_str());
-        let names = tickets.chain(requests).chain(commits).chain([deployment.id.as_str()]);
+        let names = deployment.changes().chain([deployment.id.as_str()]);
         self.called(names, deployment.indexes())
     }
 

@@ -317,12 +317,25 @@ impl Deployment {
 
     /// Why it may have brought more commits than are told, to stand after a colon.
     pub fn why_more_commits(&self) -> Option<String> {
-        let left_out = self.commits_left_out.as_ref().filter(|said| said.value > 0);
-        let left_out = left_out.map(|said| {
+        let left_out = self.left_out().map(|said| {
             let commits = count(said.value as usize, "more commit");
             format!("the record of entry #{} has no room for {commits}", said.index)
         });
         self.gap().map(Gap::words).or(left_out)
+    }
+
+    /// How many commits its records had no room for, where they had none for some.
+    pub fn left_out(&self) -> Option<&Said<u32>> {
+        self.commits_left_out.as_ref().filter(|said| said.value > 0)
+    }
+
+    /// The changes that it brought in, by name: tickets, pull requests by their pages, and commits.
+    pub fn changes(&self) -> impl Iterator<Item = &str> {
+        let tickets = self.tickets.iter().map(|said| said.value.id.as_str());
+        let requests = self.pull_requests.iter();
+        let requests = requests.filter_map(|said| said.value.url.as_deref());
+        let commits = self.commits.iter().map(|said| said.value.id.as_str());
+        tickets.chain(requests).chain(commits)
     }
 
     /// Why what it brought is not all told, where its commits are those of pushes.

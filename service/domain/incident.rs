@@ -136,6 +136,13 @@ impl Incident {
             .count()
     }
 
+    /// What it is called: its id, and its tickets.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let tickets = self.tickets.iter().map(|said| said.value.id.as_str());
+        let ticket = self.ticket.iter().map(|said| said.value.as_str());
+        std::iter::once(self.id.as_str()).chain(tickets).chain(ticket)
+    }
+
     /// Indexes of all its entries, ascending.
     pub fn indexes(&self) -> Vec<u64> {
         self.statements.iter().map(|s| s.index).collect()

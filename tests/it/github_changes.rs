@@ -21,6 +21,12 @@ fn id(number: u32) -> String {
     format!("{number:02x}").repeat(20)
 }
 
+/// A service, where the deliveries are there.
+fn started(backend: Backend) -> Option<TestApp> {
+    shared("payloads/github/octokit")?;
+    TestApp::start(backend)
+}
+
 /// A repository on GitHub whose webhook the service takes.
 struct Repository<'a>(&'a Client);
 
@@ -55,6 +61,12 @@ impl Repository<'_> {
             body["before"] = id(before).into();
             body["after"] = body["commits"][commits.len() - 1]["id"].clone();
         });
+    }
+
+    /// The first commit, and its deployment.
+    fn begin(&self) {
+        self.push(0, &[(1, "Initial commit")], "05T09");
+        self.deploy(1, 1, "06T10");
     }
 
     fn merge(&self, number: u32, title: &str, commit: u32) {
@@ -125,8 +137,7 @@ impl Repository<'_> {
 
     /// Two deployments, and three commits between them: one alone, two as a pull request that was reviewed.
     fn history(&self) {
-        self.push(0, &[(1, "Initial commit")], "05T09");
-        self.deploy(1, 1, "06T10");
+        self.begin();
         self.push(1, &[(2, "feat: greet in French")], "07T09");
         self.approve(7, 3);
         let merge = (
@@ -152,10 +163,7 @@ fn body_of(notes: &str) -> &str {
 fn notes_metrics_checks_and_pages_tell_of_the_pushes_between_two_deployments(
     #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
 ) {
-    let Some(app) = TestApp::start(backend) else { return };
-    if shared("payloads/github/octokit").is_none() {
-        return;
-    }
+    let Some(app) = started(backend) else { return };
     Repository(&app.client).history();
     insta::assert_snapshot!("github_changes", body_of(&text(&app.client, "")));
 
@@ -206,13 +214,9 @@ fn notes_metrics_checks_and_pages_tell_of_the_pushes_between_two_deployments(
 fn what_no_push_tells_of_is_said_and_a_delivery_that_is_sent_again_mends_it(
     #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
 ) {
-    let Some(app) = TestApp::start(backend) else { return };
-    if shared("payloads/github/octokit").is_none() {
-        return;
-    }
+    let Some(app) = started(backend) else { return };
     let repository = Repository(&app.client);
-    repository.push(0, &[(1, "Initial commit")], "05T09");
-    repository.deploy(1, 1, "06T10");
+    repository.begin();
     repository.push(2, &[(3, "fix: umlauts")], "08T09");
     repository.deploy(2, 3, "09T10");
     let notes = text(&app.client, "");
@@ -236,10 +240,7 @@ fn what_no_push_tells_of_is_said_and_a_delivery_that_is_sent_again_mends_it(
 
 #[rstest]
 fn going_back_withdraws_what_the_pushes_brought(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
-    let Some(app) = TestApp::start(backend) else { return };
-    if shared("payloads/github/octokit").is_none() {
-        return;
-    }
+    let Some(app) = started(backend) else { return };
     let repository = Repository(&app.client);
     repository.history();
     repository.deploy(3, 1, "09T12");
@@ -281,10 +282,7 @@ fn the_note_comes_out_of_an_export_again(#[values(Backend::Sqlite, Backend::Post
 
 #[rstest]
 fn an_answer_to_a_review_of_a_deployment_approves_it(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
-    let Some(app) = TestApp::start(backend) else { return };
-    if shared("payloads/github/octokit").is_none() {
-        return;
-    }
+    let Some(app) = started(backend) else { return };
     let repository = Repository(&app.client);
     let check = |id: &str| {
         let context: Value = serde_json::from_str(&text(&app.client, "&format=json")).unwrap();
@@ -292,8 +290,7 @@ fn an_answer_to_a_review_of_a_deployment_approves_it(#[values(Backend::Sqlite, B
         let found = checks.find(|check| check["id"] == id).unwrap();
         (found["result"].as_str().unwrap().to_owned(), found["found"].clone())
     };
-    repository.push(0, &[(1, "Initial commit")], "05T09");
-    repository.deploy(1, 1, "06T10");
+    repository.begin();
     repository.push(1, &[(2, "feat: greet in French")], "07T09");
     repository.review(2, "requested", "Codertocat", "08T09");
     repository.review(2, "approved", "octocat", "08T10");
@@ -319,13 +316,9 @@ fn an_answer_to_a_review_of_a_deployment_approves_it(#[values(Backend::Sqlite, B
 fn a_push_that_is_too_large_to_be_kept_is_recorded_without_its_body(
     #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
 ) {
-    let Some(app) = TestApp::start(backend) else { return };
-    if shared("payloads/github/octokit").is_none() {
-        return;
-    }
+    let Some(app) = started(backend) else { return };
     let repository = Repository(&app.client);
-    repository.push(0, &[(1, "Initial commit")], "05T09");
-    repository.deploy(1, 1, "06T10");
+    repository.begin();
     // As many as GitHub lists, less one: then all are there. The second time their messages are longer than one record may be.
     for (number, length, left_out) in [(2, 100, None), (3, 1000, Some(()))] {
         let message = format!("feat: {}", "long ".repeat(length / 5));
@@ -367,10 +360,7 @@ fn a_push_that_is_too_large_to_be_kept_is_recorded_without_its_body(
 
 #[rstest]
 fn an_incident_may_name_a_commit_that_a_push_brought(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
-    let Some(app) = TestApp::start(backend) else { return };
-    if shared("payloads/github/octokit").is_none() {
-        return;
-    }
+    let Some(app) = started(backend) else { return };
     Repository(&app.client).history();
     let mut hurt = at(
         incident("i1", "INC-1", "Hello-World", "production"),
@@ -388,10 +378,7 @@ fn an_incident_may_name_a_commit_that_a_push_brought(#[values(Backend::Sqlite, B
 
 #[rstest]
 fn the_gate_knows_what_the_pushes_would_bring(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
-    let Some(app) = TestApp::start(backend) else { return };
-    if shared("payloads/github/octokit").is_none() {
-        return;
-    }
+    let Some(app) = started(backend) else { return };
     let repository = Repository(&app.client);
     repository.history();
     repository.approve(8, 5);

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use super::Deployed;
 use crate::domain::deployment::{self, Deployment};
 use crate::domain::event::GITHUB_PUSH;
-use crate::domain::pushed::Pushes;
+use crate::domain::pushed::{self, Pushes};
 use crate::domain::reference::ReferenceKind;
 use crate::store::{EventRow, StoreError};
 
@@ -17,7 +17,7 @@ pub(super) struct LookedUp {
     pushes: Pushes,
     commits: BTreeSet<String>,
     entries: BTreeSet<i64>,
-    /// First indexes of the deployments that are done with.
+    /// First indexes of the deployments whose commits were looked for.
     deployments: BTreeSet<u64>,
 }
 
@@ -27,7 +27,9 @@ impl Deployed<'_, '_> {
         let all = Rc::clone(&self.deployments);
         let open = |at: &usize| {
             let found = &all[*at];
-            !self.looked_up.deployments.contains(&found.index) && super::tells(&self.known, found)
+            pushed::is_open(found)
+                && !self.looked_up.deployments.contains(&found.index)
+                && super::tells(&self.known, found)
         };
         let open: Vec<usize> = (0..all.len()).filter(open).collect();
         let indexes = open.iter().map(|at| all[*at].index);

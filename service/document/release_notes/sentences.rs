@@ -301,8 +301,8 @@ pub(super) fn data_notes(deployments: &[&Deployment]) -> Vec<String> {
             None => {}
             Some(set) => notes.extend(pushed_note(&label, silent, set)),
         }
-        if let Some(left_out) = deployment.commits_left_out.as_ref().filter(|said| said.value > 0) {
-            let commits = count(usize::try_from(left_out.value).unwrap_or(usize::MAX), "more commit");
+        if let Some(left_out) = deployment.left_out() {
+            let commits = count(left_out.value as usize, "more commit");
             notes.push(format!(
                 "{label} brought {commits} than its record holds; these notes do not tell of them."
             ));
